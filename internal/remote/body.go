@@ -1,0 +1,151 @@
+package remote
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"time"
+)
+
+// silence ends a request after a ReadTimeout without progress. A nil silence never does.
+type silence struct {
+	after  time.Duration
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+}
+
+func (c *Conn) watchSilence(ctx context.Context) (context.Context, *silence) {
+	if c.cfg.ReadTimeout <= 0 {
+		return ctx, nil
+	}
+	q := &silence{after: c.cfg.ReadTimeout}
+	q.ctx, q.cancel = context.WithCancelCause(ctx)
+	q.timer = time.AfterFunc(q.after, func() { q.cancel(&SilenceError{After: q.after}) })
+	return httptrace.WithClientTrace(q.ctx, q.trace()), q
+}
+
+func (q *silence) touch() {
+	if q != nil {
+		q.timer.Reset(q.after)
+	}
+}
+
+func (q *silence) stop() {
+	if q != nil {
+		q.timer.Stop()
+		q.cancel(nil)
+	}
+}
+
+// cause returns what ended the request: the silence, if it was that, rather than the "context canceled" it shows as.
+func (q *silence) cause(err error) error {
+	if q == nil {
+		return err
+	}
+	if silent, ok := context.Cause(q.ctx).(*SilenceError); ok {
+		return silent
+	}
+	return err
+}
+
+func (q *silence) reader(r io.Reader) io.Reader {
+	if q == nil {
+		return r
+	}
+	return &watchedReader{r, q}
+}
+
+type watchedReader struct {
+	io.Reader
+	q *silence
+}
+
+func (w *watchedReader) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	if n > 0 {
+		w.q.touch()
+	}
+	return n, err
+}
+
+// Registry documents are megabytes and come every half minute: their buffers are worth keeping between two fetches.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+var gzipReaders sync.Pool
+
+// readBody fills in reply.Body, which a caller that asked for a pooled one gives back with release.
+func (c *Conn) readBody(reply *Reply, resp *http.Response, req Request, quiet *silence) error {
+	limit := req.Limit
+	if limit <= 0 {
+		limit = c.cfg.MaxBytes
+	}
+	buf := new(bytes.Buffer)
+	if req.pooled {
+		buf = buffers.Get().(*bytes.Buffer)
+		buf.Reset()
+		reply.buf = buf
+	}
+	err := readAll(buf, quiet.reader(resp.Body), resp.Header.Get("Content-Encoding"), limit)
+	if err != nil {
+		reply.release()
+		return err
+	}
+	reply.Body = buf.Bytes()
+	return nil
+}
+
+// release gives a pooled body back; nothing decoded from it refers to it.
+func (r *Reply) release() {
+	if r.buf != nil {
+		buffers.Put(r.buf)
+		r.buf, r.Body = nil, nil
+	}
+}
+
+func readAll(buf *bytes.Buffer, body io.Reader, encoding string, limit int64) error {
+	switch strings.ToLower(encoding) {
+	case "", "identity":
+	case "gzip", "x-gzip":
+		zr, err := newGzipReader(body)
+		if errors.Is(err, io.EOF) {
+			return nil // gzip of nothing at all: an empty body
+		}
+		if err != nil {
+			return err
+		}
+		defer gzipReaders.Put(zr)
+		body = zr
+	default:
+		return fmt.Errorf("unknown content encoding %q", encoding)
+	}
+	n, err := buf.ReadFrom(io.LimitReader(body, limit+1))
+	if n > limit {
+		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	}
+	return err
+}
+
+func newGzipReader(r io.Reader) (*gzip.Reader, error) {
+	zr, ok := gzipReaders.Get().(*gzip.Reader)
+	if !ok {
+		return gzip.NewReader(r)
+	}
+	return zr, zr.Reset(r)
+}
+
+// maxDiscard is how much of an unwanted body is read so that its connection can be used again; beyond that a new
+// connection is cheaper.
+const maxDiscard = 64 << 10
+
+func discard(body io.ReadCloser) {
+	_, _ = io.CopyN(io.Discard, body, maxDiscard)
+	_ = body.Close()
+}
