@@ -1,0 +1,67 @@
+// A small service registered by eureka-js-client, driven over HTTP by the test.
+const http = require('node:http');
+const { parseArgs } = require('node:util');
+const { Eureka } = require('eureka-js-client');
+const { version } = require('eureka-js-client/package.json');
+
+const option = { type: 'string' };
+const { values: args } = parseArgs({
+  options: { server: option, app: option, port: option, lease: option, delta: { type: 'boolean' } },
+});
+const port = Number(args.port);
+const server = new URL(args.server);
+const id = `127.0.0.1:${args.app}:${port}`;
+
+const client = new Eureka({
+  shouldUseDelta: Boolean(args.delta),
+  instance: {
+    app: args.app,
+    instanceId: id,
+    hostName: '127.0.0.1',
+    ipAddr: '127.0.0.1',
+    port: { $: port, '@enabled': true },
+    vipAddress: args.app,
+    metadata: { fixture: 'node' },
+    dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },
+    leaseInfo: { renewalIntervalInSecs: 1, durationInSecs: Number(args.lease) },
+  },
+  eureka: {
+    host: server.hostname,
+    port: server.port,
+    servicePath: `${server.pathname}apps/`,
+    heartbeatInterval: 1000,
+    registryFetchInterval: 1000,
+  },
+});
+
+const register = () => new Promise((resolve, reject) => client.register((err) => (err ? reject(err) : resolve())));
+
+const endpoints = {
+  '/hello': () => id,
+  '/instances': (query) => client.getInstancesByAppId(query.get('app')).map((i) => (
+    { id: i.instanceId, host: i.hostName, port: i.port.$, metadata: i.metadata })),
+  '/call': async (query) => {
+    const [found] = client.getInstancesByAppId(query.get('app'));
+    return (await fetch(`http://${found.hostName}:${found.port.$}${query.get('path')}`)).text();
+  },
+  // The library has no call for it; registering again is how its users change a record.
+  '/metadata': async (query) => {
+    client.config.instance.metadata[query.get('key')] = query.get('value');
+    await register();
+    return client.config.instance.metadata;
+  },
+  '/stats': () => ({ version }),
+};
+
+http.createServer(async (request, response) => {
+  const url = new URL(request.url, 'http://127.0.0.1');
+  try {
+    const answer = await endpoints[url.pathname](url.searchParams);
+    response.end(typeof answer === 'string' ? answer : JSON.stringify(answer));
+  } catch (err) { // the test sees what went wrong
+    response.statusCode = 500;
+    response.end(String(err));
+  }
+}).listen(port, '127.0.0.1', () => client.start());
+
+process.on('SIGTERM', () => client.stop(() => process.exit(0)));
