@@ -1,0 +1,193 @@
+package httpapi
+
+import (
+	"errors"
+	"hash/fnv"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/respcache"
+	"heureka/internal/wire"
+)
+
+// retryAfterSecs is what a node that is not ready tells readers to wait. Most start-up syncs are over by then.
+const retryAfterSecs = "10"
+
+// Header values that never change, shared by all answers so that setting them costs no allocation. Nobody may write to
+// them; appending copies.
+var (
+	lengthZero   = []string{"0"}
+	typeJSON     = []string{"application/json"}
+	typeXML      = []string{"application/xml"}
+	typeText     = []string{"text/plain; charset=utf-8"}
+	noSniff      = []string{"nosniff"}
+	codingGzip   = []string{"gzip"}
+	retryAfter   = []string{retryAfterSecs}
+	varyDocument = []string{"Accept, Accept-Encoding, " + wire.HeaderEurekaAccept}
+	varySingle   = []string{"Accept"}
+)
+
+func mediaType(f wire.Format) []string {
+	if f == wire.JSON {
+		return typeJSON
+	}
+	return typeXML
+}
+
+// header returns all values of a request header as one, as if they had been sent in one line. key is in canonical form.
+func (c *call) header(key string) string {
+	switch v := c.r.Header[key]; len(v) {
+	case 0:
+		return ""
+	case 1:
+		return v[0]
+	default:
+		return strings.Join(v, ", ")
+	}
+}
+
+// ok is the 200 of a write; net/http adds the Content-Length of zero. There must be no body: clients would decode it
+// (W-RENEW-3).
+func (c *call) ok() { c.writeHeader(http.StatusOK) }
+
+// empty answers with no body, which is part of the protocol: clients that find one in an error answer try to decode it
+// and do not recover (W-ERR-1, W-ERR-3).
+func (c *call) empty(status int) {
+	c.w.Header()["Content-Length"] = lengthZero
+	c.writeHeader(status)
+}
+
+// bad answers 400 and says in one line what is wrong.
+func (c *call) bad(why string) {
+	h := c.w.Header()
+	h["Content-Type"] = typeText
+	h["X-Content-Type-Options"] = noSniff
+	c.body(http.StatusBadRequest, []byte(why+"\n"))
+}
+
+// body answers with b; the type is already set.
+func (c *call) body(status int, b []byte) {
+	c.w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+	c.writeHeader(status)
+	if c.r.Method != http.MethodHead {
+		c.w.Write(b) // an error means that the client is gone: nobody is left to tell
+	}
+}
+
+func (c *call) writeHeader(status int) {
+	c.begun = true
+	c.w.WriteHeader(status)
+}
+
+// fail answers with the status that err stands for.
+func (c *call) fail(err error) {
+	switch {
+	case errors.Is(err, heureka.ErrNotFound):
+		c.empty(http.StatusNotFound)
+	case errors.Is(err, heureka.ErrNotReady):
+		c.notReady()
+	default:
+		if newer, ok := errors.AsType[*registry.NewerError](err); ok {
+			c.conflict(newer)
+			return
+		}
+		c.cfg.ErrorLog(c.r, err)
+		c.empty(http.StatusInternalServerError)
+	}
+}
+
+// done answers a write: 200 without a body, or what err stands for.
+func (c *call) done(err error) {
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.ok()
+}
+
+// notReady is the gate (W-GATE-1). 503 tells clients to try another server; 403 is what the reference says.
+func (c *call) notReady() {
+	if c.cfg.NotReadyStatus == http.StatusServiceUnavailable {
+		c.w.Header()["Retry-After"] = retryAfter
+	}
+	c.empty(c.cfg.NotReadyStatus)
+}
+
+// conflict sends a peer the newer record (W-RENEW-1 step 8).
+func (c *call) conflict(newer *registry.NewerError) {
+	f, _ := wire.NegotiateSingle(c.header("Accept"))
+	c.w.Header()["Content-Type"] = mediaType(f)
+	b := buffers.take()
+	defer buffers.give(b)
+	b.B = f.AppendSingle(b.B, newer.Record.Instance, newer.Record.Lease())
+	c.body(http.StatusConflict, b.B)
+}
+
+// single answers with the document of one instance.
+func (c *call) single(f wire.Format, in *heureka.Instance, lease heureka.LeaseInfo) {
+	b := buffers.take()
+	defer buffers.give(b)
+	b.B = f.AppendSingle(b.B, in, lease)
+	h := c.w.Header()
+	h["Vary"] = varySingle
+	h["Content-Type"] = mediaType(f)
+	c.tagged(b.B)
+}
+
+// tagged answers 200 with b, or 304 if the client has it already.
+func (c *call) tagged(b []byte) {
+	sum := fnv.New64a()
+	sum.Write(b)
+	tag := `"` + strconv.FormatUint(sum.Sum64(), 16) + `"`
+	c.w.Header()["Etag"] = []string{tag}
+	if c.notModified(tag) {
+		return
+	}
+	c.body(http.StatusOK, b)
+}
+
+// answer sends a cached document.
+func (c *call) answer(a *respcache.Answer) {
+	h := c.w.Header()
+	h["Vary"] = varyDocument
+	h["Etag"] = []string{a.ETag}
+	h["Content-Type"] = mediaType(a.Format)
+	if c.notModified(a.ETag) {
+		return
+	}
+	if a.Gzip {
+		h["Content-Encoding"] = codingGzip
+	}
+	h["Content-Length"] = []string{strconv.FormatInt(a.Length, 10)}
+	c.writeHeader(http.StatusOK)
+	if c.r.Method != http.MethodHead {
+		a.WriteTo(c.w) // as in body
+	}
+}
+
+// notModified answers 304 if the client's If-None-Match names the current document.
+func (c *call) notModified(tag string) bool {
+	if !matchesETag(c.header("If-None-Match"), tag) {
+		return false
+	}
+	delete(c.w.Header(), "Content-Type")
+	c.writeHeader(http.StatusNotModified)
+	return true
+}
+
+// matchesETag compares weakly, as If-None-Match asks. Our tags hold no comma, so splitting at commas is enough.
+func matchesETag(header, tag string) bool {
+	if header == "" {
+		return false
+	}
+	for one := range strings.SplitSeq(header, ",") {
+		one = strings.TrimPrefix(strings.Trim(one, " \t"), "W/")
+		if one == tag || one == "*" {
+			return true
+		}
+	}
+	return false
+}

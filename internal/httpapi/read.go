@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"heureka/internal/respcache"
+	"heureka/internal/wire"
+)
+
+// document answers the cached reads: apps, apps/delta, apps/{app}, vips and svips.
+func (c *call) document(kind respcache.Kind) {
+	f, ok := wire.NegotiateDocument(c.header("Accept"))
+	if !ok {
+		c.empty(http.StatusNotAcceptable)
+		return
+	}
+	if kind == respcache.Delta && c.cfg.DisableDelta {
+		c.empty(http.StatusForbidden)
+		return
+	}
+	a, err := c.b.Answer(c.query(kind, f))
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.answer(a)
+}
+
+// query makes a cache key of the request. Only the two registry-wide documents have regions and are compressed, and the
+// latter whenever Accept-Encoding names gzip anywhere, whatever its q-value says (W-GZ-1, W-GZ-3).
+func (c *call) query(kind respcache.Kind, f wire.Format) respcache.Query {
+	q := respcache.Query{Kind: kind, Form: wire.Form{Format: f}}
+	if strings.EqualFold(c.header(wire.HeaderEurekaAccept), "compact") {
+		q.Form.Detail = wire.Compact
+	}
+	switch kind {
+	case respcache.All, respcache.Delta:
+		q.Regions = regions(c.r.URL.RawQuery)
+		q.Gzip = strings.Contains(c.header("Accept-Encoding"), "gzip")
+	case respcache.App:
+		q.Name = c.to.app
+	default:
+		q.Name = c.to.id
+	}
+	return q
+}
+
+// readInstance serves GET apps/{app}/{id}, which no gate closes and no cache delays (W-INST-2).
+func (c *call) readInstance() {
+	f, ok := wire.NegotiateSingle(c.header("Accept"))
+	if !ok {
+		c.empty(http.StatusNotAcceptable)
+		return
+	}
+	in, lease, err := c.b.Instance(c.to.key())
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.single(f, in, lease)
+}
+
+// instanceByID serves GET instances/{id}.
+func (c *call) instanceByID() {
+	f, ok := wire.NegotiateSingle(c.header("Accept"))
+	if !ok {
+		c.empty(http.StatusNotAcceptable)
+		return
+	}
+	in, lease, err := c.b.InstanceByID(c.to.id)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.single(f, in, lease)
+}

@@ -1,0 +1,223 @@
+package httpapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/wire"
+)
+
+// acceptable answers 406 if the client takes neither format, before anything happens (W-NEG-6).
+func (c *call) acceptable() bool {
+	if _, ok := wire.NegotiateSingle(c.header("Accept")); !ok {
+		c.empty(http.StatusNotAcceptable)
+		return false
+	}
+	return true
+}
+
+// origin reads the replication header: exactly "true" means a peer (W-HDR-1).
+func (c *call) origin() registry.Origin {
+	if v := c.r.Header[wire.HeaderReplication]; len(v) > 0 && v[0] == "true" {
+		return registry.FromPeer
+	}
+	return registry.FromClient
+}
+
+// register serves POST apps/{app}. The type of the body is looked at before that of the answer, as the reference's
+// framework does.
+func (c *call) register() {
+	f, ok := wire.RequestFormat(c.header("Content-Type"))
+	if !ok {
+		c.empty(http.StatusUnsupportedMediaType)
+		return
+	}
+	if !c.acceptable() {
+		return
+	}
+	b := buffers.take()
+	defer buffers.give(b)
+	if !c.readBody(b, c.cfg.MaxBodyBytes) {
+		return
+	}
+	in, err := wire.DecodeInstance(f, b.B)
+	if err != nil {
+		c.undecodable()
+		return
+	}
+	if refusal := check(in, c.to.app); refusal != "" {
+		c.refuse(refusal)
+		return
+	}
+	if err := c.b.Register(complete(in), c.origin()); err != nil {
+		c.fail(err)
+		return
+	}
+	c.writeHeader(http.StatusNoContent)
+}
+
+// refuse is the 400 for a registration that fails a check: the plain sentence, labelled by Accept though it is neither
+// (W-ERR-5).
+func (c *call) refuse(sentence string) {
+	f, _ := wire.NegotiateSingle(c.header("Accept"))
+	h := c.w.Header()
+	h["Content-Type"] = mediaType(f)
+	h["X-Content-Type-Options"] = noSniff
+	c.body(http.StatusBadRequest, []byte(sentence))
+}
+
+// check returns why a registration under app is refused, or "" (W-REG-3, W-REG-4).
+func check(in *heureka.Instance, app string) string {
+	switch {
+	case in.ResolvedID() == "":
+		return "Missing instanceId"
+	case in.HostName == "":
+		return "Missing hostname"
+	case in.IPAddr == "":
+		return "Missing ip address"
+	case in.App == "":
+		return "Missing appName"
+	case in.App != app:
+		return "Mismatched appName, expecting " + app + " but was " + in.App
+	case in.DataCenter == nil:
+		return "Missing dataCenterInfo"
+	case in.DataCenter.Name == "":
+		return "Missing dataCenterInfo Name"
+	}
+	return ""
+}
+
+// complete adds the instance id to Amazon metadata that lack it (W-REG-7).
+func complete(in *heureka.Instance) *heureka.Instance {
+	const key = "instance-id"
+	if in.DataCenter.Name != heureka.Amazon || in.DataCenter.Metadata.Get(key) != "" {
+		return in
+	}
+	in = in.Clone()
+	md := in.DataCenter.Metadata.With(heureka.MetadataEntry{Key: key, Value: in.ResolvedID()})
+	in.DataCenter = &heureka.DataCenter{Name: heureka.Amazon, Metadata: md}
+	return in
+}
+
+// renew serves PUT apps/{app}/{id}, the heartbeat. The status parameter is ignored (W-RENEW-4), and so is a body, with its
+// type (W-HDR-7).
+func (c *call) renew() {
+	if !c.acceptable() {
+		return
+	}
+	origin := c.origin()
+	claim, err := c.claim(origin)
+	if err != nil {
+		c.badParam(err)
+		return
+	}
+	c.done(c.b.Renew(c.to.key(), claim, origin))
+}
+
+// claim reads what a heartbeat says of its instance. Only a peer's override is looked at (W-RENEW-5).
+func (c *call) claim(origin registry.Origin) (claim registry.Claim, err error) {
+	if claim.DirtyMS, claim.HasDirty, err = c.dirtyMS(); err != nil || origin != registry.FromPeer {
+		return claim, err
+	}
+	v, ok := param(c.r.URL.RawQuery, "overriddenstatus")
+	if !ok {
+		return claim, nil
+	}
+	claim.Override, claim.HasOverride = heureka.ParseStatus(v)
+	if !claim.HasOverride {
+		err = badStatus("overriddenstatus", v)
+	}
+	return claim, err
+}
+
+// dirtyMS reads the optional parameter lastDirtyTimestamp, a signed 64-bit integer (W-RENEW-2).
+func (c *call) dirtyMS() (ms int64, sent bool, err error) {
+	v, ok := param(c.r.URL.RawQuery, "lastDirtyTimestamp")
+	if !ok {
+		return 0, false, nil
+	}
+	ms, err = strconv.ParseInt(v, 10, 64)
+	if err != nil {
+		return 0, false, fmt.Errorf("lastDirtyTimestamp is %.40q: want milliseconds since the epoch", v)
+	}
+	return ms, true, nil
+}
+
+func badStatus(param, v string) error {
+	return fmt.Errorf("%s is %.40q: want UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN", param, v)
+}
+
+// badParam answers 400 with what is wrong, before anything has changed. For an instance that is not there the answer is
+// 404 all the same, because that tells its client to register.
+func (c *call) badParam(err error) {
+	if _, _, missing := c.b.Instance(c.to.key()); errors.Is(missing, heureka.ErrNotFound) {
+		c.empty(http.StatusNotFound)
+		return
+	}
+	c.bad(err.Error())
+}
+
+// cancel serves DELETE apps/{app}/{id}.
+func (c *call) cancel() {
+	if c.acceptable() {
+		c.done(c.b.Cancel(c.to.key(), c.origin()))
+	}
+}
+
+// setStatus serves PUT apps/{app}/{id}/status, which needs a value (W-STAT-2).
+func (c *call) setStatus() {
+	if !c.acceptable() {
+		return
+	}
+	v, _ := param(c.r.URL.RawQuery, "value")
+	s, ok := heureka.ParseStatus(v)
+	if !ok {
+		c.badParam(badStatus("value", v))
+		return
+	}
+	dirty, _, err := c.dirtyMS()
+	if err != nil {
+		c.badParam(err)
+		return
+	}
+	c.done(c.b.SetStatus(c.to.key(), s, dirty, c.origin()))
+}
+
+// clearStatus serves DELETE apps/{app}/{id}/status; without a value the status becomes UNKNOWN (W-STAT-8).
+func (c *call) clearStatus() {
+	if !c.acceptable() {
+		return
+	}
+	s := heureka.StatusUnknown
+	if v, sent := param(c.r.URL.RawQuery, "value"); sent {
+		var ok bool
+		if s, ok = heureka.ParseStatus(v); !ok {
+			c.badParam(badStatus("value", v))
+			return
+		}
+	}
+	dirty, _, err := c.dirtyMS()
+	if err != nil {
+		c.badParam(err)
+		return
+	}
+	c.done(c.b.ClearStatus(c.to.key(), s, dirty, c.origin()))
+}
+
+// metadata serves PUT apps/{app}/{id}/metadata.
+func (c *call) metadata() {
+	if c.acceptable() {
+		c.done(c.b.SetMetadata(c.to.key(), metadataEntries(c.r.URL.RawQuery)))
+	}
+}
+
+// asg serves PUT asg/{name}/status, which needs a registry on AWS that we do not have: always 400, empty (W-ASG-1).
+func (c *call) asg() {
+	if c.acceptable() {
+		c.empty(http.StatusBadRequest)
+	}
+}
