@@ -70,11 +70,8 @@ func (c *call) bad(why string) {
 
 // body answers with b; the type is already set.
 func (c *call) body(status int, b []byte) {
-	c.w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
-	c.writeHeader(status)
-	if c.r.Method != http.MethodHead {
-		c.w.Write(b) // an error means that the client is gone: nobody is left to tell
-	}
+	c.begun = true
+	write(c.w, c.r, status, b)
 }
 
 func (c *call) writeHeader(status int) {
@@ -164,7 +161,7 @@ func (c *call) answer(a *respcache.Answer) {
 	h["Content-Length"] = []string{strconv.FormatInt(a.Length, 10)}
 	c.writeHeader(http.StatusOK)
 	if c.r.Method != http.MethodHead {
-		a.WriteTo(c.w) // as in body
+		a.WriteTo(c.w) // an error means that the client is gone: nobody is left to tell
 	}
 }
 

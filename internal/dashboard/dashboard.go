@@ -1,0 +1,70 @@
+// Package dashboard is the status page of a node: what it holds, how sure it is of that, and why. It turns one plain view
+// into HTML that needs no script and nothing from elsewhere. Collecting the numbers and serving the page are left to others.
+// Pure: the view carries the time.
+package dashboard
+
+import (
+	"time"
+
+	"heureka"
+)
+
+// A View is everything that the first page shows (S-DASH-2). It is plain data, filled afresh for each request. URLs in
+// Replicas and General may hold credentials: they are removed on the way out.
+type View struct {
+	Paths       Paths
+	Version     string // of the program; "" is not shown
+	Environment string
+	DataCenter  string
+	Now         time.Time
+	Uptime      string // "00:03", "1 day 02:03"
+
+	Phase      string // syncing, waiting, open, stopping
+	PhaseWhy   string
+	PhaseSince time.Time // zero: not shown
+	Reads      bool      // reads of the registry are answered
+
+	Renewals Renewals
+	Replicas []Replica
+	Apps     []App // sorted by name, see NewApp
+	General  []heureka.MetadataEntry
+	Own      []heureka.MetadataEntry // the node's own instance: ipAddr, status, … (see OwnInfo)
+}
+
+// Paths are what links are made of, such as "/", "/lastn" and "/eureka". Each begins with a slash.
+type Paths struct{ Page, LastN, API string }
+
+// Renewals are the numbers behind self-preservation and eviction (S-SP-8, S-SP-9).
+type Renewals struct {
+	LastMinute      int64
+	Expected        float64 // a minute, before the threshold factor
+	Threshold       int64
+	ProtectionOn    bool // self-preservation is enabled
+	BelowThreshold  bool
+	EvictionAllowed bool
+	ProtectedSince  time.Time // zero: not shown
+	LastEviction    string    // for people: what the last tick did; "" before the first
+}
+
+// A Replica is a peer.
+type Replica struct {
+	URL  string
+	Good bool
+	Note string // "up to date", "unreachable since …"
+}
+
+// LastN is what the second page shows (S-DASH-4): newest first.
+type LastN struct {
+	Paths      Paths
+	Cancelled  []Event
+	Registered []Event
+}
+
+// An Event is one line of it.
+type Event struct {
+	At  time.Time
+	Key heureka.Key
+}
+
+// timeFormat is how the reference's page writes a time: date and time with the zone's offset.
+const timeFormat = "2006-01-02T15:04:05 -0700"

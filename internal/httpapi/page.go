@@ -1,0 +1,70 @@
+package httpapi
+
+import (
+	"io"
+	"net/http"
+	"strconv"
+)
+
+// A Page is an HTML page for people.
+type Page struct {
+	Policy   string                         // Content-Security-Policy
+	Render   func(w io.Writer) error        // called once per request, concurrently
+	ErrorLog func(r *http.Request, err any) // as in Config
+}
+
+// ServeHTTP renders the page into memory first, so that a failure becomes an empty 500 and not half a page. The page is
+// never kept by a cache: what it says is true only now.
+func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	if !readOnly(w, r) {
+		return
+	}
+	b := buffers.take()
+	defer buffers.give(b)
+	if err := p.Render(b); err != nil {
+		if p.ErrorLog != nil {
+			p.ErrorLog(r, err)
+		}
+		h["Content-Length"] = lengthZero
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", p.Policy)
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h["X-Content-Type-Options"] = noSniff
+	write(w, r, http.StatusOK, b.B)
+}
+
+// readOnly answers every method but GET and HEAD and reports whether the request is one of these.
+func readOnly(w http.ResponseWriter, r *http.Request) bool {
+	m := methodOf(r.Method)
+	if m == get {
+		return true
+	}
+	w.Header()["Allow"] = []string{get.allow()}
+	w.Header()["Content-Length"] = lengthZero
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusOK)
+	} else {
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	}
+	return false
+}
+
+// write answers with b, whose type is already set.
+func write(w http.ResponseWriter, r *http.Request, status int, b []byte) {
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(b) // an error means that the client is gone: nobody is left to tell
+	}
+}
+
+// Write implements io.Writer.
+func (b *buffer) Write(p []byte) (int, error) {
+	b.B = append(b.B, p...)
+	return len(p), nil
+}
