@@ -24,10 +24,11 @@ import (
 type tamper struct {
 	*httptest.Server
 
-	mu           sync.Mutex
-	armed        bool
-	falsified    int
-	full, deltas int
+	mu        sync.Mutex
+	armed     bool
+	falsified int
+	full      int
+	agent     string // User-Agent of the last fetch, which names the transport
 }
 
 func newTamper(t testing.TB, base string) *tamper {
@@ -40,8 +41,7 @@ func newTamper(t testing.TB, base string) *tamper {
 	p.Server = httptest.NewServer(&httputil.ReverseProxy{
 		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(to) },
 		ModifyResponse: p.answer,
-		// A server may compare a heartbeat's connection with nothing: one each is fine.
-		Transport: &http.Transport{DisableKeepAlives: true},
+		Transport:      &http.Transport{DisableKeepAlives: true},
 	})
 	t.Cleanup(p.Close)
 	return p
@@ -54,10 +54,17 @@ func (p *tamper) arm() {
 	p.armed = true
 }
 
-func (p *tamper) counts() (full, deltas, falsified int) {
+func (p *tamper) counts() (full, falsified int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.full, p.deltas, p.falsified
+	return p.full, p.falsified
+}
+
+// userAgent is how the client behind the proxy calls itself.
+func (p *tamper) userAgent() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.agent
 }
 
 var hashMember = regexp.MustCompile(`("apps__hashcode"\s*:\s*)"[^"]*"`)
@@ -69,13 +76,13 @@ func (p *tamper) answer(resp *http.Response) error {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.agent = resp.Request.UserAgent()
 	if strings.HasSuffix(path, "/apps") {
 		p.full++
 	}
 	if !strings.HasSuffix(path, "/apps/delta") {
 		return nil
 	}
-	p.deltas++
 	if !p.armed {
 		return nil
 	}

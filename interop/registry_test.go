@@ -186,15 +186,24 @@ func names(all registry) []string {
 	return list
 }
 
-// registerJSON registers an instance that no process stands behind. leaseSecs is
-// how long the server keeps it without heartbeats; the stated renewal interval is
-// a second, as everywhere in these tests.
+// registerJSON registers an instance that no process stands behind. The server keeps
+// it for leaseSecs without heartbeats.
 func registerJSON(base string, k key, leaseSecs int, metadata map[string]string) error {
+	return register(base, k, record(k, 9, leaseSecs, metadata))
+}
+
+func register(base string, k key, record map[string]any) error {
+	return send("POST", base+"/eureka/apps/"+k.app, map[string]any{"instance": record}, nil)
+}
+
+// record is an instance as a client registers it. The stated renewal interval is a
+// second, as everywhere in these tests.
+func record(k key, port, leaseSecs int, metadata map[string]string) map[string]any {
 	now := fmt.Sprint(time.Now().UnixMilli())
-	record := map[string]any{
+	return map[string]any{
 		"instanceId": k.id, "app": k.app, "hostName": "127.0.0.1", "ipAddr": "127.0.0.1",
 		"vipAddress": strings.ToLower(k.app), "status": "UP",
-		"port":           map[string]any{"$": 9, "@enabled": "true"},
+		"port":           map[string]any{"$": port, "@enabled": "true"},
 		"securePort":     map[string]any{"$": 443, "@enabled": "false"},
 		"dataCenterInfo": map[string]any{"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
 		"leaseInfo":      map[string]any{"renewalIntervalInSecs": 1, "durationInSecs": leaseSecs},
@@ -202,11 +211,12 @@ func registerJSON(base string, k key, leaseSecs int, metadata map[string]string)
 		// A receiver keeps the record with the newer of these.
 		"lastDirtyTimestamp": now, "lastUpdatedTimestamp": now,
 	}
-	return send("POST", base+"/eureka/apps/"+k.app, map[string]any{"instance": record}, nil)
 }
 
 // renew sends one heartbeat.
-func renew(base string, k key) error { return do("PUT", base+"/eureka/apps/"+k.path()+"?status=UP", nil) }
+func renew(base string, k key) error {
+	return do("PUT", base+"/eureka/apps/"+k.path()+"?status=UP", nil)
+}
 
 func cancel(base string, k key) error { return do("DELETE", base+"/eureka/apps/"+k.path(), nil) }
 

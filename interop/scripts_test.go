@@ -21,7 +21,7 @@ func v2(eureka string) string {
 }
 
 func python() kind {
-	return kind{name: "python", noMetadata: true, command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
+	return kind{name: "python", away: "OUT_OF_SERVICE", noMetadata: true, command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
 		bin := filepath.Join(need(t, pythonFixture), "bin", "python")
 		return exec.Command(bin, "python/client.py", "--server="+eureka, "--app="+app,
 			"--port="+strconv.Itoa(port), "--lease="+strconv.Itoa(leaseSecs))
@@ -29,7 +29,7 @@ func python() kind {
 }
 
 func node(flags ...string) kind {
-	return kind{name: "node", noStatus: true, command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
+	return kind{name: "node", command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
 		modules := filepath.Join(need(t, nodeFixture), "node_modules")
 		cmd := exec.Command("node", append([]string{"node/client.js", "--server=" + v2(eureka), "--app=" + app,
 			"--port=" + strconv.Itoa(port), "--lease=" + strconv.Itoa(leaseSecs)}, flags...)...)
@@ -39,7 +39,7 @@ func node(flags ...string) kind {
 }
 
 func fargo(flags ...string) kind {
-	return kind{name: "go", command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
+	return kind{name: "go", away: "OUT_OF_SERVICE", command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
 		return exec.Command(need(t, goFixture), append([]string{"-server=" + strings.TrimSuffix(v2(eureka), "/"), "-app=" + app,
 			"-port=" + strconv.Itoa(port), "-lease=" + strconv.Itoa(leaseSecs)}, flags...)...)
 	}}

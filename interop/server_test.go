@@ -129,6 +129,9 @@ func javaServerSettings(port int) []string {
 	return []string{
 		"--eureka.server.my-url=" + eurekaURL(port),
 		"--eureka.dashboard.enabled=false",
+		// A change that comes while the reference encodes an answer is missing from
+		// the copy it then caches, for 180 s by default. Polling tests do meet that.
+		"--eureka.server.response-cache-auto-expiration-in-seconds=1",
 		"--logging.level.com.netflix.eureka.registry=WARN", // it logs every eviction tick
 	}
 }
