@@ -1,0 +1,215 @@
+package wire
+
+import (
+	"strconv"
+
+	"heureka"
+)
+
+// Batches are always JSON (section 7 of the wire specification).
+
+// AppendBatch appends the body of a batch (W-REPL-2). Members that were not set are left out.
+func AppendBatch(b []byte, items []ReplicationItem) []byte {
+	b = append(b, `{"replicationList":[`...)
+	for i := range items {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendItem(b, &items[i])
+	}
+	return append(b, "]}"...)
+}
+
+func appendItem(b []byte, it *ReplicationItem) []byte {
+	b = append(b, `{"appName":`...)
+	b = appendJSONString(b, it.App)
+	b = append(b, `,"id":`...)
+	b = appendJSONString(b, it.ID)
+	if it.HasLastDirty {
+		b = appendNumber(b, `,"lastDirtyTimestamp":`, it.LastDirtyMS)
+	}
+	b = appendSent(b, `,"overriddenStatus":`, it.OverriddenStatus)
+	b = appendSent(b, `,"status":`, it.Status)
+	if it.Instance != nil {
+		b = append(b, `,"instanceInfo":`...)
+		b = appendJSONInstance(b, it.Instance, &it.Instance.Lease)
+	}
+	b = appendSent(b, `,"action":`, string(it.Action))
+	return append(b, '}')
+}
+
+func appendSent(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	b = append(b, name...)
+	return appendJSONString(b, value)
+}
+
+// DecodeBatch reads the body of a batch as strictly as W-REPL-9 asks. An error refuses the whole batch: it is
+// ErrNoReplicationList or a *SyntaxError. Instances are read by the rules of registrations.
+func DecodeBatch(body []byte) ([]ReplicationItem, error) {
+	d := batchReader{scanner: newScanner(body, false)}
+	if d.peek() == 'n' {
+		return nil, ErrNoReplicationList
+	}
+	for name := range d.members {
+		switch {
+		case string(name) != "replicationList":
+			d.fail("unknown member in the batch")
+		case !d.null():
+			d.list()
+		}
+	}
+	if err := d.failure(); err != nil {
+		return nil, err
+	}
+	if d.items == nil {
+		return nil, ErrNoReplicationList
+	}
+	return d.items, nil
+}
+
+// A batchReader decodes batches; one record serves all of its instances.
+type batchReader struct {
+	scanner
+	items   []ReplicationItem
+	text    text
+	record  record
+	scratch scratch
+}
+
+func (d *batchReader) list() {
+	d.items = []ReplicationItem{}
+	for range d.elements {
+		d.items = append(d.items, d.item())
+	}
+}
+
+// item reads one entry. Its application and id share one string.
+func (d *batchReader) item() ReplicationItem {
+	var (
+		it      ReplicationItem
+		app, id span
+	)
+	d.text.buf, d.text.last = d.text.buf[:0], 0
+	for name := range d.members {
+		if d.null() {
+			continue
+		}
+		switch string(name) {
+		case "appName":
+			app = d.text.add(d.scanner.text())
+		case "id":
+			id = d.text.add(d.scanner.text())
+		case "lastDirtyTimestamp":
+			it.LastDirtyMS, it.HasLastDirty = d.timestamp(), true
+		case "overriddenStatus":
+			it.OverriddenStatus = d.statusText()
+		case "status":
+			it.Status = d.statusText()
+		case "instanceInfo":
+			it.Instance = d.instance(&d.record, &d.scratch)
+		case "action":
+			it.Action = d.action()
+		default:
+			d.fail("unknown member in an entry of the batch")
+		}
+	}
+	names := string(d.text.buf)
+	it.App, it.ID = app.of(names), id.of(names)
+	return it
+}
+
+// timestamp reads a number or a string of digits (W-REPL-10); other texts are refused here.
+func (d *batchReader) timestamp() int64 {
+	t, kind := d.scalar()
+	if kind == numberToken {
+		return lenientInt(t)
+	}
+	n, err := strconv.ParseInt(string(t), 10, 64)
+	if err != nil {
+		d.fail("lastDirtyTimestamp is not a number")
+	}
+	return n
+}
+
+// statusText reads a status as it was sent, without an allocation for those that exist.
+func (d *batchReader) statusText() string {
+	t := d.scanner.text()
+	if s, ok := heureka.ParseStatus(string(t)); ok {
+		return s.String()
+	}
+	return string(t)
+}
+
+func (d *batchReader) action() ReplicationAction {
+	t := d.scanner.text()
+	for _, a := range [...]ReplicationAction{Heartbeat, Register, Cancel, StatusUpdate, DeleteStatusOverride} {
+		if string(a) == string(t) {
+			return a
+		}
+	}
+	d.fail("unknown action")
+	return ""
+}
+
+// AppendBatchResult appends the answer to a batch (W-REPL-6).
+func AppendBatchResult(b []byte, results []ReplicationResult) []byte {
+	b = append(b, `{"responseList":[`...)
+	for i := range results {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendNumber(b, `{"statusCode":`, int64(results[i].StatusCode))
+		if in := results[i].Instance; in != nil {
+			b = append(b, `,"responseEntity":`...)
+			b = appendJSONInstance(b, in, &in.Lease)
+		}
+		b = append(b, '}')
+	}
+	return append(b, "]}"...)
+}
+
+// DecodeBatchResult reads the answer to a batch, leniently: members that are not known are skipped, and so is an
+// instance that makes no sense.
+func DecodeBatchResult(body []byte) ([]ReplicationResult, error) {
+	d := newDocumentReader(body)
+	var results []ReplicationResult
+	found := false
+	for name := range d.members {
+		if string(name) != "responseList" || d.peek() != '[' {
+			d.skip()
+			continue
+		}
+		found, results = true, nil
+		for range d.elements {
+			results = append(results, d.result())
+		}
+	}
+	if !found {
+		d.fail("no responseList")
+	}
+	if err := d.failure(); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+func (d *documentReader) result() ReplicationResult {
+	var r ReplicationResult
+	for name := range d.members {
+		switch {
+		case d.null():
+		case string(name) == "statusCode":
+			r.StatusCode = int(d.integer32())
+		case string(name) == "responseEntity" && d.peek() == '{':
+			if in := d.listed(); in != nil && usable(in) {
+				r.Instance = in
+			}
+		default:
+			d.skip()
+		}
+	}
+	return r
+}

@@ -1,0 +1,136 @@
+package wire
+
+import "heureka"
+
+// A documentReader decodes the documents that a server sends, leniently.
+type documentReader struct {
+	scanner
+	record  record
+	scratch scratch
+}
+
+func newDocumentReader(body []byte) *documentReader {
+	return &documentReader{scanner: newScanner(body, true)}
+}
+
+// root reads the member of the root object with this name by read; other members are skipped (W-JENC-10).
+func (d *documentReader) root(name string, read func()) error {
+	found := false
+	for member := range d.members {
+		if string(member) != name || d.peek() != '{' {
+			d.skip()
+			continue
+		}
+		found = true
+		read()
+	}
+	if !found {
+		d.fail("no " + name)
+	}
+	return d.failure()
+}
+
+func decodeApplicationsJSON(body []byte) (*heureka.Applications, error) {
+	d, apps := newDocumentReader(body), &heureka.Applications{}
+	err := d.root("applications", func() { d.applications(apps) })
+	return apps, err
+}
+
+func decodeApplicationJSON(body []byte) (*heureka.Application, error) {
+	d := newDocumentReader(body)
+	var app *heureka.Application
+	err := d.root("application", func() { app = d.application() })
+	return app, err
+}
+
+func decodeSingleJSON(body []byte) (*heureka.Instance, error) {
+	d := newDocumentReader(body)
+	var in *heureka.Instance
+	err := d.root("instance", func() { in = d.instance(&d.record, &d.scratch) })
+	if err == nil && !usable(in) {
+		d.fail("instance that names no application, id or host")
+		err = d.failure()
+	}
+	return in, err
+}
+
+func (d *documentReader) applications(apps *heureka.Applications) {
+	for name := range d.members {
+		if d.null() {
+			continue
+		}
+		switch string(name) {
+		case "versions__delta":
+			apps.Version = d.integer()
+		case "apps__hashcode":
+			apps.Hash = string(d.text())
+		case "application":
+			apps.Apps = nil
+			for range d.list {
+				apps.Apps = append(apps.Apps, d.application())
+			}
+		default:
+			d.skip()
+		}
+	}
+}
+
+// list yields for each object of an array, or once for an object in its place (W-JLEG-1); anything else is an empty
+// list.
+func (d *documentReader) list(yield func() bool) {
+	switch d.peek() {
+	case '{':
+		yield()
+	case '[':
+		for range d.elements {
+			if d.peek() != '{' {
+				d.skip()
+			} else if !yield() {
+				return
+			}
+		}
+	default:
+		d.skip()
+	}
+}
+
+func (d *documentReader) application() *heureka.Application {
+	app := &heureka.Application{}
+	for name := range d.members {
+		if d.null() {
+			continue
+		}
+		switch string(name) {
+		case "name":
+			app.Name = heureka.AppName(string(d.text()))
+		case "instance":
+			app.Instances = nil
+			for range d.list {
+				app.Instances = appendNotNil(app.Instances, d.listed())
+			}
+		default:
+			d.skip()
+		}
+	}
+	keepUsable(app)
+	return app
+}
+
+func appendNotNil(list []*heureka.Instance, in *heureka.Instance) []*heureka.Instance {
+	if in == nil {
+		return list
+	}
+	return append(list, in)
+}
+
+// listed reads an instance of a list. One that makes no sense is skipped and nil, so that it does not cost the client
+// the rest of the document (W-GOCLI-8); broken JSON still does.
+func (d *documentReader) listed() *heureka.Instance {
+	pos, depth := d.pos, d.depth
+	in := d.instance(&d.record, &d.scratch)
+	if in == nil {
+		d.pos, d.depth, d.err = pos, depth, nil
+		d.skip()
+	}
+	return in
+}

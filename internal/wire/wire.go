@@ -1,0 +1,67 @@
+// Package wire turns the registry's nouns into the JSON and XML of Eureka 1.x and back. It knows formats, media types and
+// header names; it leaves HTTP to its callers and decides nothing about registries.
+package wire
+
+import "heureka"
+
+// A Format is one of the two body formats.
+type Format uint8
+
+// The formats; XML is what a caller without preference gets (W-NEG-2).
+const (
+	XML Format = iota
+	JSON
+)
+
+// A Detail is how much of an instance a document shows.
+type Detail uint8
+
+// The details that X-Eureka-Accept selects (W-HDR-4).
+const (
+	Full Detail = iota
+	Compact
+)
+
+// A Form is a format with a detail: one of the four shapes a document can have.
+type Form struct {
+	Format Format
+	Detail Detail
+}
+
+// Header names of the protocol.
+const (
+	HeaderReplication  = "X-Netflix-Discovery-Replication"
+	HeaderEurekaAccept = "X-Eureka-Accept"
+	HeaderClientName   = "DiscoveryIdentity-Name"
+	HeaderClientVer    = "DiscoveryIdentity-Version"
+	HeaderClientID     = "DiscoveryIdentity-Id"
+)
+
+// A ReplicationAction is what one entry of a batch asks for (W-REPL-3).
+type ReplicationAction string
+
+// The actions of a batch.
+const (
+	Heartbeat            ReplicationAction = "Heartbeat"
+	Register             ReplicationAction = "Register"
+	Cancel               ReplicationAction = "Cancel"
+	StatusUpdate         ReplicationAction = "StatusUpdate"
+	DeleteStatusOverride ReplicationAction = "DeleteStatusOverride"
+)
+
+// A ReplicationItem is one entry of a batch. Empty strings and a nil Instance stand for members that were not sent.
+type ReplicationItem struct {
+	App, ID          string
+	Action           ReplicationAction
+	LastDirtyMS      int64
+	HasLastDirty     bool
+	Status           string // as sent: the receiver decides what a bad name means (W-REPL-7)
+	OverriddenStatus string
+	Instance         *heureka.Instance
+}
+
+// A ReplicationResult is the answer to one entry of a batch.
+type ReplicationResult struct {
+	StatusCode int
+	Instance   *heureka.Instance // with 409: the receiver's record; its Lease is what is written
+}

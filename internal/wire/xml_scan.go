@@ -1,0 +1,144 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"iter"
+)
+
+// An xmlScanner reads XML element by element. Like scanner it does nothing once err is set. Names are taken as they are
+// written, so that a colon in a metadata key is no name space.
+type xmlScanner struct {
+	dec   *xml.Decoder
+	depth int
+	buf   []byte // the last text
+	err   *SyntaxError
+}
+
+func newXMLScanner(body []byte) *xmlScanner {
+	return &xmlScanner{dec: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\uFEFF"))))}
+}
+
+func (x *xmlScanner) failure() error {
+	if x.err == nil {
+		return nil
+	}
+	return x.err
+}
+
+func (x *xmlScanner) fail(msg string) {
+	if x.err == nil {
+		x.err = x.complaint(msg)
+	}
+}
+
+func (x *xmlScanner) complaint(msg string) *SyntaxError {
+	return &SyntaxError{Offset: x.dec.InputOffset(), Msg: msg}
+}
+
+// next returns the next start tag, end tag or text. Comments and processing instructions are passed over; directives
+// are refused, for a DOCTYPE can do harm (W-XDEC-1).
+func (x *xmlScanner) next() xml.Token {
+	for x.err == nil {
+		tok, err := x.dec.RawToken()
+		if err != nil {
+			x.fail(describe(err))
+			break
+		}
+		switch tok.(type) {
+		case xml.Directive:
+			x.fail("directives such as DOCTYPE are not allowed")
+		case xml.StartElement, xml.EndElement, xml.CharData:
+			return tok
+		}
+	}
+	return nil
+}
+
+func describe(err error) string {
+	if syntax, ok := errors.AsType[*xml.SyntaxError](err); ok {
+		return syntax.Msg
+	}
+	if err == io.EOF {
+		return "unexpected end"
+	}
+	return err.Error()
+}
+
+// root returns the start tag of the document.
+func (x *xmlScanner) root() xml.StartElement {
+	for {
+		switch tok := x.next().(type) {
+		case xml.StartElement:
+			return tok
+		case xml.CharData:
+			if len(bytes.TrimSpace(tok)) == 0 {
+				continue
+			}
+			x.fail("text before the root element")
+		case xml.EndElement:
+			x.fail("end tag before the root element")
+		}
+		return xml.StartElement{}
+	}
+}
+
+// children yields the start tag of each child of parent; the loop must read the child to its end. Text between children
+// is dropped.
+func (x *xmlScanner) children(parent xml.StartElement) iter.Seq[xml.StartElement] {
+	return func(yield func(xml.StartElement) bool) {
+		x.content(parent, func(xml.CharData) {}, yield)
+	}
+}
+
+// text returns the text directly inside an element, valid until the next read. Elements in it are skipped.
+func (x *xmlScanner) text(element xml.StartElement) []byte {
+	x.buf = x.buf[:0]
+	x.content(element,
+		func(t xml.CharData) { x.buf = append(x.buf, t...) },
+		func(child xml.StartElement) bool { x.skip(child); return true })
+	return x.buf
+}
+
+// skip reads to the end of an element.
+func (x *xmlScanner) skip(element xml.StartElement) {
+	for child := range x.children(element) {
+		x.skip(child)
+	}
+}
+
+// content reads to the end of an element and hands out what is in it.
+func (x *xmlScanner) content(element xml.StartElement, text func(xml.CharData), child func(xml.StartElement) bool) {
+	if x.depth == maxDepth {
+		x.fail("nested too deeply")
+	}
+	x.depth++
+	defer func() { x.depth-- }()
+	for {
+		switch tok := x.next().(type) {
+		case nil:
+			return
+		case xml.CharData:
+			text(tok)
+		case xml.StartElement:
+			if !child(tok) {
+				return
+			}
+		case xml.EndElement:
+			if tok.Name != element.Name {
+				x.fail("element " + fullName(element.Name) + " closed by " + fullName(tok.Name))
+			}
+			return
+		}
+	}
+}
+
+// fullName is a name as it was written.
+func fullName(n xml.Name) string {
+	if n.Space == "" {
+		return n.Local
+	}
+	return n.Space + ":" + n.Local
+}
