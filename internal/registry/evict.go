@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"fmt"
+	"time"
+)
+
+// An Eviction says what one tick did and why.
+type Eviction struct {
+	Allowed      bool
+	Expired      int // leases that had run out
+	Limit        int // how many one tick may evict
+	Evicted      int
+	Compensation time.Duration // by how much leases were extended because the tick was late (S-EVICT-5)
+}
+
+// lastTick is what Stats tells about the last tick.
+type lastTick struct {
+	result Eviction
+	at     time.Time
+	since  time.Duration // time since the epoch at which it ran; valid if at is not zero
+}
+
+// evictionBatch is how many instances are evicted before other writers get their turn.
+const evictionBatch = 64
+
+// Evict removes instances whose leases have run out: at most as many as the renewal threshold leaves (S-EVICT-3), chosen
+// at random, so that a mass expiry does not take whole applications (S-EVICT-4), and none while too few renewals arrive
+// (S-SP-8). It is to be called every EvictionInterval; if it is called later, every lease is extended by the delay, so
+// that a process that was stopped does not evict everybody when it resumes. Evictions are not replicated (S-CANCEL-3).
+func (r *Registry) Evict(now time.Time) Eviction {
+	t := r.instant(now)
+	e, chosen := r.choose(t)
+	for len(chosen) > 0 {
+		n := min(len(chosen), evictionBatch)
+		e.Evicted += r.evictAll(chosen[:n], t)
+		chosen = chosen[n:]
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.lastTick = lastTick{result: e, at: now, since: t.at}
+	return e
+}
+
+// A candidate is a lease with the beat for which it was found to have run out.
+type candidate struct {
+	lease *lease
+	beat  int64
+}
+
+// choose returns the leases to evict in this tick.
+func (r *Registry) choose(t instant) (Eviction, []candidate) {
+	allowed := r.evictionAllowed(t)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := Eviction{Allowed: allowed, Compensation: r.compensation(t)}
+	r.wheel.turn(t.at, r.expiry)
+	expired := r.expiredLeases(t, e.Compensation)
+	size := r.Len()
+	e.Expired = len(expired)
+	e.Limit = size - int(float64(size)*r.cfg.RenewalPercentThreshold)
+	if !allowed {
+		return e, nil
+	}
+	return e, r.draw(expired, min(e.Expired, e.Limit))
+}
+
+// compensation returns by how much this tick is late. With mu held.
+func (r *Registry) compensation(t instant) time.Duration {
+	if r.lastTick.at.IsZero() {
+		return 0
+	}
+	return max(0, t.at-r.lastTick.since-r.cfg.EvictionInterval)
+}
+
+// expiry returns when a lease runs out.
+func (r *Registry) expiry(l *lease) time.Duration {
+	return expiry(l.beat.Load(), l.current.Load().life, r.cfg.DoubledLeases)
+}
+
+// expiredLeases goes through the overdue leases and returns those that ran out more than grace ago. Those that have been
+// renewed meanwhile go back to their slots. With mu held.
+func (r *Registry) expiredLeases(t instant, grace time.Duration) []candidate {
+	var out []candidate
+	for l := r.wheel.heads[overdue]; l != nil; {
+		next := l.wheelNext
+		beat := l.beat.Load()
+		at := expiry(beat, l.current.Load().life, r.cfg.DoubledLeases)
+		switch {
+		case at >= t.at:
+			r.wheel.move(l, at)
+		case at+grace < t.at:
+			out = append(out, candidate{l, beat})
+		}
+		l = next
+	}
+	return out
+}
+
+// draw moves n candidates, drawn at random without replacement, to the front and returns them. With mu held.
+func (r *Registry) draw(all []candidate, n int) []candidate {
+	for i := range n {
+		j := i + r.rand.IntN(len(all)-i)
+		all[i], all[j] = all[j], all[i]
+	}
+	return all[:n]
+}
+
+// evictAll removes those of the leases that have not been renewed since they were chosen, and returns how many.
+func (r *Registry) evictAll(chosen []candidate, t instant) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := 0
+	for _, c := range chosen {
+		if !c.lease.end(c.beat) {
+			continue
+		}
+		v := c.lease.current.Load()
+		r.drop(c.lease, Change{
+			Kind: Evicted, Origin: FromNode, At: t.wall, Key: v.instance.Key(),
+			Reason: r.reason(c.beat, v.life, t),
+		})
+		n++
+	}
+	r.counters.evictions.Add(uint64(n))
+	return n
+}
+
+// reason says for people why a lease has ended.
+func (r *Registry) reason(beat int64, life time.Duration, t instant) string {
+	silent := (t.at - beatTime(beat)).Round(time.Second)
+	if r.cfg.DoubledLeases && isRenewal(beat) {
+		return fmt.Sprintf("no heartbeat for %v, twice the lease of %v", silent, life)
+	}
+	return fmt.Sprintf("no heartbeat for %v, lease of %v", silent, life)
+}

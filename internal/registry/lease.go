@@ -1,0 +1,126 @@
+package registry
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"heureka"
+)
+
+// A version is one state of an instance. It is immutable: a change makes a new one, so a reader that has loaded it sees
+// the instance, its override and its lease duration as they were together.
+type version struct {
+	instance heureka.Instance // Status is effective(own, override)
+	own      heureka.Status   // the status without the override
+	// overridden says that an override is recorded; it is the instance's OverriddenStatus and may be UNKNOWN (W-STAT-6).
+	overridden bool
+	cleared    bool          // an override was removed since the client last changed its record; see repairsOverride
+	life       time.Duration // of the lease: what the last registration asked for, clamped
+}
+
+// A lease is the place of one instance in the registry, from its first registration until it is cancelled or evicted.
+// Everything but the wheel's fields is safe to read at any time; next is guarded by the stripe, the rest is written
+// under Registry.mu, except that renewals touch beat and lastRenewalMS without any lock.
+type lease struct {
+	current atomic.Pointer[version]
+	next    *lease // same id, other application
+
+	// beat is when the lease was last renewed, and whether that was a renewal rather than the registration; gone once
+	// the lease has ended. A single word, so that a heartbeat and an eviction at the same moment cannot both succeed.
+	beat          atomic.Int64
+	lastRenewalMS atomic.Int64 // as the wire shows it (W-FLD-9)
+
+	wheelPrev, wheelNext *lease
+	slot                 int32
+}
+
+// gone is the beat of a lease that was cancelled or evicted.
+const gone = math.MinInt64
+
+// maxLife bounds lease durations (S-DEF-24), so that no sum of times in nanoseconds can overflow.
+const maxLife = 50 * 365 * 24 * time.Hour
+
+// lifeOf returns the duration of a lease of this many seconds on the wire.
+func lifeOf(secs int64) time.Duration {
+	switch {
+	case secs <= 0:
+		return heureka.DefaultLeaseDurationSecs * time.Second
+	case secs > int64(maxLife/time.Second):
+		return maxLife
+	}
+	return time.Duration(secs) * time.Second
+}
+
+// packBeat makes one ordered word of a time since the registry's epoch and whether it is that of a renewal.
+func packBeat(at time.Duration, renewal bool) int64 {
+	w := int64(at) << 1
+	if renewal {
+		w |= 1
+	}
+	return w
+}
+
+func beatTime(w int64) time.Duration { return time.Duration(w >> 1) }
+func isRenewal(w int64) bool         { return w&1 == 1 }
+
+// start begins the lease anew: registrations are not renewals (S-LEASE-1).
+func (l *lease) start(at time.Duration, wall time.Time) {
+	l.beat.Store(packBeat(at, false))
+	l.lastRenewalMS.Store(wall.UnixMilli())
+}
+
+// renew extends the lease unless it has ended. Of concurrent renewals the latest counts.
+func (l *lease) renew(at time.Duration, wall time.Time, life time.Duration) bool {
+	for {
+		old := l.beat.Load()
+		if old == gone {
+			return false
+		}
+		if l.beat.CompareAndSwap(old, max(packBeat(at, true), old|1)) {
+			l.lastRenewalMS.Store(wall.Add(life).UnixMilli())
+			return true
+		}
+	}
+}
+
+// end ends the lease, unless it has been renewed since its beat was seen.
+func (l *lease) end(seen int64) bool { return l.beat.CompareAndSwap(seen, gone) }
+
+// expiry returns when a lease with this beat runs out. The reference server stores the renewal time plus the duration
+// and adds the duration again when it compares, so its renewed leases live twice as long (S-LEASE-2); doubled
+// reproduces that.
+func expiry(beat int64, life time.Duration, doubled bool) time.Duration {
+	if doubled && isRenewal(beat) {
+		life *= 2
+	}
+	return beatTime(beat) + life
+}
+
+// instance returns the present state of the instance.
+func (l *lease) instance() *heureka.Instance { return &l.current.Load().instance }
+
+// record returns the present state of the instance with the lease.
+func (l *lease) record() Record { return Record{Instance: l.instance(), lease: l} }
+
+// Lease returns the lease as the wire shows it at this moment (S-LEASE-8): the intervals and the times of registration,
+// of being up and of eviction are those of the record, the time of the last renewal is live. A Record that is not from a
+// Registry shows the lease of its instance.
+func (r Record) Lease() heureka.LeaseInfo {
+	info := r.Instance.Lease
+	if r.lease != nil {
+		info.LastRenewalMS = r.lease.lastRenewalMS.Load()
+	}
+	return withLeaseDefaults(info)
+}
+
+// withLeaseDefaults replaces intervals that make no sense (W-FLD-8).
+func withLeaseDefaults(info heureka.LeaseInfo) heureka.LeaseInfo {
+	if info.RenewalIntervalSecs <= 0 {
+		info.RenewalIntervalSecs = heureka.DefaultRenewalIntervalS
+	}
+	if info.DurationSecs <= 0 {
+		info.DurationSecs = heureka.DefaultLeaseDurationSecs
+	}
+	return info
+}

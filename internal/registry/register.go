@@ -1,0 +1,140 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"heureka"
+)
+
+// errNoKey refuses an instance that cannot be addressed.
+var errNoKey = errors.New("instance without application or id")
+
+// Register stores an instance and starts its lease anew (S-REGISTER-1). Of two records the one with the later
+// LastDirtyMS stays; the lease starts anew all the same, and the caller passes the instance that came in, not the one
+// that stayed, to the peers (S-REGISTER-3). An instance without LastDirtyMS gets the present time (W-REG-8). The
+// registry keeps a copy.
+func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
+	key := in.Key()
+	if key.App == "" || key.ID == "" {
+		return Change{}, fmt.Errorf("register %s: %w", key, errNoKey)
+	}
+	t := r.instant(now)
+	if origin == FromPeer {
+		r.countReplication(t)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.register(key, in, origin, t), nil
+}
+
+// Adopt registers the record with which a peer refused this node's heartbeat as outdated; the peer's override replaces
+// this node's (S-SYNC-6).
+func (r *Registry) Adopt(in *heureka.Instance, now time.Time) (Change, error) {
+	key := in.Key()
+	if in.OverriddenStatus != heureka.StatusUnknown {
+		r.storeOverride(key, in.OverriddenStatus, FromPeer, r.instant(now))
+	}
+	return r.Register(in, FromPeer, now)
+}
+
+// SetMetadata adds or replaces metadata and registers the instance again as by a client, its LastDirtyMS unchanged
+// (S-REGISTER-5). It returns heureka.ErrNotFound for an instance that Get does not return.
+func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, now time.Time) (Change, error) {
+	t := r.instant(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.index.find(key)
+	if l == nil || r.hidden(l, t) {
+		return Change{}, fmt.Errorf("set metadata of %s: %w", key, heureka.ErrNotFound)
+	}
+	v := l.current.Load()
+	in := v.instance
+	in.Status = v.own
+	in.Metadata = in.Metadata.With(entries...)
+	return r.register(key, &in, FromClient, t), nil
+}
+
+// register is S-REGISTER-1. With mu held.
+func (r *Registry) register(key heureka.Key, in *heureka.Instance, origin Origin, t instant) Change {
+	l := r.index.find(key)
+	var prev *version
+	if l != nil {
+		prev = l.current.Load()
+	} else {
+		l = new(lease)
+		r.births[0].add(secondOf(t.at), uint32(rateOf(withLeaseDefaults(in.Lease))/1000))
+	}
+	next := r.registration(in, prev, origin, t)
+	l.start(t.at, t.wall)
+	ch := r.commit(l, next, Change{Kind: Registered, Origin: origin, At: t.wall, Key: key})
+	if prev != nil {
+		r.wheel.move(l, r.expiry(l)) // it may run out earlier than before
+	}
+	r.counters.registrations.Add(1)
+	r.registered.add(Event{At: t.wall, Key: ch.Key})
+	return ch
+}
+
+// registration returns the state of an instance after a registration over prev, which is nil if there was none.
+func (r *Registry) registration(in *heureka.Instance, prev *version, origin Origin, t instant) *version {
+	next := &version{instance: *in}
+	n := &next.instance
+	if n.LastDirtyMS == 0 {
+		n.LastDirtyMS = t.ms()
+	}
+	next.own = ownStatus(in.Status, prev, origin)
+	if prev != nil && prev.instance.LastDirtyMS > n.LastDirtyMS {
+		next.own, next.instance = prev.own, prev.instance
+	}
+	next.life = lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
+	next.overridden = n.OverriddenStatus != heureka.StatusUnknown
+	if prev != nil {
+		next.follow(prev)
+	} else if a, ok := r.apps[n.App]; ok {
+		n.App = a.name
+	}
+	r.stamp(next, prev, t)
+	return next
+}
+
+// follow takes over what outlives a registration.
+func (v *version) follow(prev *version) {
+	n, p := &v.instance, &prev.instance
+	if prev.overridden {
+		v.overridden, n.OverriddenStatus = true, p.OverriddenStatus
+	}
+	v.cleared = prev.cleared && n.LastDirtyMS <= p.LastDirtyMS
+	n.App = p.App // the same text, kept once
+	if n.ID == p.ID {
+		n.ID = p.ID
+	}
+}
+
+// stamp sets what the server says of a newly registered instance (S-REGISTER-1 steps 9 to 11, W-REG-8).
+func (r *Registry) stamp(next, prev *version, t instant) {
+	n := &next.instance
+	n.Status = effective(next.own, next.overridden, n.OverriddenStatus)
+	n.Action = heureka.ActionAdded
+	n.LastUpdatedMS = t.ms()
+	n.CoordinatingServer = r.cfg.OwnID != "" && n.ResolvedID() == r.cfg.OwnID
+	n.Lease = heureka.LeaseInfo{
+		RenewalIntervalSecs: n.Lease.RenewalIntervalSecs,
+		DurationSecs:        n.Lease.DurationSecs,
+		RegistrationMS:      t.ms(),
+		LastRenewalMS:       t.ms(),
+	}
+	n.Lease = withLeaseDefaults(n.Lease)
+	if prev != nil {
+		n.Lease.ServiceUpMS = prev.instance.Lease.ServiceUpMS
+	}
+	next.markUp(t)
+}
+
+// markUp notes when the instance was first UP (S-LEASE-6).
+func (v *version) markUp(t instant) {
+	if v.instance.Status == heureka.StatusUp && v.instance.Lease.ServiceUpMS == 0 {
+		v.instance.Lease.ServiceUpMS = t.ms()
+	}
+}

@@ -1,0 +1,87 @@
+package registry
+
+import (
+	"fmt"
+	"time"
+
+	"heureka"
+)
+
+// ErrOutdated answers a heartbeat whose sender has changed its record since it registered here (W-RENEW-1 step 6). It is
+// a heureka.ErrNotFound, so that the sender registers again, but the lease was renewed, and a client's heartbeat is
+// replicated all the same (S-RENEW-5).
+var ErrOutdated = fmt.Errorf("record is outdated: %w", heureka.ErrNotFound)
+
+// Renew extends a lease and then compares what the heartbeat says of its record with the one kept here (W-RENEW-1). It
+// returns heureka.ErrNotFound if there is no lease or the status is UNKNOWN, so that the client registers; ErrOutdated
+// likewise for a record that has changed; and a *NewerError to a peer whose record is older. It allocates nothing unless
+// it returns a *NewerError or changes an override.
+func (r *Registry) Renew(key heureka.Key, claim Claim, origin Origin, now time.Time) error {
+	t := r.instant(now)
+	l := r.index.find(key)
+	if l == nil {
+		return r.missing()
+	}
+	v := l.current.Load()
+	if v.instance.Status == heureka.StatusUnknown || !l.renew(t.at, t.wall, v.life) {
+		return r.missing()
+	}
+	r.countRenewal(key, t)
+	if origin == FromPeer {
+		r.countReplication(t)
+	}
+	if !claim.HasDirty || r.cfg.IgnoreDirtyTimestamps {
+		return nil
+	}
+	return r.compare(l, v, claim, origin, t)
+}
+
+// missing counts a heartbeat for an instance that must register.
+func (r *Registry) missing() error {
+	r.counters.notFound.Add(1)
+	return heureka.ErrNotFound
+}
+
+// compare answers a heartbeat by the age of its record: steps 5 to 8 of W-RENEW-1.
+func (r *Registry) compare(l *lease, v *version, claim Claim, origin Origin, t instant) error {
+	mine := v.instance.LastDirtyMS
+	switch {
+	case claim.DirtyMS > mine:
+		if origin == FromPeer && claim.overrides() {
+			r.storeOverride(v.instance.Key(), claim.Override, origin, t)
+		}
+		return ErrOutdated
+	case claim.DirtyMS < mine && origin == FromPeer:
+		return &NewerError{Record: Record{Instance: &v.instance, lease: l}}
+	case claim.DirtyMS == mine && origin == FromPeer && claim.overrides() && r.repairsOverride(v):
+		r.storeOverride(v.instance.Key(), claim.Override, origin, t)
+	}
+	return nil
+}
+
+// overrides reports whether the heartbeat carries an override that counts (S-SYNC-3).
+func (c *Claim) overrides() bool { return c.HasOverride && c.Override != heureka.StatusUnknown }
+
+// repairsOverride reports whether the override in a peer's heartbeat must be one whose status update was lost on the way
+// to this node (S-DEF-13). Where an override has been removed since the client last changed its record, the heartbeat
+// may as well be older than the removal, and the override stays removed.
+func (r *Registry) repairsOverride(v *version) bool {
+	return !r.cfg.NoOverrideRepair && !v.overridden && !v.cleared
+}
+
+// storeOverride records the override that a peer has, if it differs (S-SYNC-4). Unlike on the reference server it
+// applies at once rather than at the next heartbeat, and readers of deltas learn of it (S-DEF-12).
+func (r *Registry) storeOverride(key heureka.Key, s heureka.Status, origin Origin, t instant) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.index.find(key)
+	if l == nil {
+		return
+	}
+	next := *l.current.Load()
+	if next.overridden && next.instance.OverriddenStatus == s {
+		return
+	}
+	next.override(s)
+	r.commitStatus(l, &next, key, origin, t)
+}

@@ -1,0 +1,31 @@
+package registry
+
+import "heureka"
+
+// declares reports whether s is a status that an override or an earlier status may replace; DOWN, STARTING and UNKNOWN
+// always stand (S-RULE-1, rule 1).
+func declares(s heureka.Status) bool {
+	return s == heureka.StatusUp || s == heureka.StatusOutOfService
+}
+
+// effective returns the status that others see: rules 1 and 2 of S-RULE-1. The registry keeps every instance at it, so
+// that a heartbeat has nothing to apply (S-RULE-3).
+func effective(own heureka.Status, overridden bool, override heureka.Status) heureka.Status {
+	if overridden && declares(own) {
+		return override
+	}
+	return own
+}
+
+// ownStatus returns the status that a registration stores under the override: rules 1, 4 and 5 of S-RULE-1. A client
+// that was UP or OUT_OF_SERVICE cannot change between the two by itself: OUT_OF_SERVICE belongs to the operator
+// (S-DEF-7). Peers hand on what somebody has already decided.
+func ownStatus(declared heureka.Status, previous *version, origin Origin) heureka.Status {
+	if previous == nil || previous.overridden || origin != FromClient || !declares(declared) {
+		return declared
+	}
+	if s := previous.instance.Status; declares(s) {
+		return s
+	}
+	return declared
+}

@@ -1,0 +1,90 @@
+package registry
+
+import (
+	"fmt"
+	"time"
+
+	"heureka"
+)
+
+// SetStatus overrides the status of an instance (S-STATUS-1 to -3). The lease is renewed in every case; a status that
+// the instance already has is not recorded as an override (S-DEF-8). A dirtyMS later than the record's replaces it; zero
+// stands for none. It returns heureka.ErrNotFound for an instance that Get does not return.
+func (r *Registry) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
+	t := r.instant(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l, err := r.touch(key, origin, t)
+	if err != nil {
+		return fmt.Errorf("set status of %s: %w", key, err)
+	}
+	v := l.current.Load()
+	if v.instance.Status == s {
+		return nil
+	}
+	next := *v
+	next.own = s
+	next.override(s)
+	next.redate(dirtyMS)
+	r.commitStatus(l, &next, key, origin, t)
+	return nil
+}
+
+// ClearStatus removes the override of an instance and gives it status s (S-STATUS-5); with UNKNOWN its next heartbeat is
+// refused, so that the client registers with a status of its own (S-STATUS-6). The lease is renewed in every case, and
+// nothing else happens if there is no override. Otherwise as SetStatus.
+func (r *Registry) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
+	t := r.instant(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l, err := r.touch(key, origin, t)
+	if err != nil {
+		return fmt.Errorf("clear status of %s: %w", key, err)
+	}
+	v := l.current.Load()
+	if !v.overridden {
+		return nil
+	}
+	next := *v
+	next.own = s
+	next.overridden, next.cleared = false, true
+	next.instance.OverriddenStatus = heureka.StatusUnknown
+	next.redate(dirtyMS)
+	r.commitStatus(l, &next, key, origin, t)
+	return nil
+}
+
+// touch renews the lease of an instance that Get returns, without counting a renewal (S-STATUS-2). With mu held.
+func (r *Registry) touch(key heureka.Key, origin Origin, t instant) (*lease, error) {
+	l := r.index.find(key)
+	if l == nil || r.hidden(l, t) {
+		return nil, heureka.ErrNotFound
+	}
+	if origin == FromPeer {
+		r.countReplication(t)
+	}
+	l.renew(t.at, t.wall, l.current.Load().life)
+	return l, nil
+}
+
+// override records an override.
+func (v *version) override(s heureka.Status) {
+	v.overridden, v.cleared = true, false
+	v.instance.OverriddenStatus = s
+}
+
+// redate adopts a later dirty timestamp.
+func (v *version) redate(dirtyMS int64) {
+	v.instance.LastDirtyMS = max(v.instance.LastDirtyMS, dirtyMS)
+}
+
+// commitStatus commits a state that differs in status or override. With mu held.
+func (r *Registry) commitStatus(l *lease, next *version, key heureka.Key, origin Origin, t instant) {
+	n := &next.instance
+	n.Status = effective(next.own, next.overridden, n.OverriddenStatus)
+	n.Action = heureka.ActionModified
+	n.LastUpdatedMS = t.ms()
+	n.Lease.LastRenewalMS = l.lastRenewalMS.Load()
+	next.markUp(t)
+	r.commit(l, next, Change{Kind: StatusChanged, Origin: origin, At: t.wall, Key: key})
+}

@@ -1,0 +1,69 @@
+// Package registry holds the leases of one Eureka node: registration, renewal, status overrides, self-preservation and
+// the choice of evictions. It is pure: every method takes the time, nothing sleeps, logs or touches a network. Encoding and
+// caching answers, telling peers and keeping timers are left to others, who learn of every write through Change.
+package registry
+
+import (
+	"time"
+
+	"heureka"
+)
+
+// An Origin says who asked for an operation.
+type Origin uint8
+
+// The origins. What came from a peer is never replicated on (S-REPL-2).
+const (
+	FromClient Origin = iota
+	FromPeer          // replicated by another node
+	FromSync          // copied at start-up or by anti-entropy
+	FromNode          // this node itself: eviction
+)
+
+// A ChangeKind says what happened to an instance.
+type ChangeKind uint8
+
+// The kinds of change.
+const (
+	Registered    ChangeKind = iota // new, again, or with new metadata: ADDED in a delta
+	StatusChanged                   // an override set, removed, or applied: MODIFIED
+	Cancelled                       // removed on request: DELETED
+	Evicted                         // removed because its lease ran out: DELETED
+)
+
+// A Change is one write to the registry. Changes are numbered without gaps and reported in order, so that a reader that
+// applies all of them has the registry.
+type Change struct {
+	Seq      uint64
+	Kind     ChangeKind
+	Origin   Origin
+	At       time.Time
+	Key      heureka.Key
+	Record   Record            // the state after the change; the last state when removed
+	Previous *heureka.Instance // the state before, nil if the instance is new
+	Reason   string            // for people: why an instance was evicted
+}
+
+// Removed reports whether the instance is gone after the change.
+func (c *Change) Removed() bool { return c.Kind == Cancelled || c.Kind == Evicted }
+
+// A Record is an instance with its lease. The instance is immutable; the lease is live.
+type Record struct {
+	Instance *heureka.Instance
+	lease    *lease
+}
+
+// A Claim is what a heartbeat says about its instance.
+type Claim struct {
+	DirtyMS     int64
+	HasDirty    bool
+	Override    heureka.Status // of a peer's heartbeat
+	HasOverride bool
+}
+
+// A NewerError refuses a peer's heartbeat because this node's record is newer (409, W-RENEW-1 step 8).
+type NewerError struct{ Record Record }
+
+func (e *NewerError) Error() string {
+	return "record of " + e.Record.Instance.Key().String() + " is newer here"
+}
