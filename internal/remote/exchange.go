@@ -48,10 +48,15 @@ func (r *Reply) Date() time.Time {
 
 func (r *Reply) isHTML() bool { return strings.Contains(r.mediaType(), "html") }
 
+// mediaType returns what the body is labelled as, or what it looks like if it has no label.
 func (r *Reply) mediaType() string {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || t == "" {
-		return "something without a content type"
+	label := r.Header.Get("Content-Type")
+	if label == "" {
+		label = http.DetectContentType(r.Body)
+	}
+	t, _, err := mime.ParseMediaType(label)
+	if err != nil {
+		return "an invalid content type"
 	}
 	return t
 }

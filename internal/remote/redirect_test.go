@@ -1,0 +1,103 @@
+package remote_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"heureka"
+	"heureka/internal/remote"
+)
+
+func redirect(code int, location string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", location)
+		w.WriteHeader(code)
+	}
+}
+
+func TestRedirectBase(t *testing.T) { // C-RD-4
+	tests := []struct {
+		code     int
+		location string
+		want     string
+	}{
+		{302, "http://other:1/eureka/v2/apps/ORDERS/x?status=UP", "http://other:1/eureka/v2/"},
+		{307, "http://other:1/apps", "http://other:1/"},
+		{308, "https://other/a%2Fb/apps/delta", "https://other/a%2Fb/"},
+		{302, "http://user:secret@other/eureka/apps/", "http://other/eureka/"},
+		{302, "/v2/apps/", "http://eureka:8761/v2/"},
+		{302, "http://other/login", ""},
+		{302, "", ""},
+		{302, "ftp://other/apps/", ""},
+		{301, "http://other/apps/", ""},
+		{303, "http://other/apps/", ""},
+	}
+	for _, tt := range tests {
+		synctest.Test(t, func(t *testing.T) {
+			f := serve(t, redirect(tt.code, tt.location), nil)
+			err := f.conn.Cancel(t.Context(), key)
+			got, ok := errors.AsType[*remote.RedirectError](err)
+			if !ok || got.Base != tt.want || got.Status.Code != tt.code {
+				t.Errorf("%d to %q: %v, want base %q", tt.code, tt.location, err, tt.want)
+			}
+			if _, ok := errors.AsType[*heureka.StatusError](err); !ok {
+				t.Errorf("%v does not unwrap to a StatusError", err)
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("%v tells a password", err)
+			}
+		})
+	}
+}
+
+func TestFollowRedirects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/two/") {
+				answer("application/json", emptyRegistry)(w, r)
+				return
+			}
+			redirect(302, "/two/apps/")(w, r)
+		}, func(cfg *remote.Config) { cfg.FollowRedirects = true })
+		if _, err := f.conn.Apps(t.Context(), remote.Query{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.conn.Cancel(t.Context(), key); err == nil {
+			t.Error("a DELETE followed a redirect")
+		}
+		want := "GET /eureka/apps/, GET /two/apps/, DELETE /eureka/apps/ORDERS/host1:orders:8080"
+		if got := strings.Join(f.seen, ", "); got != want {
+			t.Errorf("requests %s, want %s", got, want)
+		}
+	})
+}
+
+func TestRedirectLoopEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := serve(t, redirect(302, "/eureka/apps/"), func(cfg *remote.Config) { cfg.FollowRedirects = true })
+		_, err := f.conn.Apps(t.Context(), remote.Query{})
+		if _, ok := errors.AsType[*remote.RedirectError](err); !ok || len(f.seen) != remote.MaxRedirects+1 {
+			t.Errorf("%d requests, then %v", len(f.seen), err)
+		}
+	})
+}
+
+// TestCredentialsDoNotTravel is C-AU-3: a redirect must not hand a password to another host.
+func TestCredentialsDoNotTravel(t *testing.T) {
+	c, err := remote.New(remote.Config{URL: "http://user:secret@a:1/", Transport: http.NewFileTransport(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for base, kept := range map[string]bool{"http://a:1/v2/": true, "https://a:1/": false, "http://a:2/": false, "http://b:1/": false} {
+		other, err := c.At(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := remote.HasCredentials(other); got != kept {
+			t.Errorf("%s: credentials kept = %v, want %v", base, got, kept)
+		}
+	}
+}
