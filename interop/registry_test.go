@@ -196,8 +196,9 @@ func register(base string, k key, record map[string]any) error {
 	return send("POST", base+"/eureka/apps/"+k.app, map[string]any{"instance": record}, nil)
 }
 
-// record is an instance as a client registers it. The stated renewal interval is a
-// second, as everywhere in these tests.
+// record is an instance as a client registers it. The stated renewal interval is
+// also how long the reference tries to pass the registration on to a peer, so it is
+// longer than the second at which the tests really beat.
 func record(k key, port, leaseSecs int, metadata map[string]string) map[string]any {
 	now := fmt.Sprint(time.Now().UnixMilli())
 	return map[string]any{
@@ -206,7 +207,7 @@ func record(k key, port, leaseSecs int, metadata map[string]string) map[string]a
 		"port":           map[string]any{"$": port, "@enabled": "true"},
 		"securePort":     map[string]any{"$": 443, "@enabled": "false"},
 		"dataCenterInfo": map[string]any{"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
-		"leaseInfo":      map[string]any{"renewalIntervalInSecs": 1, "durationInSecs": leaseSecs},
+		"leaseInfo":      map[string]any{"renewalIntervalInSecs": 10, "durationInSecs": leaseSecs},
 		"metadata":       metadata,
 		// A receiver keeps the record with the newer of these.
 		"lastDirtyTimestamp": now, "lastUpdatedTimestamp": now,
@@ -232,13 +233,15 @@ func setMetadata(base string, k key, name, value string) error {
 	return do("PUT", base+"/eureka/apps/"+k.path()+"/metadata?"+url.QueryEscape(name)+"="+url.QueryEscape(value), nil)
 }
 
-// beat sends a heartbeat for k to base every half second until stop is called or
-// the test ends. It registers nothing again: what is lost stays lost.
+// beat sends a heartbeat for k to base every second until stop is called or the test
+// ends. It registers nothing again: what is lost stays lost. It must not be faster:
+// the reference passes a heartbeat on half a second later, unless another one of
+// the same instance came meanwhile; then it starts to wait again, for ever if need be.
 func beat(t testing.TB, base string, k key) (stop func()) {
 	ctx, end := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	done.Go(func() {
-		tick := time.NewTicker(500 * time.Millisecond)
+		tick := time.NewTicker(time.Second)
 		defer tick.Stop()
 		for {
 			select {

@@ -84,7 +84,7 @@ func TestSpring(t *testing.T) {
 	if agent := direct.userAgent(); !strings.HasPrefix(agent, "Java-EurekaClient/") {
 		t.Errorf("the Jersey 1 client calls itself %q", agent)
 	}
-	stop := watch(t, srv, all...)
+	stop := watch(t, []*server{srv}, all[0].key, all[1].key, all[2].key, all[3].key)
 	stories := []*story{
 		{name: "spring-2025, RestClient and RestTemplate", steps: []string{"registered"}},
 		{name: "spring-2021, Jersey 1 and RestTemplate", steps: []string{"registered"}},

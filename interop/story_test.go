@@ -222,9 +222,9 @@ func (s *story) crash(t *testing.T, srv *server, c *client) {
 	s.did("expired when killed", time.Since(began))
 }
 
-// watch polls a server until stop is called, and fails the test if an answer lacks
-// one of the clients.
-func watch(t testing.TB, srv *server, clients ...*client) (stop func()) {
+// watch polls servers until stop is called, and fails the test if an answer lacks
+// one of the keys or if a server does not answer.
+func watch(t testing.TB, servers []*server, keys ...key) (stop func()) {
 	end := make(chan struct{})
 	var done sync.WaitGroup
 	done.Go(func() {
@@ -235,7 +235,12 @@ func watch(t testing.TB, srv *server, clients ...*client) (stop func()) {
 			case <-end:
 				return
 			case <-tick.C:
-				reportMissing(t, srv, clients)
+				for _, srv := range servers {
+					if err := hasAll(srv.url, keys); err != nil {
+						t.Error(err)
+						return // one is enough to fail
+					}
+				}
 			}
 		}
 	})
@@ -244,18 +249,27 @@ func watch(t testing.TB, srv *server, clients ...*client) (stop func()) {
 	return stop
 }
 
-func reportMissing(t testing.TB, srv *server, clients []*client) {
-	all, err := apps(srv.url)
+// hasAll returns nil if the registry at base lists all keys, whatever their status.
+func hasAll(base string, keys []key) error {
+	all, err := apps(base)
 	if err != nil {
-		t.Errorf("reading the registry of %s: %v", srv.name, err)
-		return
+		return err
 	}
-	for _, c := range clients {
-		if _, ok := all.instances[c.key.String()]; !ok {
-			t.Errorf("%s is missing from %s", c.key, srv.name)
+	for _, k := range keys {
+		if _, ok := all.instances[k.String()]; !ok {
+			return &missingError{base, k}
 		}
 	}
+	return nil
 }
+
+// A missingError is an answer without an instance that should be in it.
+type missingError struct {
+	base string
+	key  key
+}
+
+func (e *missingError) Error() string { return fmt.Sprintf("%s is missing from %s", e.key, e.base) }
 
 // tellPair runs the whole story with two clients of one kind: the first leaves
 // cleanly in the end, the second crashes.
@@ -264,7 +278,7 @@ func tellPair(t *testing.T, name string, first, second kind) {
 	pair := startClients(t, srv, name, clientStart{first, srv.eurekaURL()}, clientStart{second, srv.eurekaURL()})
 	a, b := pair[0], pair[1]
 	s := &story{name: name, steps: []string{"registered"}}
-	stop := watch(t, srv, a, b)
+	stop := watch(t, []*server{srv}, a.key, b.key)
 	s.meet(t, srv, a, b)
 	s.changeStatus(t, srv, a, b)
 	s.changeMetadata(t, srv, a, b)
