@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"heureka/internal/config"
+)
+
+func (p *program) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config [KEY] [--key=value ...]",
+		Short: "Show the settings and where each comes from",
+		Long: `Show the settings that heureka serve would use with the same arguments, environment
+and files, and where each comes from. With KEY, explain that one.`,
+		Example: `  heureka config eureka.server.eviction-interval-timer-in-ms
+  heureka config -o yaml --spring.profiles.active=peer1 > settings.yml`,
+	}
+	cmd.Flags().StringP("output", "o", "table", "table, yaml or json")
+	cmd.Flags().Bool("show-secrets", false, "show passwords")
+	cmd.Flags().Bool("all", false, "also list known keys that have no effect")
+	return takesSettings(cmd, p.config)
+}
+
+func (p *program) config(cmd *cobra.Command, args settingsArgs) error {
+	settings, err := p.load(args.settings)
+	if err != nil {
+		return err
+	}
+	var view config.View
+	view.Secrets, _ = cmd.Flags().GetBool("show-secrets")
+	view.Inert, _ = cmd.Flags().GetBool("all")
+	switch len(args.positional) {
+	case 0:
+	case 1:
+		return p.explain(settings, args.positional[0], view)
+	default:
+		return unexpected(args.positional[1])
+	}
+	switch output, _ := cmd.Flags().GetString("output"); output {
+	case "table":
+		return settings.WriteTable(p.stdout, view)
+	case "yaml":
+		return settings.WriteYAML(p.stdout, view)
+	case "json":
+		return settings.WriteJSON(p.stdout, view)
+	default:
+		return &failure{status: statusUsage, err: fmt.Errorf("unknown output %q", output), hint: "want table, yaml or json"}
+	}
+}
+
+// explain prints one key.
+func (p *program) explain(settings *config.Settings, name string, view config.View) error {
+	key, ok := config.FindKey(name)
+	if !ok {
+		f := &failure{status: statusUsage, err: fmt.Errorf("%s: no such setting", name), hint: "heureka config --all lists them"}
+		if near := config.Nearest(name); near != "" {
+			f.hint = "did you mean " + near + "?"
+		}
+		return f
+	}
+	return settings.WriteKey(p.stdout, key, view)
+}
+
+func unexpected(arg string) error {
+	return &failure{status: statusUsage, err: fmt.Errorf("unexpected argument %q", arg), hint: "write settings as --key=value"}
+}

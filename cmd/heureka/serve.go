@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"heureka/internal/config"
+	"heureka/server"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	return takesSettings(&cobra.Command{
+		Use:   "serve [--key=value ...]",
+		Short: "Run a registry node",
+		Long: `Run a registry node until SIGTERM or SIGINT.
+
+Settings are those of a Spring Cloud Eureka server. In order of precedence they come from
+arguments (--server.port=8762), environment variables (SERVER_PORT=8762), and
+application.properties or application.yml in ./config/ and in the working directory.
+Profiles and ${placeholders} work. The most important settings:
+
+` + importantKeys(),
+		Example: `  heureka serve
+  heureka serve --server.port=8762 --eureka.client.service-url.defaultZone=http://peer1:8761/eureka/
+  heureka serve --config=/etc/heureka/ --spring.profiles.active=peer1`,
+	}, p.serve)
+}
+
+// importantKeys lists what --help shows of the settings.
+func importantKeys() string {
+	var b strings.Builder
+	for _, name := range []string{
+		"server.port",
+		"eureka.client.service-url.defaultZone",
+		"eureka.instance.hostname",
+		"spring.application.name",
+		"spring.profiles.active",
+		"eureka.server.enable-self-preservation",
+		"eureka.server.eviction-interval-timer-in-ms",
+		"heureka.compatibility",
+		"heureka.log-level",
+	} {
+		doc := "Profiles to switch on, as a comma list."
+		if k, ok := config.FindKey(name); ok {
+			doc = k.Doc
+		}
+		fmt.Fprintf(&b, "  --%s\n        %s\n", name, doc)
+	}
+	return b.String() + "\nheureka config lists all settings, heureka config KEY explains one."
+}
+
+// serve runs a node until a signal asks it to stop. A second signal ends the program at once.
+func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
+	if len(args.positional) > 0 {
+		return unexpected(args.positional[0])
+	}
+	settings, err := p.load(args.settings)
+	if err != nil {
+		return err
+	}
+	logger := newLogger(p.stderr, settings.Text("heureka.log-format"), settings.Text("heureka.log-level"))
+	ln, err := listen(settings)
+	if err != nil {
+		return err
+	}
+	port := ln.Addr().(*net.TCPAddr).Port
+	cfg := settings.ServerConfig(port)
+	cfg.Version, cfg.Logger = version().version, logger
+	srv, err := server.New(cfg)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	p.announce(settings, cfg, port)
+	if err := untilSignal(srv, ln); err != nil {
+		return &failure{status: statusFailed, err: err}
+	}
+	logger.Info("stopped")
+	return nil
+}
+
+// untilSignal serves until SIGTERM or SIGINT. SIGHUP makes the server look its peers up again.
+func untilSignal(srv *server.Server, ln net.Listener) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	context.AfterFunc(ctx, stop) // from now on a signal has its usual effect again
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+
+	var reloads sync.WaitGroup
+	defer reloads.Wait()
+	served, end := context.WithCancel(ctx)
+	defer end()
+	reloads.Go(func() {
+		for {
+			select {
+			case <-hup:
+				srv.Reload()
+			case <-served.Done():
+				return
+			}
+		}
+	})
+	return srv.Serve(ctx, ln)
+}
+
+// listen opens the port. What can go wrong is mostly a matter of one setting, which the hint names.
+func listen(s *config.Settings) (net.Listener, error) {
+	ln, err := net.Listen("tcp", s.ListenAddress())
+	if err == nil {
+		return ln, nil
+	}
+	host := s.Text("server.address")
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	f := &failure{status: statusUsage, err: fmt.Errorf("listen %s: %w", net.JoinHostPort(host, s.Text("server.port")), cause(err))}
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		f.hint = "another program has the port: choose another with --server.port=8762, or stop that program"
+	case errors.Is(err, syscall.EACCES):
+		f.hint = "ports below 1024 need privileges: choose another with --server.port=8761"
+	default:
+		f.hint = "server.address must be an address of this machine; leave it out to serve on all"
+	}
+	return nil, f
+}
+
+// cause drops what net puts in front of the system's words.
+func cause(err error) error {
+	if e, ok := errors.AsType[*os.SyscallError](err); ok {
+		return e.Err
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+// announce says where the node serves, and which settings made it what it is.
+func (p *program) announce(s *config.Settings, cfg server.Config, port int) {
+	url := serviceURL(s, cfg, port)
+	if s.Text("heureka.log-format") == "json" {
+		cfg.Logger.Info("serving", "url", url, "version", cfg.Version, "profiles", s.Profiles, "files", s.Files, "settings", changed(s))
+		return
+	}
+	fmt.Fprintf(p.stdout, "heureka %s serves %s as %s\n", cfg.Version, url, cfg.Instance.Key())
+	if len(s.Files) > 0 {
+		fmt.Fprintf(p.stdout, "  settings from %s (profiles: %s)\n", strings.Join(s.Files, ", "), strings.Join(s.Profiles, ", "))
+	}
+	for _, x := range s.Changed() {
+		fmt.Fprintf(p.stdout, "  %s = %s (%s)\n", x.Name, oneLine(x.Shown(false)), x.Origin)
+	}
+}
+
+func changed(s *config.Settings) map[string]string {
+	m := map[string]string{}
+	for _, x := range s.Changed() {
+		m[x.Name] = x.Shown(false)
+	}
+	return m
+}
+
+// serviceURL is what a client on this machine would configure.
+func serviceURL(s *config.Settings, cfg server.Config, port int) string {
+	host := s.Text("server.address")
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return fmt.Sprintf("http://%s%s/eureka/", net.JoinHostPort(host, fmt.Sprint(port)), cfg.ContextPath)
+}
+
+var levels = map[string]slog.Level{
+	"trace": slog.LevelDebug,
+	"debug": slog.LevelDebug,
+	"info":  slog.LevelInfo,
+	"warn":  slog.LevelWarn,
+	"error": slog.LevelError,
+	"fatal": slog.LevelError,
+}
+
+// newLogger returns the logger for these settings.
+func newLogger(w io.Writer, format, level string) *slog.Logger {
+	if level == "off" {
+		return slog.New(slog.DiscardHandler)
+	}
+	options := &slog.HandlerOptions{Level: levels[level]}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

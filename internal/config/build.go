@@ -1,0 +1,137 @@
+package config
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"heureka"
+	"heureka/server"
+)
+
+// ServerConfig returns the configuration of the node that listens on port. Version, logger and transport are the
+// caller's to fill in.
+func (s *Settings) ServerConfig(port int) server.Config {
+	var c server.Config
+	for _, setting := range s.Changed() {
+		if setting.Key.set != nil {
+			setting.Key.set(&c, setting.Value)
+		}
+	}
+	c.Instance = s.onPort(port).instance()
+	return c
+}
+
+// ListenAddress returns what to listen on, such as ":8761" for all addresses.
+func (s *Settings) ListenAddress() string {
+	return net.JoinHostPort(s.Text("server.address"), s.Text("server.port"))
+}
+
+// onPort returns settings that know the port, which matters where server.port=0 let the system choose.
+func (s *Settings) onPort(port int) *Settings {
+	known := *s
+	known.set = make(map[string]Setting, len(s.set)+1)
+	for k, v := range s.set {
+		known.set[k] = v
+	}
+	x := s.setting(s.table.parseName("server.port").key)
+	x.Value.Int, x.Value.Text = int64(port), strconv.Itoa(port)
+	known.set[x.Name] = x
+	return &known
+}
+
+// instance is the node's own registration (S-CFG 9.9). Its status is what it becomes once the node serves.
+func (s *Settings) instance() *heureka.Instance {
+	status, _ := heureka.ParseStatus(s.Text("eureka.instance.initial-status"))
+	return &heureka.Instance{
+		App:        heureka.AppName(s.Text("eureka.instance.appname")),
+		ID:         s.Text("eureka.instance.instance-id"),
+		HostName:   s.hostName(),
+		IPAddr:     s.Text("eureka.instance.ip-address"),
+		Status:     status,
+		Port:       heureka.Port{Number: s.Int("eureka.instance.non-secure-port"), Enabled: s.Bool("eureka.instance.non-secure-port-enabled")},
+		SecurePort: heureka.Port{Number: s.Int("eureka.instance.secure-port"), Enabled: s.Bool("eureka.instance.secure-port-enabled")},
+		CountryID:  heureka.DefaultCountryID,
+		DataCenter: heureka.OwnDataCenter,
+		Lease: heureka.LeaseInfo{
+			RenewalIntervalSecs: int64(s.value("eureka.instance.lease-renewal-interval-in-seconds").Duration / sec),
+			DurationSecs:        int64(s.value("eureka.instance.lease-expiration-duration-in-seconds").Duration / sec),
+		},
+		Metadata:             s.metadata(),
+		AppGroupName:         heureka.AppName(s.Text("eureka.instance.app-group-name")),
+		HomePageURL:          s.pageURL("eureka.instance.home-page-url"),
+		StatusPageURL:        s.pageURL("eureka.instance.status-page-url"),
+		HealthCheckURL:       s.pageURL("eureka.instance.health-check-url"),
+		SecureHealthCheckURL: s.Text("eureka.instance.secure-health-check-url"),
+		VIPAddress:           s.Text("eureka.instance.virtual-host-name"),
+		SecureVIPAddress:     s.Text("eureka.instance.secure-virtual-host-name"),
+		ASGName:              s.Text("eureka.instance.a-s-g-name"),
+	}
+}
+
+// hostName is the registered host: the address wins where it is preferred, even over a configured name, as in Spring.
+func (s *Settings) hostName() string {
+	if s.Bool("eureka.instance.prefer-ip-address") {
+		return s.Text("eureka.instance.ip-address")
+	}
+	return s.Text("eureka.instance.hostname")
+}
+
+// applicationName is the name before it is put into upper case.
+func (s *Settings) applicationName() string {
+	if name := s.Text("spring.application.name"); name != "" {
+		return name
+	}
+	return s.Text("eureka.instance.appname")
+}
+
+// appNameDefault names a node that has no name "eureka". The reference calls it "unknown", which matters in a ring with
+// such servers, because only peers of the same name count as available (S-STATPAGE-2).
+func appNameDefault(s *Settings) string {
+	if name := s.Text("spring.application.name"); name != "" {
+		return name
+	}
+	if s.netflix() {
+		return "unknown"
+	}
+	return "eureka"
+}
+
+func (s *Settings) defaultInstanceID() string {
+	return s.hostName() + ":" + s.applicationName() + ":" + s.Text("server.port")
+}
+
+func (s *Settings) vip() string { return s.applicationName() }
+
+// metadata is the configured map, and the port of the management paths, which Spring Cloud adds. Empty values are left
+// out (C-MD-11).
+func (s *Settings) metadata() heureka.Metadata {
+	entries := []heureka.MetadataEntry{{Key: "management.port", Value: s.Text("server.port")}}
+	for _, x := range s.Of(s.table.parseName("eureka.instance.metadata-map.x").key) {
+		if x.Value.Text != "" {
+			entries = append(entries, heureka.MetadataEntry{Key: x.Value.Sub, Value: x.Value.Text})
+		}
+	}
+	return heureka.MetadataOf(entries)
+}
+
+// pageURL is the URL under this key, or the one made of host, port, context path and the path under key-path.
+func (s *Settings) pageURL(key string) string {
+	if u := s.Text(key); u != "" {
+		return u
+	}
+	path := s.Text(key + "-path")
+	if path == "" {
+		return ""
+	}
+	host := net.JoinHostPort(s.hostName(), s.Text("eureka.instance.non-secure-port"))
+	return "http://" + host + contextPath(s.Text("server.servlet.context-path")) + "/" + strings.TrimLeft(path, "/")
+}
+
+// contextPath brings a path into the form that server.Config wants: "" or a leading slash and no trailing one.
+func contextPath(path string) string {
+	if path = strings.Trim(path, "/"); path == "" {
+		return ""
+	}
+	return "/" + path
+}

@@ -1,0 +1,168 @@
+package config
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// evaluate turns the merged properties into settings and notes every mistake.
+func (l *loader) evaluate() *Settings {
+	host := l.options.Host
+	if host == nil {
+		host = LocalHost
+	}
+	s := &Settings{Profiles: l.profiles, Files: l.names, set: map[string]Setting{}, host: sync.OnceValue(host), table: table}
+	l.resolver = l.newResolver(l.files)
+	l.resolver.fallback = s.fallback
+	byKey := map[*Key][]string{}
+	var unknown []string
+	for _, canonical := range l.resolver.merged.Keys() {
+		if n := parseName(canonical); n.key != nil {
+			byKey[n.key] = append(byKey[n.key], canonical)
+		} else {
+			unknown = append(unknown, canonical)
+		}
+	}
+	for _, k := range table.keys {
+		for _, canonical := range effectiveNames(k, byKey[k]) {
+			l.setting(s, k, canonical)
+		}
+	}
+	l.checkUnknown(unknown)
+	l.checkTLS(s)
+	s.Warnings = l.warnings
+	return s
+}
+
+// effectiveNames drops aliases of what is set by its own name.
+func effectiveNames(k *Key, canonicals []string) []string {
+	if k.Map || len(canonicals) < 2 {
+		return canonicals
+	}
+	return []string{slices.MinFunc(canonicals, func(a, b string) int {
+		return cmp.Compare(slices.Index(k.names(), a), slices.Index(k.names(), b))
+	})}
+}
+
+// setting reads one setting into s.
+func (l *loader) setting(s *Settings, k *Key, canonical string) {
+	p, _ := get(l.resolver.merged, canonical)
+	text, err := l.resolver.expand(p)
+	if err != nil {
+		l.malformed(k, canonical, p, p.Text, err)
+		return
+	}
+	if text == "" && !k.Map && k.Kind != Text { // Spring, too, takes an empty value for none
+		return
+	}
+	v, err := k.parse(text)
+	if err != nil {
+		l.malformed(k, canonical, p, text, err)
+		return
+	}
+	full := k.Name
+	if k.Map {
+		v.Sub = strings.TrimPrefix(canonical, k.Name+".")
+		full = canonical
+	}
+	s.set[full] = Setting{Key: k, Name: full, Value: v, Origin: p.Origin}
+	if def, _ := k.parse(k.Default); !k.Effective() && v.Text != def.Text && k.Name != sslPrefix {
+		l.inert(k, p, full)
+	}
+}
+
+func (l *loader) malformed(k *Key, canonical string, p property, text string, err error) {
+	problem := err.Error()
+	if !strings.HasPrefix(problem, "want ") {
+		problem = "want " + problem
+	}
+	l.fail(&Mistake{Origin: p.Origin, Key: canonical, Value: k.masked(Value{Text: text, Sub: parseName(canonical).sub}), Problem: problem})
+}
+
+// inert warns once for each key that does nothing.
+func (l *loader) inert(k *Key, p property, full string) {
+	said := func(e error) bool { m, ok := e.(*Mistake); return ok && strings.HasPrefix(m.Key, k.Name) }
+	if !slices.ContainsFunc(l.warnings, said) {
+		l.warn(&Mistake{Origin: p.Origin, Key: full, Problem: k.Inert})
+	}
+}
+
+// checkUnknown judges names outside of the table. Ours and the server's must be right, since a mistyped one would silently
+// not protect anything; the rest belongs to others, or to a client.
+func (l *loader) checkUnknown(canonicals []string) {
+	for _, canonical := range canonicals {
+		p, _ := get(l.resolver.merged, canonical)
+		if l.resolver.used[canonical] || strings.HasPrefix(canonical, "spring.") {
+			continue
+		}
+		m := &Mistake{Origin: p.Origin, Key: shownName(p), Problem: "no such setting"}
+		near := Nearest(canonical)
+		if near != "" {
+			m.Hint = "did you mean " + near + "?"
+		}
+		switch severity(canonical, p.Origin.Source, near != "") {
+		case fatal:
+			l.fail(m)
+		case warning:
+			l.warn(m)
+		}
+	}
+}
+
+type level uint8
+
+const (
+	silent level = iota
+	warning
+	fatal
+)
+
+// severity says what an unknown name means. The environment is shared with other programs, so there only what looks like
+// a mistyped setting is refused. An argument was meant for us.
+func severity(canonical string, source Source, near bool) level {
+	switch first, rest, _ := strings.Cut(canonical, "."); {
+	case first == "heureka", first == "eureka" && strings.HasPrefix(rest, "server."):
+		if source == Environment && !near {
+			return warning
+		}
+		return fatal
+	case first == "eureka":
+		return warning
+	case first == "server" && near, source == Argument && !slices.Contains(foreign, first):
+		return warning
+	}
+	return silent
+}
+
+// foreign are namespaces of Spring Boot in which nothing is ours to judge.
+var foreign = []string{"server", "management", "logging", "info", "debug", "trace"}
+
+// shownName is how a message names an unknown property: as the user spelled it.
+func shownName(p property) string {
+	if p.Origin.Source == Environment {
+		return ""
+	}
+	return p.Raw
+}
+
+const sslPrefix = "server.ssl"
+
+// checkTLS refuses to serve plain HTTP where TLS was asked for.
+func (l *loader) checkTLS(s *Settings) {
+	if on, err := parseBool(s.set[sslPrefix+".enabled"].Value.Text); err == nil && !on {
+		return
+	}
+	for _, setting := range s.set {
+		if setting.Key.Name != sslPrefix || !slices.Contains(tlsKeys, squash(setting.Value.Sub)) || setting.Value.Text == "" {
+			continue
+		}
+		l.fail(&Mistake{Origin: setting.Origin, Key: setting.Name, Problem: "heureka serves plain HTTP, TLS was asked for",
+			Hint: "let a proxy in front end TLS, and set server.ssl.enabled=false here"})
+		return
+	}
+}
+
+// tlsKeys are the settings that switch TLS on in Spring Boot.
+var tlsKeys = []string{"keystore", "certificate", "bundle", "enabled"}

@@ -1,0 +1,291 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// defaultLocations are where Spring Boot looks outside of a jar, the strongest last. Semicolons keep them in one group:
+// a profile's file anywhere in it beats application.yml anywhere in it.
+const defaultLocations = "optional:./;optional:./config/;optional:./config/*/"
+
+// A location is one place named by spring.config.location or spring.config.import.
+type location struct {
+	path     string // as written
+	format   string // ".yml" where the name does not say, from a hint such as .env[.properties]
+	optional bool
+	scheme   string // "" for files, else what cannot be read here, such as "classpath"
+	asked    property
+}
+
+func parseLocation(text string, asked property) location {
+	loc := location{asked: asked}
+	text = strings.TrimSpace(text)
+	text, loc.optional = strings.CutPrefix(text, "optional:")
+	if i := strings.IndexByte(text, ':'); i > 1 { // one letter is a drive
+		loc.scheme, text = text[:i], text[i+1:]
+	}
+	if loc.scheme == "file" {
+		loc.scheme = ""
+		if strings.HasPrefix(text, "//") {
+			text = text[2:]
+		}
+	}
+	if base, hint, ok := strings.Cut(text, "["); ok && strings.HasSuffix(hint, "]") {
+		text, loc.format = base, strings.TrimSuffix(hint, "]")
+	}
+	loc.path = text
+	return loc
+}
+
+// parseLocations returns the groups of locations in the value of p.
+func parseLocations(p property) [][]location {
+	var groups [][]location
+	for _, group := range splitList(p.Text) {
+		var locs []location
+		for piece := range strings.SplitSeq(group, ";") {
+			locs = append(locs, parseLocation(piece, p))
+		}
+		groups = append(groups, locs)
+	}
+	return groups
+}
+
+// A reader reads configuration files, each once.
+type reader struct {
+	dir      string // what relative paths start from
+	name     string // "application"
+	read     map[string][]document
+	files    []string // in the order of reading
+	warnings []error
+	errs     []error
+}
+
+// layers returns the documents that are active with these profiles, the strongest last. Without profiles, which is while
+// they are not known yet, conditional documents and files of profiles are left out.
+func (r *reader) layers(groups [][]location, profiles []string) []layer {
+	var layers []layer
+	for _, group := range groups {
+		for _, suffix := range append([]string{""}, profiles...) {
+			for _, loc := range group {
+				for _, path := range r.candidates(loc, suffix) {
+					layers = append(layers, r.file(path, loc, profiles, 0)...)
+				}
+			}
+		}
+	}
+	return layers
+}
+
+// candidates returns the files of a location that exist, the strongest last. Suffix is a profile, or "" for none.
+func (r *reader) candidates(loc location, profile string) []string {
+	if loc.scheme != "" {
+		r.skip(loc)
+		return nil
+	}
+	dirs := r.directories(loc)
+	if dirs == nil {
+		return r.singleFile(loc, profile)
+	}
+	var found []string
+	for _, dir := range dirs {
+		for _, ext := range []string{".yaml", ".yml", ".properties"} {
+			path := filepath.Join(dir, r.name+suffix(profile)+ext)
+			if r.exists(path) {
+				found = append(found, path)
+			}
+		}
+	}
+	return found
+}
+
+func suffix(profile string) string {
+	if profile == "" {
+		return ""
+	}
+	return "-" + profile
+}
+
+// directories returns the directories that the location stands for, or nil if it is a file.
+func (r *reader) directories(loc location) []string {
+	if strings.Contains(loc.path, "*") {
+		dirs, _ := filepath.Glob(r.abs(loc.path)) // sorted; a broken pattern matches nothing
+		for i := range dirs {
+			dirs[i] = r.rel(dirs[i])
+		}
+		return append([]string{}, dirs...)
+	}
+	info, err := os.Stat(r.abs(loc.path))
+	switch {
+	case err == nil && info.IsDir():
+		return []string{loc.path}
+	case err != nil && strings.HasSuffix(loc.path, "/"):
+		r.missing(loc)
+		return []string{}
+	}
+	return nil
+}
+
+func (r *reader) singleFile(loc location, profile string) []string {
+	path := loc.path
+	if profile != "" {
+		ext := filepath.Ext(path)
+		path = strings.TrimSuffix(path, ext) + suffix(profile) + ext
+	}
+	if r.exists(path) {
+		return []string{path}
+	}
+	if profile == "" {
+		r.missing(loc)
+	}
+	return nil
+}
+
+func (r *reader) missing(loc location) {
+	if loc.optional {
+		return
+	}
+	r.fail(&Mistake{Origin: loc.asked.Origin, Key: loc.asked.Raw, Value: loc.path,
+		Problem: "no such file or directory", Hint: "write optional: in front of what may be missing"})
+}
+
+// skip tells that a location cannot be read, which is only a warning where it is optional anyway.
+func (r *reader) skip(loc location) {
+	m := &Mistake{Origin: loc.asked.Origin, Key: loc.asked.Raw, Value: maskURL(loc.scheme + ":" + loc.path),
+		Problem: "heureka reads files only", Hint: "put the settings into a file, or into environment variables"}
+	if loc.optional || loc.scheme == "classpath" {
+		r.warn(m)
+		return
+	}
+	r.fail(m)
+}
+
+func (r *reader) warn(m *Mistake) { r.warnings = appendNew(r.warnings, m) }
+func (r *reader) fail(m *Mistake) { r.errs = appendNew(r.errs, m) }
+
+// appendNew drops what was said before: files are walked through once without and once with profiles.
+func appendNew(errs []error, m *Mistake) []error {
+	if slices.ContainsFunc(errs, func(e error) bool { return e.Error() == m.Error() }) {
+		return errs
+	}
+	return append(errs, m)
+}
+
+func (r *reader) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(r.dir, path)
+}
+
+func (r *reader) rel(path string) string {
+	if rel, err := filepath.Rel(r.dir, path); err == nil && r.dir != "" {
+		return rel
+	}
+	return path
+}
+
+func (r *reader) exists(path string) bool {
+	_, err := os.Stat(r.abs(path))
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// file returns the active documents of a file, each followed by what it imports, which is stronger.
+func (r *reader) file(path string, loc location, profiles []string, depth int) []layer {
+	docs, ok := r.read[path]
+	if !ok {
+		docs = r.parse(path, loc)
+		r.read[path] = docs
+	}
+	var layers []layer
+	for _, d := range docs {
+		if !d.active(profiles) {
+			continue
+		}
+		layers = append(layers, d.props)
+		for _, text := range splitList(d.imports.Text) {
+			layers = append(layers, r.imported(text, d.imports, path, profiles, depth)...)
+		}
+	}
+	return layers
+}
+
+func (r *reader) imported(text string, asked property, from string, profiles []string, depth int) []layer {
+	loc := parseLocation(text, asked)
+	if loc.scheme != "" {
+		r.skip(loc)
+		return nil
+	}
+	if depth > 8 {
+		r.fail(&Mistake{Origin: asked.Origin, Key: asked.Raw, Value: text, Problem: "want imports without a cycle"})
+		return nil
+	}
+	path := loc.path
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(from), path)
+	}
+	if !r.exists(path) {
+		r.missing(loc)
+		return nil
+	}
+	return r.file(path, loc, profiles, depth+1)
+}
+
+// parse reads the file and notes it.
+func (r *reader) parse(path string, loc location) []document {
+	origin := Origin{Source: File, Name: path}
+	data, err := readLimited(r.abs(path))
+	if err != nil {
+		r.fail(&Mistake{Origin: origin, Problem: err.Error()})
+		return nil
+	}
+	format := loc.format
+	if format == "" {
+		format = filepath.Ext(path)
+	}
+	parse := readYAML
+	switch format {
+	case ".properties":
+		parse = readProperties
+	case ".yml", ".yaml", ".json":
+	default:
+		r.fail(&Mistake{Origin: origin, Problem: "want a file that ends in .yml, .yaml or .properties"})
+		return nil
+	}
+	docs, err := parse(data, origin)
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
+	r.files = append(r.files, path)
+	return docs
+}
+
+func readLimited(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if len(data) > maxFileBytes {
+		return nil, fmt.Errorf("larger than %d MB", maxFileBytes>>20)
+	}
+	return data, nil
+}
+
+// reason drops the path from an error of the file system: the message begins with it anyway.
+func reason(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}

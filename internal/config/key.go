@@ -1,0 +1,144 @@
+package config
+
+import (
+	"strings"
+	"time"
+
+	"heureka/server"
+)
+
+// A Kind says how the text of a setting is read.
+type Kind uint8
+
+// The kinds of settings.
+const (
+	Text     Kind = iota
+	Bool          // true, on, yes, 1 and their opposites
+	Int           // whole number between Min and Max
+	Float         // ratio above 0, at most 1
+	Duration      // whole number of Unit
+	Span          // duration such as 90s, 15m or PT15M; a plain number counts Unit
+	Size          // bytes, or a number with KB, MB, KiB, MiB and so on, all of them powers of 1024
+	List          // comma list or YAML list
+	URL           // absolute http or https URL
+	URLs          // list of URLs
+	Enum          // one of Words
+)
+
+// A Key describes one setting. Keys are shared and must not be changed.
+type Key struct {
+	Name    string   // canonical name in kebab case, such as "eureka.server.my-url"
+	Aliases []string // other names with the same meaning; Name wins
+	Kind    Kind
+	Map     bool          // the key stands for Name.<anything>; what follows keeps its case
+	Unit    time.Duration // of Duration and Span
+	Min     int64         // smallest number allowed
+	Max     int64         // largest number allowed; 0: no limit
+	Words   []string      // of Enum; of Span the word that stands for zero
+	Default string        // as text; "" is none
+	Doc     string        // one line
+	Inert   string        // why a known key does nothing here; "" when it has an effect
+	Secret  bool          // never shown unless asked for
+
+	set    func(*server.Config, Value) // called only when the setting is not the default
+	derive func(*Settings) string      // default that depends on other settings
+}
+
+// Effective reports whether the key has an effect.
+func (k *Key) Effective() bool { return k.Inert == "" }
+
+// EnvName returns the environment variable for the key, with <KEY> where a map key goes.
+func (k *Key) EnvName() string {
+	name := strings.ToUpper(strings.NewReplacer("-", "", ".", "_").Replace(k.Name))
+	if k.Map {
+		name += "_<KEY>"
+	}
+	return name
+}
+
+// UnitName returns the unit of plain numbers, such as "ms", or "".
+func (k *Key) UnitName() string {
+	switch {
+	case k.Kind == Size:
+		return "bytes"
+	case k.Kind != Duration:
+		return ""
+	case k.Unit == time.Millisecond:
+		return "ms"
+	case k.Unit == time.Second:
+		return "s"
+	}
+	return "min"
+}
+
+// Keys returns the table of all known keys, in the order in which they are shown.
+func Keys() []*Key { return table.keys }
+
+// FindKey returns the key with this name in any spelling, and whether there is one. The name of a map does without a map
+// key.
+func FindKey(name string) (*Key, bool) {
+	if k := parseName(name).key; k != nil {
+		return k, true
+	}
+	k := parseName(name + ".x").key
+	return k, k != nil
+}
+
+// table is the index of all keys. It is built once from the lists in the table_*.go files and never changes.
+var table = newIndex(
+	springKeys,
+	heurekaKeys,
+	under("eureka.server.", serverKeys),
+	under("eureka.server.", inertServerKeys),
+	under("eureka.", eurekaKeys),
+	under("eureka.instance.", instanceKeys),
+	under("eureka.client.", clientKeys),
+	under("eureka.client.", inertClientKeys),
+)
+
+type index struct {
+	keys   []*Key
+	dotted map[string]spelling // squashed element by element: "eureka.server.myurl"
+	flat   map[string]spelling // squashed as a whole, for environment variables: "eurekaservermyurl"
+}
+
+// A spelling is the name or an alias of a key.
+type spelling struct {
+	key  *Key
+	name string
+}
+
+func newIndex(groups ...[]Key) *index {
+	x := &index{dotted: map[string]spelling{}, flat: map[string]spelling{}}
+	for _, g := range groups {
+		for i := range g {
+			x.add(&g[i])
+		}
+	}
+	return x
+}
+
+func (x *index) add(k *Key) {
+	x.keys = append(x.keys, k)
+	for _, name := range k.names() {
+		x.dotted[squash(name)] = spelling{k, name}
+		x.flat[squashAll(name)] = spelling{k, name}
+	}
+}
+
+// names returns the name and then the aliases.
+func (k *Key) names() []string { return append([]string{k.Name}, k.Aliases...) }
+
+// under puts prefix before the names and aliases of keys; an alias that starts with "eureka." is whole already.
+func under(prefix string, keys []Key) []Key {
+	for i := range keys {
+		k := &keys[i]
+		k.Name = prefix + k.Name
+		for j, a := range k.Aliases {
+			if !strings.HasPrefix(a, "eureka.") {
+				k.Aliases[j] = prefix + a
+			}
+		}
+	}
+	return keys
+}

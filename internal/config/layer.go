@@ -1,0 +1,171 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/v2"
+)
+
+// An Origin says where a value was read.
+type Origin struct {
+	Source Source
+	Name   string // of the file or the environment variable
+	Line   int    // in the file; 0 if unknown
+}
+
+// A Source is a kind of place for settings.
+type Source uint8
+
+// The sources, from the weakest to the strongest.
+const (
+	Default Source = iota
+	File
+	Environment
+	JSON // SPRING_APPLICATION_JSON
+	Argument
+)
+
+// String returns the origin for messages, such as "application.yml:12" or "environment variable SERVER_PORT".
+func (o Origin) String() string {
+	switch o.Source {
+	case File:
+		if o.Line > 0 {
+			return fmt.Sprintf("%s:%d", o.Name, o.Line)
+		}
+		return o.Name
+	case Environment:
+		return "environment variable " + o.Name
+	case JSON:
+		return springJSON
+	case Argument:
+		return "argument"
+	}
+	return "default"
+}
+
+// A property is one setting as a source has it. Its fields are exported for koanf, which copies values by reflection.
+type property struct {
+	Raw    string // name as spelled
+	Text   string
+	Origin Origin
+}
+
+// A layer is all properties of one source or document by canonical name. It is a koanf.Provider.
+type layer map[string]property
+
+// Read hands the properties to koanf.
+func (l layer) Read() (map[string]any, error) {
+	m := make(map[string]any, len(l))
+	for k, v := range l {
+		m[k] = v
+	}
+	return m, nil
+}
+
+// ReadBytes is not supported.
+func (l layer) ReadBytes() ([]byte, error) { return nil, errors.ErrUnsupported }
+
+// A layerBuilder collects properties and joins elements of lists.
+type layerBuilder struct {
+	layer layer
+	lists map[string]map[int]property
+}
+
+func newLayerBuilder() *layerBuilder {
+	return &layerBuilder{layer: layer{}, lists: map[string]map[int]property{}}
+}
+
+// add keeps p under the name n; the last of equal names wins.
+func (b *layerBuilder) add(n name, p property) {
+	if n.index < 0 {
+		b.layer[n.canonical] = p
+		delete(b.lists, n.canonical)
+		return
+	}
+	if b.lists[n.canonical] == nil {
+		b.lists[n.canonical] = map[int]property{}
+	}
+	b.lists[n.canonical][n.index] = p
+}
+
+// done returns the layer. A list is joined to the comma list that it stands for.
+func (b *layerBuilder) done() layer {
+	for canonical, list := range b.lists {
+		indexes := slices.Sorted(maps.Keys(list))
+		texts := make([]string, len(indexes))
+		for i, index := range indexes {
+			texts[i] = list[index].Text
+		}
+		p := list[indexes[0]]
+		p.Text = strings.Join(texts, ",")
+		b.layer[canonical] = p
+	}
+	return b.layer
+}
+
+// merge puts layers on top of each other, the strongest last.
+func merge(layers ...layer) *koanf.Koanf {
+	k := koanf.New(noDelimiter)
+	for _, l := range layers {
+		if err := k.Load(l, nil); err != nil {
+			panic("config: a layer failed to load: " + err.Error()) // neither Read nor merging flat maps can fail
+		}
+	}
+	return k
+}
+
+// noDelimiter keeps koanf from splitting names: parseName has done that, and map keys may hold any character that a name
+// in a file can.
+const noDelimiter = "\xff\xfe"
+
+func get(k *koanf.Koanf, canonical string) (property, bool) {
+	p, ok := k.Get(canonical).(property)
+	return p, ok
+}
+
+// alignSubs gives map keys from environment variables, which have lost case and punctuation, the spelling of a key that is
+// known from the other layers or from the zones.
+func alignSubs(env layer, others ...layer) layer {
+	known := knownSubs(others)
+	out := layer{}
+	for _, canonical := range slices.SortedFunc(maps.Keys(env), cmp.Compare) {
+		if n := parseName(canonical); n.key != nil && n.key.Map {
+			if sub, ok := known[n.key.Name+"."+squashAll(n.sub)]; ok {
+				out[n.key.Name+"."+sub] = env[canonical]
+				continue
+			}
+		}
+		out[canonical] = env[canonical]
+	}
+	return out
+}
+
+// knownSubs returns the spellings of map keys by the name of the map and the squashed map key.
+func knownSubs(layers []layer) map[string]string {
+	known := map[string]string{}
+	learn := func(mapName, sub string) { known[mapName+"."+squashAll(sub)] = sub }
+	learn(availabilityZones, "us-east-1")
+	for _, l := range layers {
+		for canonical, p := range l {
+			n := parseName(canonical)
+			switch {
+			case n.key == nil:
+			case n.key.Map:
+				learn(n.key.Name, n.sub)
+			case n.key.Name == "eureka.client.region":
+				learn(availabilityZones, p.Text)
+			}
+			if n.key != nil && n.key.Name == availabilityZones {
+				for _, zone := range splitList(p.Text) {
+					learn(serviceURL, zone)
+				}
+			}
+		}
+	}
+	return known
+}

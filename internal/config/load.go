@@ -1,0 +1,160 @@
+package config
+
+import (
+	"errors"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/knadh/koanf/providers/env/v2"
+)
+
+// Options are where Load reads from. The zero value reads the files below the working directory and nothing else.
+type Options struct {
+	Args []string    // --key=value
+	Env  []string    // NAME=value, as from os.Environ
+	Dir  string      // where relative paths start; "" is the working directory
+	Host func() Host // how the machine calls itself, asked at most once; nil: LocalHost
+}
+
+// Load reads all settings, in Spring Boot's order of precedence: arguments, SPRING_APPLICATION_JSON, environment
+// variables, files of profiles, other files, defaults. The error joins all mistakes, each a *Mistake; see Mistakes.
+func Load(o Options) (*Settings, error) {
+	l := loader{options: o, env: environment(o.Env)}
+	l.readArguments()
+	l.readEnvironment()
+	l.readFiles()
+	s := l.evaluate()
+	return s, errors.Join(l.errs...)
+}
+
+type loader struct {
+	options  Options
+	env      map[string]string
+	envLayer layer
+	json     layer
+	args     layer
+	files    []layer
+	profiles []string
+	names    []string // of the files read
+	resolver *resolver
+	warnings []error
+	errs     []error
+}
+
+func (l *loader) fail(err error)  { l.errs = append(l.errs, err) }
+func (l *loader) warn(m *Mistake) { l.warnings = append(l.warnings, m) }
+func (l *loader) above() []layer  { return []layer{l.envLayer, l.json, l.args} }
+func (l *loader) newResolver(files []layer) *resolver {
+	envLayer := alignSubs(l.envLayer, slices.Concat(files, []layer{l.json, l.args})...)
+	return &resolver{
+		merged: merge(slices.Concat(files, []layer{envLayer, l.json, l.args})...),
+		env:    l.env,
+		used:   map[string]bool{},
+	}
+}
+
+func (l *loader) readArguments() {
+	b := newLayerBuilder()
+	for _, arg := range l.options.Args {
+		setting, ok := strings.CutPrefix(arg, "--")
+		key, value, _ := strings.Cut(setting, "=")
+		if !ok || key == "" {
+			l.fail(&Mistake{Origin: Origin{Source: Argument}, Problem: "unexpected " + arg, Hint: argumentHint(arg)})
+			continue
+		}
+		b.add(parseName(key), property{Raw: key, Text: value, Origin: Origin{Source: Argument}})
+	}
+	l.args = b.done()
+}
+
+func argumentHint(arg string) string {
+	if setting, ok := strings.CutPrefix(arg, "-D"); ok {
+		return "write --" + setting
+	}
+	return "write settings as --key=value"
+}
+
+// environment turns NAME=value lines into a map.
+func environment(lines []string) map[string]string {
+	provider := env.Provider("", env.Opt{EnvironFunc: func() []string { return lines }})
+	read, _ := provider.Read() // it never fails
+	m := make(map[string]string, len(read))
+	for k, v := range read {
+		m[k], _ = v.(string)
+	}
+	return m
+}
+
+func (l *loader) readEnvironment() {
+	b := newLayerBuilder()
+	for _, k := range slices.Sorted(maps.Keys(l.env)) {
+		if n := parseEnvName(k); !fromKubernetes(k, l.env[k]) {
+			b.add(n, property{Raw: k, Text: l.env[k], Origin: Origin{Source: Environment, Name: k}})
+		}
+	}
+	l.envLayer = b.done()
+	l.json = layer{}
+	text := l.env[springJSON]
+	if p, ok := l.args["spring.application.json"]; ok {
+		text = p.Text
+	}
+	docs, err := readYAML([]byte(text), Origin{Source: JSON})
+	if err != nil {
+		l.fail(err)
+	} else if len(docs) > 0 {
+		l.json = docs[0].props
+	}
+}
+
+// kubernetesService matches the variables that Kubernetes sets for every service of a namespace. A service with the
+// likely name "eureka-server" yields EUREKA_SERVER_PORT=tcp://10.0.0.7:8761, which nobody meant as a setting.
+var kubernetesService = regexp.MustCompile(`_SERVICE_HOST$|_SERVICE_PORT(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$`)
+
+func fromKubernetes(name, value string) bool {
+	return kubernetesService.MatchString(name) ||
+		strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
+}
+
+// readFiles reads twice: what is there without profiles tells the profiles, and those tell what else there is.
+func (l *loader) readFiles() {
+	r := l.newResolver(nil)
+	files := &reader{dir: l.options.Dir, name: "application", read: map[string][]document{}}
+	if p, ok := get(r.merged, configName); ok {
+		files.name = p.Text
+	}
+	groups := l.locations(r)
+	r = l.newResolver(files.layers(groups, nil))
+	profiles, err := activeProfiles(r)
+	if err != nil {
+		p, _ := get(r.merged, profilesActive)
+		l.fail(&Mistake{Origin: p.Origin, Key: "spring.profiles.active", Value: p.Text, Problem: err.Error()})
+	}
+	l.profiles = profiles
+	l.files = files.layers(groups, profiles)
+	l.names = files.files
+	l.errs = append(l.errs, files.errs...)
+	l.warnings = append(l.warnings, files.warnings...)
+}
+
+// locations returns the groups of locations, which only arguments and the environment can change.
+func (l *loader) locations(r *resolver) [][]location {
+	groups := parseLocations(property{Text: defaultLocations})
+	if p, ok := get(r.merged, configLocation); ok {
+		groups = parseLocations(l.expanded(r, p))
+	}
+	if p, ok := get(r.merged, configAdditional); ok {
+		groups = append(groups, parseLocations(l.expanded(r, p))...)
+	}
+	return groups
+}
+
+func (l *loader) expanded(r *resolver, p property) property {
+	text, err := r.expand(p)
+	if err != nil {
+		l.fail(&Mistake{Origin: p.Origin, Key: p.Raw, Value: p.Text, Problem: err.Error()})
+	}
+	p.Text = text
+	return p
+}

@@ -1,0 +1,167 @@
+package config
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A name is a property name, taken apart.
+type name struct {
+	canonical string // full canonical name of a known key, squashed name of any other
+	key       *Key   // nil: not in the table
+	sub       string // what follows the name of a map
+	index     int    // of a list element, -1 if there is none
+}
+
+// parseName reads a property name in any relaxed spelling (S-CFG-1): in each element case, '-' and '_' do not matter;
+// brackets quote a map key or hold a list index.
+func parseName(raw string) name { return table.parseName(raw) }
+
+func (x *index) parseName(raw string) name {
+	elems, index := splitName(raw)
+	for i := len(elems); i > 0; i-- {
+		if n, ok := x.dotted[squash(strings.Join(elems[:i], "."))].named(elems[i:], index); ok {
+			return n
+		}
+	}
+	return name{canonical: squash(strings.Join(elems, ".")), index: index}
+}
+
+// named returns the name that has the elements rest after s, and whether there may be some.
+func (s spelling) named(rest []string, index int) (name, bool) {
+	if s.key == nil || s.key.Map != (len(rest) > 0) {
+		return name{}, false
+	}
+	if !s.key.Map {
+		return name{canonical: s.name, key: s.key, index: index}, true
+	}
+	sub := strings.Join(rest, ".")
+	if s.key.Name == serviceURL && squashAll(sub) == squash(defaultZone) {
+		sub = defaultZone // Spring would take default-zone for another zone and silently keep its own default
+	}
+	return name{canonical: s.name + "." + sub, key: s.key, sub: sub, index: index}, true
+}
+
+const (
+	serviceURL        = "eureka.client.service-url"
+	availabilityZones = "eureka.client.availability-zones"
+	defaultZone       = "defaultZone"
+)
+
+// parseEnvName reads the name of an environment variable. Underscores separate elements or nothing at all, so known keys
+// are compared without them; a map key becomes lower case with dots, as Spring has it.
+func parseEnvName(raw string) name {
+	if strings.ContainsAny(raw, ".[") { // Docker passes such names on unchanged
+		return parseName(raw)
+	}
+	tokens := strings.Split(strings.ToLower(strings.ReplaceAll(raw, "-", "")), "_")
+	for len(tokens) > 1 && tokens[len(tokens)-1] == "" {
+		tokens = tokens[:len(tokens)-1]
+	}
+	full, index := tokens, -1
+	if n, err := strconv.ParseUint(tokens[len(tokens)-1], 10, 16); err == nil && len(tokens) > 1 {
+		tokens, index = tokens[:len(tokens)-1], int(n)
+	}
+	if n, ok := envKey(tokens, index); ok && (index < 0 || n.key.isList()) {
+		return n
+	}
+	n, ok := envKey(full, -1)
+	if !ok {
+		n = name{canonical: strings.Join(full, "."), index: -1}
+	}
+	return n
+}
+
+func envKey(tokens []string, index int) (name, bool) {
+	for i := len(tokens); i > 0; i-- {
+		if n, ok := table.flat[strings.Join(tokens[:i], "")].named(tokens[i:], index); ok {
+			return n, true
+		}
+	}
+	return name{}, false
+}
+
+func (k *Key) isList() bool { return k.Kind == List || k.Kind == URLs }
+
+// splitName splits at dots and brackets. A trailing [n] is a list index.
+func splitName(raw string) (elems []string, index int) {
+	index = -1
+	for rest := raw; rest != ""; {
+		i := strings.IndexAny(rest, ".[")
+		if i < 0 {
+			return append(elems, rest), index
+		}
+		if i > 0 {
+			elems = append(elems, rest[:i])
+		}
+		end := strings.IndexByte(rest[i:], ']')
+		if rest[i] == '.' || end < 0 {
+			rest = rest[i+1:]
+			continue
+		}
+		inner := rest[i+1 : i+end]
+		rest = strings.TrimPrefix(rest[i+end+1:], ".")
+		if n, err := strconv.ParseUint(inner, 10, 16); err == nil && rest == "" {
+			return elems, int(n)
+		}
+		elems = append(elems, inner)
+	}
+	return elems, index
+}
+
+// squash is the form in which names are compared: lower case, without '-' and '_'.
+func squash(s string) string { return strings.ToLower(dashes.Replace(s)) }
+
+// squashAll drops dots as well, for map keys that were spelled in an environment variable.
+func squashAll(s string) string { return strings.ReplaceAll(squash(s), ".", "") }
+
+var dashes = strings.NewReplacer("-", "", "_", "")
+
+// isCanonical reports whether a name is written as Spring wants names in placeholders, which makes it match relaxed.
+func isCanonical(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return (r < 'a' || 'z' < r) && (r < '0' || '9' < r) && r != '-' && r != '.' && r != '[' && r != ']'
+	})
+}
+
+// Nearest returns the known key that raw was probably meant to be, or "".
+func Nearest(raw string) string {
+	want := squash(raw)
+	best, bestDistance := "", len(want)/5+1
+	for _, k := range table.keys {
+		for _, alias := range k.names() {
+			if d := distance(want, squash(alias), bestDistance); d < bestDistance {
+				best, bestDistance = k.Name, d
+			}
+		}
+	}
+	return best
+}
+
+// distance is the edit distance of a and b, or limit if it is not below that.
+func distance(a, b string, limit int) int {
+	if d := len(a) - len(b); d >= limit || -d >= limit {
+		return limit
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+		if slices.Min(row) >= limit {
+			return limit
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,124 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Settings are all keys with their effective values. They do not change after Load.
+type Settings struct {
+	Profiles []string // the active ones, the strongest last
+	Files    []string // that were read
+	Warnings []error  // what was accepted but will not do what its author thinks; each a *Mistake
+
+	set   map[string]Setting // what is not left at its default, by full name
+	host  func() Host
+	table *index
+}
+
+// A Setting is the effective value of a key, or of one entry of a map.
+type Setting struct {
+	Key    *Key
+	Name   string // canonical, with the map key
+	Value  Value
+	Origin Origin
+}
+
+// Shown returns the value for printing; without secrets passwords are masked.
+func (s Setting) Shown(secrets bool) string {
+	if secrets {
+		return s.Value.Text
+	}
+	return s.Key.masked(s.Value)
+}
+
+// All returns every setting in the order of the table: the defaults too, but of maps only the entries that are there.
+func (s *Settings) All() []Setting {
+	var all []Setting
+	for _, k := range s.table.keys {
+		all = append(all, s.Of(k)...)
+	}
+	return all
+}
+
+// Changed returns the effective settings that are not left at their defaults.
+func (s *Settings) Changed() []Setting {
+	return slices.DeleteFunc(s.All(), func(x Setting) bool { return x.Origin.Source == Default || !x.Key.Effective() })
+}
+
+// Of returns the setting of a key, or the entries of a map sorted by their names.
+func (s *Settings) Of(k *Key) []Setting {
+	if !k.Map {
+		return []Setting{s.setting(k)}
+	}
+	var entries []Setting
+	for _, full := range slices.Sorted(maps.Keys(s.set)) {
+		if s.set[full].Key == k {
+			entries = append(entries, s.set[full])
+		}
+	}
+	return entries
+}
+
+// setting returns the effective value of a key that is no map.
+func (s *Settings) setting(k *Key) Setting {
+	if x, ok := s.set[k.Name]; ok {
+		return x
+	}
+	text := k.Default
+	if k.derive != nil {
+		text = k.derive(s)
+	}
+	v := Value{Text: text}
+	if text != "" {
+		v, _ = k.parse(text) // the tests parse all defaults
+	}
+	return Setting{Key: k, Name: k.Name, Value: v}
+}
+
+// value returns the effective value of the key with this canonical name. An unknown name is a bug.
+func (s *Settings) value(canonical string) Value {
+	n := s.table.parseName(canonical)
+	if n.key == nil || n.key.Map {
+		panic("config: no such key: " + canonical)
+	}
+	return s.setting(n.key).Value
+}
+
+// Text returns the effective text of the key with this canonical name, which must be in the table and no map.
+func (s *Settings) Text(canonical string) string { return s.value(canonical).Text }
+
+// Int is Text for a whole number.
+func (s *Settings) Int(canonical string) int { return int(s.value(canonical).Int) }
+
+// Bool is Text for a switch.
+func (s *Settings) Bool(canonical string) bool { return s.value(canonical).Bool }
+
+func (s *Settings) netflix() bool { return s.Text("heureka.compatibility") == "netflix" }
+
+func (s *Settings) hasPeers() bool {
+	if s.Bool("eureka.client.use-dns-for-fetching-service-urls") {
+		return true
+	}
+	return slices.ContainsFunc(slices.Collect(maps.Values(s.set)), func(x Setting) bool {
+		return x.Key.Name == serviceURL && len(x.Value.List) > 0
+	})
+}
+
+// fallback is what a placeholder may name although no source sets it: the defaults, and what Spring Cloud knows of the
+// machine.
+func (s *Settings) fallback(wanted string) (string, bool) {
+	switch strings.ToLower(wanted) {
+	case "spring.cloud.client.hostname":
+		return s.host().Name, true
+	case "spring.cloud.client.ip-address", "spring.cloud.client.ipaddress":
+		return s.host().IP, true
+	}
+	n := s.table.parseName(wanted)
+	if n.key == nil || n.key.Map {
+		return "", false
+	}
+	text := s.setting(n.key).Value.Text
+	return text, text != ""
+}

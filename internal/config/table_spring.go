@@ -1,0 +1,64 @@
+package config
+
+import (
+	"heureka/server"
+)
+
+// DefaultPort is where heureka serves unless server.port says otherwise: the port that every Eureka tutorial uses.
+const DefaultPort = "8761"
+
+// springKeys are the settings of Spring Boot that a node obeys.
+var springKeys = []Key{
+	{Name: "server.port", Kind: Int, Min: 0, Max: 65535, Default: DefaultPort, Doc: "Port to serve on; 0 takes a free one."},
+	{Name: "server.address", Doc: "Address to serve on. By default all."},
+	{Name: "server.servlet.context-path", Doc: "Path before all other paths, such as /registry.",
+		set: func(c *server.Config, v Value) { c.ContextPath = contextPath(v.Text) }},
+	{Name: "server.shutdown", Kind: Enum, Words: []string{"graceful", "immediate"}, Default: "graceful",
+		Inert: "has no effect: a stop always lets requests in flight end, see spring.lifecycle.timeout-per-shutdown-phase", Doc: "How to stop."},
+	{Name: "server.ssl", Map: true, Secret: true, Inert: "has no effect without a key store or certificate",
+		Doc: "TLS of the server; refused, because heureka serves plain HTTP."},
+	{Name: "spring.application.name", Doc: "Application name of the node, unless eureka.instance.appname is set."},
+	{Name: "spring.lifecycle.timeout-per-shutdown-phase", Kind: Span, Unit: ms, Default: "30s",
+		Doc: "How long a stop waits for requests in flight.",
+		set: func(c *server.Config, v Value) { c.ShutdownTimeout = orNone(v.Duration) }},
+	{Name: "management.server.port", Kind: Int, Min: -1, Max: 65535, Inert: "has no effect: management paths are served on server.port", Doc: "Port of the management paths."},
+	{Name: "logging.level.root", Kind: Enum, Words: logLevels, Default: "info", Doc: "Log level, unless heureka.log-level is set."},
+}
+
+var logLevels = []string{"trace", "debug", "info", "warn", "error", "fatal", "off"}
+
+// heurekaKeys are our own settings.
+var heurekaKeys = []Key{
+	{Name: "heureka.compatibility", Kind: Enum, Words: []string{"heureka", "netflix"}, Default: "heureka",
+		Doc: "netflix takes the reference server's defaults for leases, renewal counting, caches and start-up, all at once.",
+		set: func(c *server.Config, v Value) {
+			if v.Text == "netflix" {
+				c.Compatibility = server.CompatibilityNetflix
+			}
+		}},
+	{Name: "heureka.lease-expiry", Kind: Enum, Words: []string{"exact", "doubled"}, Default: "exact", derive: leaseExpiryDefault,
+		Doc: "When a renewed lease ends: after its duration, or after twice as long as on the reference server.",
+		set: func(c *server.Config, v Value) {
+			c.LeaseExpiry = server.LeaseExpiryExact
+			if v.Text == "doubled" {
+				c.LeaseExpiry = server.LeaseExpiryDoubled
+			}
+		}},
+	{Name: "heureka.self-preservation-max-duration", Kind: Span, Unit: ms, Words: []string{"unlimited"}, Default: "unlimited",
+		Doc: "Longest self-preservation, after which leases expire again, the usual share a tick.",
+		set: func(c *server.Config, v Value) { c.SelfPreservationMaxDuration = v.Duration }},
+	{Name: "heureka.max-body-size", Kind: Size, Min: 1, Default: "1MB", Doc: "Largest request body from a client.",
+		set: func(c *server.Config, v Value) { c.MaxBodyBytes = v.Int }},
+	{Name: "heureka.max-batch-size", Kind: Size, Min: 1, Default: "16MB", Doc: "Largest replication batch from a peer.",
+		set: func(c *server.Config, v Value) { c.MaxBatchBytes = v.Int }},
+	{Name: "heureka.log-level", Kind: Enum, Words: logLevels, derive: func(s *Settings) string { return s.Text("logging.level.root") },
+		Doc: "Log level. By default logging.level.root."},
+	{Name: "heureka.log-format", Kind: Enum, Words: []string{"text", "json"}, Default: "text", Doc: "Form of the log lines on standard error."},
+}
+
+func leaseExpiryDefault(s *Settings) string {
+	if s.netflix() {
+		return "doubled"
+	}
+	return "exact"
+}

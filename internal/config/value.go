@@ -1,0 +1,216 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Value is a setting as read. Which field holds it depends on the kind of its key; Text is always set.
+type Value struct {
+	Sub      string // the map key, of an entry of a map
+	Text     string // canonical text; feeding it back gives the same value
+	List     []string
+	Bool     bool
+	Int      int64 // also the bytes of a Size
+	Float    float64
+	Duration time.Duration
+}
+
+// parse reads the text of a setting. The error says what is wanted instead, after "want ".
+func (k *Key) parse(text string) (Value, error) {
+	if k.Kind != Text {
+		text = strings.TrimSpace(text)
+	}
+	v := Value{Text: text}
+	var err error
+	switch k.Kind {
+	case Bool:
+		v.Bool, err = parseBool(text)
+		v.Text = strconv.FormatBool(v.Bool)
+	case Int:
+		v.Int, err = k.parseInt(text)
+		v.Text = strconv.FormatInt(v.Int, 10)
+	case Float:
+		v.Float, err = parseRatio(text)
+	case Duration:
+		v.Duration, err = k.parseDuration(text)
+		v.Text = strconv.FormatInt(int64(v.Duration/k.Unit), 10)
+	case Span:
+		v.Duration, err = k.parseSpan(text)
+	case Size:
+		v.Int, err = k.parseSize(text)
+	case List:
+		v.List = splitList(text)
+		v.Text = strings.Join(v.List, ",")
+	case URL:
+		err = checkURL(text)
+	case URLs:
+		v.List = splitList(text)
+		v.Text = strings.Join(v.List, ",")
+		for _, u := range v.List {
+			err = errors.Join(err, checkURL(u))
+		}
+	case Enum:
+		v.Text, err = k.parseWord(text)
+	}
+	return v, err
+}
+
+func parseBool(text string) (bool, error) {
+	switch strings.ToLower(text) {
+	case "true", "on", "yes", "1":
+		return true, nil
+	case "false", "off", "no", "0":
+		return false, nil
+	}
+	return false, errors.New("true or false")
+}
+
+// parseInt reads a decimal number; YAML allows underscores in it.
+func (k *Key) parseInt(text string) (int64, error) {
+	n, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
+	switch {
+	case err != nil && k.Kind == Duration:
+		return 0, fmt.Errorf("a whole number of %s", unitWords[k.Unit])
+	case err != nil || n > math.MaxInt32 && k.Kind == Int:
+		return 0, errors.New("a whole number")
+	case k.Max > 0 && (n < k.Min || n > k.Max):
+		return 0, fmt.Errorf("a number from %d to %d", k.Min, k.Max)
+	case n < k.Min:
+		return 0, fmt.Errorf("at least %d", k.Min)
+	}
+	return n, nil
+}
+
+var unitWords = map[time.Duration]string{ms: "milliseconds", sec: "seconds"}
+
+func (k *Key) parseDuration(text string) (time.Duration, error) {
+	n, err := k.parseInt(text)
+	if err != nil {
+		return 0, err
+	}
+	if n > int64(math.MaxInt64/k.Unit) {
+		return 0, fmt.Errorf("at most %d", math.MaxInt64/k.Unit)
+	}
+	return time.Duration(n) * k.Unit, nil
+}
+
+// A ratio of zero is refused, since server.Config takes it for the default, and no use of it is known.
+func parseRatio(text string) (float64, error) {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(f > 0 && f <= 1) {
+		return 0, errors.New("a ratio above 0 and up to 1, such as 0.85")
+	}
+	return f, nil
+}
+
+var (
+	days       = regexp.MustCompile(`^(\d{1,6})d$`)
+	isoSpan    = regexp.MustCompile(`^PT(\d+H)?(\d+M)?(\d+(?:\.\d+)?S)?$`)
+	sizeSyntax = regexp.MustCompile(`^(\d{1,18}) ?([KMGT]?)I?B?$`)
+)
+
+// parseSpan reads what Go and Spring both call durations: 90s, 15m, 1h30m, 2d, PT15M; a plain number counts the unit.
+func (k *Key) parseSpan(text string) (time.Duration, error) {
+	if slices.Contains(k.Words, text) {
+		return 0, nil
+	}
+	s := text
+	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
+		s += "ms"
+	} else if m := days.FindStringSubmatch(s); m != nil {
+		n, _ := strconv.Atoi(m[1])
+		s = strconv.Itoa(24*n) + "h"
+	} else if iso := strings.ToUpper(s); isoSpan.MatchString(iso) {
+		s = strings.ToLower(iso[2:])
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d < 0 {
+		return 0, errors.New(strings.Join(append([]string{"a duration such as 90s or 15m"}, k.Words...), ", or "))
+	}
+	return d, nil
+}
+
+// parseSize reads bytes as Spring's DataSize does, where all units are powers of 1024; 1MiB is the same as 1MB.
+func (k *Key) parseSize(text string) (int64, error) {
+	wanted := errors.New("a size such as 1MB or 1048576")
+	m := sizeSyntax.FindStringSubmatch(strings.ToUpper(text))
+	if m == nil {
+		return 0, wanted
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	shift := 10 * strings.Index(" KMGT", m[2])
+	if m[2] == "" {
+		shift = 0
+	}
+	if err != nil || n < k.Min || n > math.MaxInt64>>shift {
+		return 0, wanted
+	}
+	return n << shift, nil
+}
+
+func (k *Key) parseWord(text string) (string, error) {
+	for _, w := range k.Words {
+		if squash(w) == squash(text) {
+			return w, nil
+		}
+	}
+	return "", errors.New("one of " + strings.Join(k.Words, ", "))
+}
+
+func splitList(text string) []string {
+	var list []string
+	for piece := range strings.SplitSeq(text, ",") {
+		if piece = strings.TrimSpace(piece); piece != "" {
+			list = append(list, piece)
+		}
+	}
+	return list
+}
+
+func checkURL(text string) error {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return errors.New("a URL such as http://peer2:8761/eureka/")
+	}
+	return nil
+}
+
+const mask = "******"
+
+// masked returns the text with passwords replaced.
+func (k *Key) masked(v Value) string {
+	switch {
+	case v.Text == "":
+		return ""
+	case k.Secret || k.Name == "eureka.instance.metadata-map" && secretName.MatchString(v.Sub):
+		return mask
+	case k.Kind == URL || k.Kind == URLs:
+		return maskURL(v.Text)
+	}
+	return v.Text
+}
+
+// maskURL hides the credentials of a URL, or of each in a comma list. Where a list does not parse, everything up to the
+// last '@' might be a password.
+func maskURL(text string) string {
+	for _, u := range splitList(text) {
+		if checkURL(u) != nil {
+			return suspects.ReplaceAllString(text, "${1}"+mask+"@")
+		}
+	}
+	return credentials.ReplaceAllString(text, "${1}"+mask+"@")
+}
+
+var (
+	secretName  = regexp.MustCompile(`(?i)passw|secret|token|credential`)
+	credentials = regexp.MustCompile(`(://)[^/?#,]*@`)
+	suspects    = regexp.MustCompile(`(?s)(://).*@`)
+)
