@@ -1,0 +1,132 @@
+package respcache
+
+import (
+	"io"
+	"sync"
+
+	"heureka/internal/wire"
+)
+
+// An Answer is an encoded document. It is immutable and may be written many times, by many goroutines at once.
+type Answer struct {
+	Format wire.Format
+	Gzip   bool
+	ETag   string // quoted, strong
+	Length int64  // in bytes, as sent
+
+	head   []byte
+	chunks []chunk
+	tail   []byte
+}
+
+// A chunk is a block with the glue in front of it.
+type chunk struct {
+	glue  segment
+	block *block
+}
+
+// NewAnswer returns the answer of a body that is not compressed and that nobody changes any more.
+func NewAnswer(f wire.Format, etag string, body []byte) *Answer {
+	return &Answer{Format: f, ETag: etag, Length: int64(len(body)), head: body}
+}
+
+// begin sets what comes before the chunks. It returns the sum of the text so far.
+func (a *Answer) begin(s segment) sum {
+	a.head = s.bytes
+	if a.Gzip {
+		a.head = append([]byte(gzipHeader), s.bytes...)
+	}
+	a.Length = int64(len(a.head))
+	return s.text
+}
+
+// end sets what comes after the chunks; text is the sum of what comes before.
+func (a *Answer) end(s segment, text sum) {
+	a.tail = s.bytes
+	if a.Gzip {
+		a.tail = appendTrailer(s.bytes, text.then(s.text))
+	}
+	a.Length += int64(len(a.tail))
+}
+
+// WriteTo writes the whole document to w, in steps of 32 KiB or more except for the last.
+func (a *Answer) WriteTo(w io.Writer) (int64, error) {
+	if len(a.chunks) == 0 && len(a.tail) == 0 {
+		n, err := w.Write(a.head)
+		return int64(n), err
+	}
+	g := gatherers.Get().(*gatherer)
+	defer g.release()
+	g.w = w
+	a.writeTo(g)
+	return g.n, g.err
+}
+
+func (a *Answer) writeTo(g *gatherer) {
+	g.write(a.head)
+	for _, c := range a.chunks {
+		if g.err != nil {
+			return
+		}
+		g.write(c.glue.bytes)
+		for _, part := range c.block.parts {
+			g.write(part)
+		}
+	}
+	g.write(a.tail)
+	g.flush()
+}
+
+// A gatherer makes few large writes of many small parts. That costs a copy and saves a system call for each part: a
+// chunk is some 10 kB compressed, and the glue in front of it a few bytes.
+type gatherer struct {
+	w   io.Writer
+	buf []byte
+	n   int64
+	err error // the first one; nothing is written after it
+}
+
+const gatherSize = 32 << 10
+
+var gatherers = sync.Pool{New: func() any { return &gatherer{buf: make([]byte, 0, gatherSize)} }}
+
+func (g *gatherer) release() {
+	*g = gatherer{buf: g.buf[:0]}
+	gatherers.Put(g)
+}
+
+func (g *gatherer) write(p []byte) {
+	for len(p) > 0 {
+		if len(g.buf) == 0 && len(p) >= gatherSize {
+			g.send(p)
+			return
+		}
+		n := min(len(p), gatherSize-len(g.buf))
+		g.buf = append(g.buf, p[:n]...)
+		if p = p[n:]; len(g.buf) == gatherSize {
+			g.flush()
+		}
+	}
+}
+
+func (g *gatherer) flush() {
+	g.send(g.buf)
+	g.buf = g.buf[:0]
+}
+
+func (g *gatherer) send(p []byte) {
+	if g.err != nil || len(p) == 0 {
+		return
+	}
+	n, err := g.w.Write(p)
+	g.n, g.err = g.n+int64(n), err
+}
+
+// footprint estimates the memory that keeping a costs. Blocks are kept by the registry's documents anyway.
+func (a *Answer) footprint() int64 {
+	if a == nil {
+		return 0
+	}
+	const perChunk = 48
+	return int64(len(a.head) + len(a.tail) + perChunk*len(a.chunks))
+}

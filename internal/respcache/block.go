@@ -1,0 +1,119 @@
+package respcache
+
+import (
+	"time"
+
+	"heureka/internal/wire"
+)
+
+// A block is the encoding of a group in one variant: what its leaves' pieces and the glue between them add up to. It
+// makes joining a document cheap: after a change, one group of 64 leaves and the list of the groups are gone through.
+type block struct {
+	parts  [][]byte
+	text   sum
+	size   int64
+	oldest time.Time // the oldest piece
+}
+
+func (b *block) add(s segment) {
+	b.parts = append(b.parts, s.bytes)
+	b.text = b.text.then(s.text)
+	b.size += int64(len(s.bytes))
+}
+
+// joint returns what stands between two leaves, the second of which has the piece p.
+func (v variant) joint(before, after *leaf, p *piece) segment {
+	if before.last().Instance.App == after.first().Instance.App {
+		return separators[v]
+	}
+	return p.next
+}
+
+// An encoder writes one document of one variant.
+type encoder struct {
+	variant variant
+	now     time.Time
+	stale   time.Time // pieces older than that should be made anew,
+	refresh int       // but no more of them than this: others do for now
+}
+
+// block returns the encoding of g, making what is missing.
+func (e *encoder) block(g *group) *block {
+	b := g.blocks[e.variant].Load()
+	if b != nil && (e.refresh == 0 || !b.oldest.Before(e.stale)) {
+		return b
+	}
+	b = &block{parts: make([][]byte, 0, 2*len(g.leaves)), oldest: e.now}
+	for i, l := range g.leaves {
+		p := e.piece(l)
+		if i > 0 {
+			b.add(e.variant.joint(g.leaves[i-1], l, p))
+		}
+		b.add(p.body)
+		if p.at.Before(b.oldest) {
+			b.oldest = p.at
+		}
+	}
+	g.blocks[e.variant].Store(b)
+	return b
+}
+
+// piece returns the encoding of l, made now if there is none or it is stale.
+func (e *encoder) piece(l *leaf) *piece {
+	p := l.pieces[e.variant].Load()
+	switch {
+	case p == nil:
+	case e.refresh > 0 && p.at.Before(e.stale):
+		e.refresh--
+	default:
+		return p
+	}
+	p = e.variant.encode(l, e.now, false)
+	l.pieces[e.variant].Store(p)
+	return p
+}
+
+// document joins the blocks of t to an answer. oldest is the time of its oldest piece.
+func (e *encoder) document(t *tree, version int64, hash string) (a *Answer, oldest time.Time) {
+	v, f := e.variant, e.variant.form()
+	a = &Answer{Format: f.Format, Gzip: v.gzip(), chunks: make([]chunk, 0, len(t.groups))}
+	text := a.begin(v.glue(appendDocHead(nil, f, t, version, hash)))
+	oldest = e.now
+	for i, g := range t.groups {
+		c := chunk{block: e.block(g)}
+		if i > 0 {
+			c.glue = e.between(t.groups[i-1], g)
+		}
+		a.chunks = append(a.chunks, c)
+		a.Length += int64(len(c.glue.bytes)) + c.block.size
+		text = text.then(c.glue.text).then(c.block.text)
+		if c.block.oldest.Before(oldest) {
+			oldest = c.block.oldest
+		}
+	}
+	a.end(v.glue(appendDocTail(nil, f, t, version, hash)), text)
+	return a, oldest
+}
+
+// between returns what stands between two groups.
+func (e *encoder) between(before, after *group) segment {
+	l := after.leaves[0]
+	return e.variant.joint(before.leaves[len(before.leaves)-1], l, e.piece(l))
+}
+
+// appendDocHead begins a document and its first application.
+func appendDocHead(b []byte, f wire.Form, t *tree, version int64, hash string) []byte {
+	b = f.AppendDocHead(b, version, hash)
+	if len(t.groups) > 0 {
+		b = f.AppendAppHead(b, t.groups[0].leaves[0].first().Instance.App)
+	}
+	return b
+}
+
+// appendDocTail ends its last application and the document.
+func appendDocTail(b []byte, f wire.Form, t *tree, version int64, hash string) []byte {
+	if len(t.groups) > 0 {
+		b = f.AppendAppTail(b)
+	}
+	return f.AppendDocTail(b, version, hash)
+}

@@ -1,0 +1,171 @@
+// Package respcache answers reads of the registry with bytes. It follows the registry change by change, keeps each
+// document encoded and compressed in chunks, and joins an answer from them; both cache levels of the reference with their
+// keys and times are here, and the copies of remote regions with what they add to answers. Who may read, when to fetch a
+// region, and HTTP are left to others. Pure: every method takes the time.
+//
+// The parts, from the bottom up: a tree is one immutable moment of a set of instances, and keeps encodings in its nodes
+// (pieces of leaves, blocks of groups); a mirror publishes one tree after the other; a document is the latest answer made
+// from a mirror; a lookup is a document of one application or VIP.
+package respcache
+
+import (
+	"cmp"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"heureka/internal/registry"
+	"heureka/internal/wire"
+)
+
+// A Kind is what a query asks for.
+type Kind uint8
+
+// The kinds of query (S-CACHE-2).
+const (
+	All Kind = iota
+	Delta
+	App
+	VIP
+	SecureVIP
+)
+
+// A Query is a cache key (S-CACHE-3).
+type Query struct {
+	Kind    Kind
+	Name    string // application in upper case, or VIP exactly as asked for
+	Regions string // comma-separated, lower-cased and sorted; "" if none were asked for; All and Delta only
+	Form    wire.Form
+	Gzip    bool // All and Delta only: other documents are never compressed
+}
+
+// Config sets up a Cache. The zero value is heureka's defaults.
+type Config struct {
+	UseReadOnlyCache bool           // S-CACHE-5
+	UpdateInterval   time.Duration  // 0 stands for 30 s: copying to the read-only level
+	AutoExpiration   time.Duration  // 0 stands for 180 s
+	DeltaRetention   time.Duration  // 0 stands for 180 s
+	DisableFallback  bool           // eureka.server.disable-transparent-fallback-to-other-region
+	Regions          []RegionConfig // remote regions
+	LookupBytes      int64          // how much is kept of documents of applications and VIPs; 0 stands for 64 MiB
+
+	// Token stands in every ETag. It must be different in every process, restarts included, or two of them could give
+	// different documents the same tag: something random.
+	Token string
+}
+
+// settings are the parts of Config that documents need, with defaults.
+type settings struct {
+	expiration time.Duration
+	tags       tags
+}
+
+// tags makes ETags: a number never comes twice.
+type tags struct {
+	token string
+	last  atomic.Uint64
+}
+
+func (t *tags) next() string {
+	return `"` + t.token + "-" + strconv.FormatUint(t.last.Add(1), 36) + `"`
+}
+
+// A Cache answers queries. All methods are safe for concurrent use; Apply must be called in order.
+type Cache struct {
+	*settings
+	interval  time.Duration
+	retention time.Duration
+
+	local    *mirror
+	regions  []*Region         // by name
+	fallback []*mirror         // where one application is looked for
+	all      *view             // answers queries without regions
+	nobody   [variants]*Answer // to queries for a VIP that nobody has
+	lookups  *shelf[*lookup]
+	readOnly *shelf[level] // nil unless in use
+
+	regionVersions atomic.Int64 // of deltas of queries with regions (S-DELTA-4)
+
+	mu     sync.RWMutex     // held by whoever writes to a mirror
+	merged []*merged        // mirrors made of several
+	views  map[string]*view // of queries with regions, by the names of those that exist
+	seq    uint64           // of the last change of the registry
+}
+
+const (
+	defaultInterval    = 30 * time.Second
+	defaultExpiration  = 180 * time.Second
+	defaultRetention   = 180 * time.Second
+	defaultLookupBytes = 64 << 20
+)
+
+// New returns an empty cache.
+func New(cfg Config) *Cache {
+	c := &Cache{
+		settings: &settings{
+			expiration: cmp.Or(cfg.AutoExpiration, defaultExpiration),
+			tags:       tags{token: cfg.Token},
+		},
+		interval:  cmp.Or(cfg.UpdateInterval, defaultInterval),
+		retention: cmp.Or(cfg.DeltaRetention, defaultRetention),
+		local:     newMirror(),
+		lookups:   newShelf[*lookup](cmp.Or(cfg.LookupBytes, defaultLookupBytes)),
+		views:     map[string]*view{},
+	}
+	if cfg.UseReadOnlyCache {
+		c.readOnly = newShelf[level](cmp.Or(cfg.LookupBytes, defaultLookupBytes))
+	}
+	c.setRegions(cfg.Regions, !cfg.DisableFallback)
+	c.all.mirror.vips = newVIPIndex()
+	for _, f := range []wire.Form{{}, {Format: wire.JSON}, {Detail: wire.Compact}, {Format: wire.JSON, Detail: wire.Compact}} {
+		empty := appendVIPDocument(nil, f, nil, "")
+		c.nobody[variantOf(f, false)] = NewAnswer(f.Format, c.tags.next(), empty)
+	}
+	return c
+}
+
+// Apply follows one change. It must be called for every change in order: it fits registry.Config.OnChange, which has the
+// registry locked, so nothing is encoded here.
+func (c *Cache) Apply(ch registry.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seq = ch.Seq
+	if ch.Removed() {
+		c.local.drop(ch.Record, ch.At)
+	} else {
+		c.local.set(ch.Record, ch.At)
+	}
+	c.follow(ch.Record, ch.At)
+}
+
+// Get answers q. It returns heureka.ErrNotFound for an application without instances.
+func (c *Cache) Get(q Query, now time.Time) (*Answer, error) {
+	if c.readOnly != nil {
+		return c.getReadOnly(q, now)
+	}
+	return c.load(q, now)
+}
+
+// load answers q with what the registry holds now: the read-write level (S-CACHE-8).
+func (c *Cache) load(q Query, now time.Time) (*Answer, error) {
+	switch q.Kind {
+	case All, Delta:
+		return c.view(q.Regions, now).documents[q.Kind][variantOf(q.Form, q.Gzip)].get(now), nil
+	}
+	return c.lookup(q, now)
+}
+
+// PurgeDelta forgets changes that are older than the retention time (S-DELTA-1).
+func (c *Cache) PurgeDelta(now time.Time) {
+	cutoff := now.Add(-c.retention)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.local.purge(cutoff)
+	for _, r := range c.regions {
+		r.mirror.purge(cutoff)
+	}
+	for _, m := range c.merged {
+		m.mirror.purge(cutoff)
+	}
+}

@@ -1,0 +1,197 @@
+package respcache
+
+import (
+	"slices"
+
+	"heureka"
+	"heureka/internal/registry"
+)
+
+// Sizes of nodes. A full leaf of 256 KiB splits into halves of 128 KiB: smaller ones compress badly, larger ones cost
+// more at each change (design.md, section 5, has the numbers).
+const (
+	maxWeight = 256 << 10
+	minWeight = maxWeight / 8
+	maxLeaves = 64
+	minLeaves = maxLeaves / 8
+)
+
+// roomy is how full a node is at most after it was joined or built: the next changes shall not split it again.
+func roomy(limit int) int { return limit * 3 / 4 }
+
+// weigh estimates how long the JSON of r is. It decides about splitting only, so it need not be exact.
+func weigh(r registry.Record) int {
+	const names = 700 // member names, numbers, punctuation
+	in := r.Instance
+	n := names + len(in.ID) + len(in.HostName) + len(in.App) + len(in.IPAddr) + len(in.HomePageURL) + len(in.StatusPageURL) +
+		len(in.HealthCheckURL) + len(in.SecureHealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress)
+	for _, e := range in.Metadata {
+		n += len(e.Key) + len(e.Value) + len(`"":"",`)
+	}
+	return n
+}
+
+func newLeaf(records []registry.Record) *leaf {
+	l := &leaf{records: records}
+	for _, r := range records {
+		l.weight += weigh(r)
+	}
+	return l
+}
+
+// newTree returns a tree of records that are sorted already.
+func newTree(records []registry.Record) *tree {
+	var leaves []*leaf
+	for len(records) > 0 {
+		n, weight := 0, 0
+		for n < len(records) && weight < roomy(maxWeight) {
+			weight += weigh(records[n])
+			n++
+		}
+		leaves = append(leaves, &leaf{records: slices.Clone(records[:n]), weight: weight})
+		records = records[n:]
+	}
+	t := &tree{}
+	for part := range slices.Chunk(leaves, roomy(maxLeaves)) {
+		t.groups = append(t.groups, &group{leaves: part})
+	}
+	return t
+}
+
+// put returns a tree with r, and the record that had its key before.
+func (t *tree) put(r registry.Record) (after *tree, old registry.Record) {
+	if len(t.groups) == 0 {
+		return newTree([]registry.Record{r}), old
+	}
+	p := t.place(r.Instance.Key())
+	l := t.at(p)
+	next := &leaf{weight: l.weight + weigh(r)}
+	if p.found {
+		old = l.records[p.record]
+		next.weight -= weigh(old)
+		next.records = with(l.records, p.record, r)
+	} else {
+		next.records = insert(l.records, p.record, r)
+	}
+	return t.replace(p, next), old
+}
+
+// remove returns a tree without the record of k, and that record.
+func (t *tree) remove(k heureka.Key) (after *tree, old registry.Record, found bool) {
+	p := t.place(k)
+	if !p.found {
+		return t, old, false
+	}
+	l := t.at(p)
+	old = l.records[p.record]
+	next := &leaf{weight: l.weight - weigh(old), records: without(l.records, p.record)}
+	return t.replace(p, next), old, true
+}
+
+// replace returns a tree with l at p: split in two if it has become too large, dropped if it is empty, and joined with a
+// neighbour if it has become too small.
+func (t *tree) replace(p place, l *leaf) *tree {
+	leaves := t.groups[p.group].leaves
+	switch {
+	case len(l.records) == 0:
+		leaves = without(leaves, p.leaf)
+	case l.weight > maxWeight && len(l.records) > 1:
+		a, b := l.split()
+		leaves = insert(with(leaves, p.leaf, b), p.leaf, a)
+	case l.weight < minWeight && len(leaves) > 1:
+		leaves = joinLeaf(with(leaves, p.leaf, l), p.leaf)
+	default:
+		leaves = with(leaves, p.leaf, l)
+	}
+	return t.splice(p.group, leaves)
+}
+
+// split halves a leaf by weight; both halves get a record.
+func (l *leaf) split() (a, b *leaf) {
+	n, weight := 1, weigh(l.records[0])
+	for n < len(l.records)-1 && weight < l.weight/2 {
+		weight += weigh(l.records[n])
+		n++
+	}
+	return &leaf{records: slices.Clone(l.records[:n]), weight: weight},
+		&leaf{records: slices.Clone(l.records[n:]), weight: l.weight - weight}
+}
+
+// joinLeaf makes one of leaf i and a neighbour, if that has room.
+func joinLeaf(leaves []*leaf, i int) []*leaf {
+	left := max(i-1, 0)
+	a, b := leaves[left], leaves[left+1]
+	if a.weight+b.weight > roomy(maxWeight) {
+		return leaves
+	}
+	joined := &leaf{records: slices.Concat(a.records, b.records), weight: a.weight + b.weight}
+	return with(without(leaves, left), left, joined)
+}
+
+// splice returns a tree whose group i has other leaves, with the same care for its size.
+func (t *tree) splice(i int, leaves []*leaf) *tree {
+	n := len(leaves)
+	switch {
+	case n == 0:
+		return &tree{groups: without(t.groups, i)}
+	case n > maxLeaves:
+		a, b := &group{leaves: slices.Clone(leaves[:n/2])}, &group{leaves: slices.Clone(leaves[n/2:])}
+		return &tree{groups: insert(with(t.groups, i, b), i, a)}
+	case n < minLeaves && i+1 < len(t.groups) && n+len(t.groups[i+1].leaves) <= roomy(maxLeaves):
+		joined := &group{leaves: slices.Concat(leaves, t.groups[i+1].leaves)}
+		return &tree{groups: with(without(t.groups, i), i, joined)}
+	}
+	return &tree{groups: with(t.groups, i, &group{leaves: leaves})}
+}
+
+// filter returns a tree of the records that keep holds for. Nodes of which nothing goes stay as they are, with their
+// encodings.
+func (t *tree) filter(keep func(registry.Record) bool) *tree {
+	out := &tree{}
+	for _, g := range t.groups {
+		leaves := g.filter(keep)
+		switch {
+		case slices.Equal(leaves, g.leaves):
+			out.groups = append(out.groups, g)
+		case len(leaves) > 0:
+			out.groups = append(out.groups, &group{leaves: leaves})
+		}
+	}
+	return out
+}
+
+func (g *group) filter(keep func(registry.Record) bool) []*leaf {
+	gone := func(r registry.Record) bool { return !keep(r) }
+	var out []*leaf
+	for _, l := range g.leaves {
+		if !slices.ContainsFunc(l.records, gone) {
+			out = append(out, l)
+		} else if kept := slices.DeleteFunc(slices.Clone(l.records), gone); len(kept) > 0 {
+			out = append(out, newLeaf(slices.Clip(kept)))
+		}
+	}
+	return out
+}
+
+// with, insert and without return changed copies of exactly the needed size: nodes live long and never grow.
+
+func with[T any](s []T, i int, v T) []T {
+	out := slices.Clone(s)
+	out[i] = v
+	return out
+}
+
+func insert[T any](s []T, i int, v T) []T {
+	out := make([]T, len(s)+1)
+	copy(out, s[:i])
+	out[i] = v
+	copy(out[i+1:], s[i:])
+	return out
+}
+
+func without[T any](s []T, i int) []T {
+	out := make([]T, len(s)-1)
+	copy(out, s[:i])
+	copy(out[i:], s[i+1:])
+	return out
+}

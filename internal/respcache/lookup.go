@@ -1,0 +1,175 @@
+package respcache
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/wire"
+)
+
+// Documents of one application or VIP are small and of unknown number, so they are encoded when they are asked for, and
+// kept on a shelf while they are asked for again and nothing in them has changed. Names that nobody has are never kept.
+
+// A lookup is one such document.
+type lookup struct {
+	current atomic.Pointer[found]
+	mu      sync.Mutex // held while encoding: one reader encodes, and those who come meanwhile wait for it
+}
+
+// found is an answer and what it was made of.
+type found struct {
+	answer  *Answer
+	mirror  *mirror
+	seq     uint64  // of the state it shows
+	leaves  []*leaf // of applications: it shows every state that has the same leaves
+	expires time.Time
+}
+
+// A selection is what a lookup shall show: part of one state.
+type selection struct {
+	query   Query
+	mirror  *mirror
+	state   *state
+	apps    []string
+	changed uint64 // of VIPs: seq of the last change
+}
+
+// selection returns what q asks for now. ok is false if nobody has the name.
+func (c *Cache) selection(q Query) (sel selection, ok bool) {
+	if q.Kind == App {
+		return c.application(q)
+	}
+	c.mu.RLock() // index and state have to be of one moment
+	defer c.mu.RUnlock()
+	m := c.all.mirror
+	e := m.vips.of(q.Kind)[q.Name]
+	if e == nil {
+		return sel, false
+	}
+	return selection{query: q, mirror: m, state: m.state(), apps: e.apps, changed: e.changed}, true
+}
+
+// application looks for an application here, and unless fallback is disabled in the regions (S-CACHE-13, W-APP-2).
+func (c *Cache) application(q Query) (sel selection, ok bool) {
+	for _, m := range c.fallback {
+		s := m.state()
+		for range s.live.app(q.Name) {
+			return selection{query: q, mirror: m, state: s, apps: []string{q.Name}}, true
+		}
+	}
+	return sel, false
+}
+
+// shows reports whether f is an answer for sel: nothing in it has changed since, or it is newer.
+func (f *found) shows(sel *selection) bool {
+	switch {
+	case f == nil || f.mirror != sel.mirror:
+		return false
+	case f.seq >= sel.state.seq:
+		return true
+	case sel.query.Kind != App:
+		return f.seq >= sel.changed
+	}
+	i := 0
+	for l := range sel.state.live.app(sel.query.Name) {
+		if i == len(f.leaves) || f.leaves[i] != l {
+			return false
+		}
+		i++
+	}
+	return i == len(f.leaves)
+}
+
+// lookup answers a query for one application or VIP.
+func (c *Cache) lookup(q Query, now time.Time) (*Answer, error) {
+	q.Regions, q.Gzip = "", false // not for these kinds
+	sel, ok := c.selection(q)
+	switch {
+	case !ok && q.Kind == App:
+		return nil, heureka.ErrNotFound
+	case !ok:
+		return c.nobody[variantOf(q.Form, false)], nil
+	}
+	l, ok := c.lookups.get(q, now)
+	if !ok {
+		l = c.lookups.add(q, &lookup{}, 0, now)
+	}
+	if f := l.current.Load(); f.shows(&sel) && now.Before(f.expires) {
+		return f.answer, nil
+	}
+	a := l.update(&sel, now, c.settings)
+	c.lookups.replace(q, l, a.Length)
+	return a, nil
+}
+
+// update encodes unless the one who held the lock before has done so.
+func (l *lookup) update(sel *selection, now time.Time, set *settings) *Answer {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if f := l.current.Load(); f.shows(sel) && now.Before(f.expires) {
+		return f.answer
+	}
+	f := sel.find()
+	f.answer.ETag = set.tags.next()
+	f.expires = now.Add(set.expiration)
+	l.current.Store(f)
+	return f.answer
+}
+
+func (sel *selection) find() *found {
+	f := &found{mirror: sel.mirror, seq: sel.state.seq}
+	if sel.query.Kind == App {
+		f.answer, f.leaves = sel.applicationDocument()
+	} else {
+		f.answer = sel.vipDocument()
+	}
+	return f
+}
+
+func (sel *selection) applicationDocument() (a *Answer, leaves []*leaf) {
+	form := sel.query.Form
+	b := form.AppendApplicationHead(nil, sel.query.Name)
+	for l, records := range sel.state.live.app(sel.query.Name) {
+		for i, r := range records {
+			if i > 0 || len(leaves) > 0 {
+				b = append(b, form.Separator()...)
+			}
+			b = form.AppendApplicationInstance(b, r.Instance, r.Lease())
+		}
+		leaves = append(leaves, l)
+	}
+	return NewAnswer(form.Format, "", form.AppendApplicationTail(b)), leaves
+}
+
+// vipDocument holds the instances that have the VIP, with a hash of their own (S-CACHE-14).
+func (sel *selection) vipDocument() *Answer {
+	var records []registry.Record
+	var counts heureka.StatusCounts
+	for _, app := range sel.apps {
+		for _, own := range sel.state.live.app(app) {
+			for _, r := range own {
+				if hasVIP(vipsOf(sel.query.Kind, r.Instance), sel.query.Name) {
+					records = append(records, r)
+					counts.Add(r.Instance.Status, 1)
+				}
+			}
+		}
+	}
+	return NewAnswer(sel.query.Form.Format, "", appendVIPDocument(nil, sel.query.Form, records, counts.Hash()))
+}
+
+// vipVersion is the version of VIP documents: it makes a client that takes one for a registry fetch in full (W-VER-1).
+const vipVersion = -1
+
+func appendVIPDocument(b []byte, f wire.Form, records []registry.Record, hash string) []byte {
+	b = f.AppendDocHead(b, vipVersion, hash)
+	if len(records) > 0 {
+		b = f.AppendAppHead(b, records[0].Instance.App)
+		b = appendRecords(b, f, records)
+		b = f.AppendAppTail(b)
+	}
+	return f.AppendDocTail(b, vipVersion, hash)
+}

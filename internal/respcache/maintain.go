@@ -1,0 +1,75 @@
+package respcache
+
+import "time"
+
+const (
+	// quietTime is how long a chunk must not have changed before it is compressed thoroughly.
+	quietTime = 30 * time.Second
+	// refreshShare of the expiration time is the age at which Maintain makes a chunk anew, so that no reader has to.
+	refreshShare = 0.75
+)
+
+// Maintain does what can wait: it drops the variants, views and lookups that nobody has asked for within the expiration
+// time, compresses quiet chunks thoroughly, and refreshes the lease times in old ones. It works on at most budget chunks,
+// each of which takes about a millisecond, and returns how many it did. Answers that exist stay as they are, and so do
+// their ETags: the next one that is built for another reason has the better chunks.
+func (c *Cache) Maintain(now time.Time, budget int) (done int) {
+	cutoff := now.Add(-c.expiration)
+	c.lookups.expire(cutoff)
+	for _, v := range c.usedViews(cutoff) {
+		for kind := range v.documents {
+			for i := range v.documents[kind] {
+				d := &v.documents[kind][i]
+				d.clear(cutoff)
+				done += d.improve(now, budget-done)
+			}
+		}
+	}
+	return done
+}
+
+// usedViews drops the views that nobody has asked for since cutoff, and returns the others.
+func (c *Cache) usedViews(cutoff time.Time) []*view {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	used := []*view{c.all}
+	for names, v := range c.views {
+		if v.used.Load() < cutoff.Unix() {
+			c.dropView(names)
+		} else {
+			used = append(used, v)
+		}
+	}
+	return used
+}
+
+// improve encodes up to budget chunks again that are old, or quiet and compressed quickly.
+func (d *document) improve(now time.Time, budget int) (done int) {
+	if d.current.Load() == nil {
+		return 0
+	}
+	old := now.Add(-time.Duration(refreshShare * float64(d.expiration)))
+	quiet := now.Add(-quietTime)
+	for _, g := range d.tree().groups {
+		for _, l := range g.leaves {
+			p := l.pieces[d.variant].Load()
+			if p == nil || !p.at.Before(quiet) || p.thorough && !p.at.Before(old) {
+				continue
+			}
+			if done == budget {
+				return done
+			}
+			d.replace(g, l, d.variant.encode(l, now, true))
+			done++
+		}
+	}
+	return done
+}
+
+// replace puts p in the place of the piece of l. It takes the lock so that no block is made of the old piece meanwhile.
+func (d *document) replace(g *group, l *leaf, p *piece) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.pieces[d.variant].Store(p)
+	g.blocks[d.variant].Store(nil)
+}

@@ -1,0 +1,113 @@
+package respcache
+
+import (
+	"sync"
+	"time"
+
+	"heureka/internal/registry"
+	"heureka/internal/wire"
+)
+
+// A variant is one way to write the documents of the whole registry.
+type variant uint8
+
+// variants counts them: two formats, two details, plain or compressed.
+const variants = 8
+
+func variantOf(f wire.Form, gzip bool) variant {
+	v := variant(f.Format&1)<<1 | variant(f.Detail&1)<<2
+	if gzip {
+		v |= 1
+	}
+	return v
+}
+
+func (v variant) form() wire.Form {
+	return wire.Form{Format: wire.Format(v >> 1 & 1), Detail: wire.Detail(v >> 2 & 1)}
+}
+
+func (v variant) gzip() bool { return v&1 == 1 }
+
+// A segment is a stretch of a document as it is sent, with the sum of its text.
+type segment struct {
+	bytes []byte
+	text  sum // of gzip variants: the trailer needs it
+}
+
+// glue makes a segment of a few bytes of text between chunks.
+func (v variant) glue(text []byte) segment {
+	if !v.gzip() {
+		return segment{bytes: text}
+	}
+	return segment{bytes: appendStored(nil, text), text: sumOf(text)}
+}
+
+// separators holds what stands between two chunks in the middle of an application.
+var separators = func() (s [variants]segment) {
+	for v := range variant(variants) {
+		s[v] = v.glue([]byte(v.form().Separator()))
+	}
+	return s
+}()
+
+// A piece is the encoding of a leaf in one variant. Its body begins behind the head of the leaf's first application and
+// ends before the tail of its last, so that it does not depend on what is next to it: an application may go on across
+// any number of leaves.
+type piece struct {
+	next     segment // ends the application before, begins the first of the leaf
+	body     segment
+	at       time.Time // when it was encoded: leases are as old as that
+	thorough bool      // compressed as well as we can
+}
+
+// texts keeps buffers for text on its way to a compressor or a copy.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
+// keepText is the capacity above which a buffer is left to the garbage collector.
+const keepText = 4 << 20
+
+// encode makes the piece of l. It reads each lease as it is at this moment.
+func (v variant) encode(l *leaf, now time.Time, thorough bool) *piece {
+	buf := texts.Get().(*[]byte)
+	text := appendRecords((*buf)[:0], v.form(), l.records)
+	p := &piece{at: now, thorough: thorough || !v.gzip()}
+	p.next = v.glue(appendNext(nil, v.form(), l.first().Instance.App))
+	p.body = v.chunk(text, thorough)
+	if *buf = text; cap(text) <= keepText {
+		texts.Put(buf)
+	}
+	return p
+}
+
+// chunk makes a segment of the text of a leaf, which it copies.
+func (v variant) chunk(text []byte, thorough bool) segment {
+	switch {
+	case !v.gzip():
+		return segment{bytes: append([]byte(nil), text...), text: sum{n: int64(len(text))}}
+	case thorough:
+		return segment{bytes: deflate(text, thoroughLevel), text: sumOf(text)}
+	}
+	return segment{bytes: deflate(text, quickLevel), text: sumOf(text)}
+}
+
+// appendRecords appends records from behind the head of the first one's application to before the tail of the last one's.
+func appendRecords(b []byte, f wire.Form, records []registry.Record) []byte {
+	app := records[0].Instance.App
+	for i, r := range records {
+		if in := r.Instance; in.App != app {
+			app = in.App
+			b = appendNext(b, f, app)
+		} else if i > 0 {
+			b = append(b, f.Separator()...)
+		}
+		b = f.AppendInstance(b, r.Instance, r.Lease())
+	}
+	return b
+}
+
+// appendNext ends an application and begins the next one.
+func appendNext(b []byte, f wire.Form, app string) []byte {
+	b = f.AppendAppTail(b)
+	b = append(b, f.Separator()...)
+	return f.AppendAppHead(b, app)
+}

@@ -1,0 +1,130 @@
+package respcache
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"sync/atomic"
+
+	"heureka"
+	"heureka/internal/registry"
+)
+
+// A tree holds records sorted by application and id. It is immutable: a change copies the path to one leaf and shares
+// everything else with its predecessor (edit.go). So whoever holds a tree holds one moment of the registry, without a
+// lock, and what was derived from a leaf or a group stays valid as long as that node is part of a tree: encodings are
+// kept in the nodes themselves. Three levels are enough: a hundred groups of 64 leaves of some 180 records are a million.
+type tree struct {
+	groups []*group
+}
+
+// A group is a run of leaves, whose encodings it joins.
+type group struct {
+	leaves []*leaf
+	blocks [variants]atomic.Pointer[block]
+}
+
+// A leaf is a run of records that are encoded and compressed together: a chunk.
+type leaf struct {
+	records []registry.Record
+	weight  int
+	pieces  [variants]atomic.Pointer[piece]
+}
+
+// emptyTree holds nothing.
+var emptyTree = &tree{}
+
+func (l *leaf) first() registry.Record { return l.records[0] }
+func (l *leaf) last() registry.Record  { return l.records[len(l.records)-1] }
+
+// compare orders records by key.
+func compare(r registry.Record, k heureka.Key) int {
+	return cmp.Or(cmp.Compare(r.Instance.App, k.App), cmp.Compare(r.Instance.ResolvedID(), k.ID))
+}
+
+// A place is where a record is or would be.
+type place struct {
+	group, leaf, record int
+	found               bool
+}
+
+// place returns where k belongs: into the last leaf that begins at or before it.
+func (t *tree) place(k heureka.Key) (p place) {
+	if len(t.groups) == 0 {
+		return p
+	}
+	p.group = floor(len(t.groups), func(i int) bool { return compare(t.groups[i].leaves[0].first(), k) <= 0 })
+	leaves := t.groups[p.group].leaves
+	p.leaf = floor(len(leaves), func(i int) bool { return compare(leaves[i].first(), k) <= 0 })
+	p.record, p.found = slices.BinarySearchFunc(leaves[p.leaf].records, k, compare)
+	return p
+}
+
+// floor returns the last index below n for which before holds, or 0. It must hold up to some index and then no more.
+func floor(n int, before func(i int) bool) int {
+	low := 0
+	for n > 1 {
+		half := n / 2
+		if before(low + half) {
+			low += half
+		}
+		n -= half
+	}
+	return low
+}
+
+// at returns the leaf of a place in a tree that is not empty.
+func (t *tree) at(p place) *leaf { return t.groups[p.group].leaves[p.leaf] }
+
+// get returns the record of k.
+func (t *tree) get(k heureka.Key) (registry.Record, bool) {
+	p := t.place(k)
+	if !p.found {
+		return registry.Record{}, false
+	}
+	return t.at(p).records[p.record], true
+}
+
+// all iterates over the records in order.
+func (t *tree) all() iter.Seq[registry.Record] {
+	return func(yield func(registry.Record) bool) {
+		for _, g := range t.groups {
+			for _, l := range g.leaves {
+				for _, r := range l.records {
+					if !yield(r) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// app iterates over the records of one application, leaf by leaf.
+func (t *tree) app(name string) iter.Seq2[*leaf, []registry.Record] {
+	return func(yield func(*leaf, []registry.Record) bool) {
+		p := t.place(heureka.Key{App: name})
+		for ; p.group < len(t.groups); p = (place{group: p.group + 1}) {
+			for _, l := range t.groups[p.group].leaves[p.leaf:] {
+				if l.first().Instance.App > name {
+					return
+				}
+				if own := l.app(name); len(own) > 0 && !yield(l, own) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// app returns the records of one application.
+func (l *leaf) app(name string) []registry.Record {
+	from, _ := slices.BinarySearchFunc(l.records, heureka.Key{App: name}, compare)
+	n, _ := slices.BinarySearchFunc(l.records[from:], name, func(r registry.Record, name string) int {
+		if r.Instance.App == name {
+			return -1
+		}
+		return 1
+	})
+	return l.records[from : from+n]
+}

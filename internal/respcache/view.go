@@ -1,0 +1,91 @@
+package respcache
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// A view is what one choice of regions shows, with a document for each kind and variant.
+type view struct {
+	mirror    *mirror
+	documents [Delta + 1][variants]document
+	used      atomic.Int64 // in seconds since the epoch, of views with regions
+}
+
+func newView(m *mirror, versions *atomic.Int64, set *settings) *view {
+	v := &view{mirror: m}
+	for kind := range v.documents {
+		for i := range v.documents[kind] {
+			d := &v.documents[kind][i]
+			d.kind, d.variant, d.mirror, d.versions, d.settings = Kind(kind), variant(i), m, versions, set
+		}
+	}
+	return v
+}
+
+// maxViews bounds how many choices of regions are kept ready: each is a copy of the registry's structure.
+const maxViews = 8
+
+// view returns the view for a list of regions as the query has it. A list that names no region that exists is a choice
+// too: of none (W-APPS-4).
+func (c *Cache) view(list string, now time.Time) *view {
+	if list == "" {
+		return c.all
+	}
+	chosen, names := c.choose(list)
+	c.mu.RLock()
+	v := c.views[names]
+	c.mu.RUnlock()
+	if v == nil {
+		v = c.addView(chosen, names)
+	}
+	v.used.Store(now.Unix())
+	return v
+}
+
+// choose returns the regions of a list that exist, and their names as a list that is never "".
+func (c *Cache) choose(list string) (chosen []*Region, names string) {
+	wanted, names := strings.Split(list, ","), ","
+	for _, r := range c.regions {
+		if slices.Contains(wanted, r.name) {
+			chosen = append(chosen, r)
+			names += r.name + ","
+		}
+	}
+	return chosen, names
+}
+
+func (c *Cache) addView(chosen []*Region, names string) *view {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if v := c.views[names]; v != nil {
+		return v
+	}
+	if len(c.views) >= maxViews {
+		c.dropView(c.oldestView())
+	}
+	m := c.local
+	if len(chosen) > 0 {
+		m = c.merge(chosen)
+	}
+	v := newView(m, &c.regionVersions, c.settings)
+	c.views[names] = v
+	return v
+}
+
+func (c *Cache) oldestView() (oldest string) {
+	for names, v := range c.views {
+		if o := c.views[oldest]; o == nil || v.used.Load() < o.used.Load() {
+			oldest = names
+		}
+	}
+	return oldest
+}
+
+func (c *Cache) dropView(names string) {
+	m := c.views[names].mirror
+	c.merged = slices.DeleteFunc(c.merged, func(x *merged) bool { return x.mirror == m })
+	delete(c.views, names)
+}
