@@ -92,10 +92,10 @@ func (c *call) itemRegister(app string, in *heureka.Instance) error {
 	if in == nil {
 		return errBadItem
 	}
-	if check(in, app) != "" {
+	if wire.CheckRegistration(in, app) != nil {
 		return nil
 	}
-	return c.b.Register(complete(in), registry.FromPeer)
+	return c.b.Register(wire.CompleteAmazon(in), registry.FromPeer)
 }
 
 func (c *call) itemRenew(key heureka.Key, it *wire.ReplicationItem) error {

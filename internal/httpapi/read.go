@@ -30,10 +30,7 @@ func (c *call) document(kind respcache.Kind) {
 // query makes a cache key of the request. Only the two registry-wide documents have regions and are compressed, and the
 // latter whenever Accept-Encoding names gzip anywhere, whatever its q-value says (W-GZ-1, W-GZ-3).
 func (c *call) query(kind respcache.Kind, f wire.Format) respcache.Query {
-	q := respcache.Query{Kind: kind, Form: wire.Form{Format: f}}
-	if strings.EqualFold(c.header(wire.HeaderEurekaAccept), "compact") {
-		q.Form.Detail = wire.Compact
-	}
+	q := respcache.Query{Kind: kind, Form: wire.Form{Format: f, Detail: wire.ParseDetail(c.header(wire.HeaderEurekaAccept))}}
 	switch kind {
 	case respcache.All, respcache.Delta:
 		q.Regions = regions(c.r.URL.RawQuery)

@@ -1,13 +1,10 @@
 package httpapi
 
 import (
-	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"heureka"
@@ -25,84 +22,10 @@ func (c *call) statusInfo() {
 	h := c.w.Header()
 	h["Vary"] = varySingle
 	h["Content-Type"] = mediaType(f)
-	if f == wire.JSON {
-		c.body(http.StatusOK, info.appendJSON(nil))
-		return
-	}
-	c.body(http.StatusOK, info.appendXML(nil))
-}
-
-// appendJSON writes the document without an envelope (W-SRV-5), and without the health flag where there is none: the
-// reference's document breaks there (W-SRV-4).
-func (s *StatusInfo) appendJSON(b []byte) []byte {
-	b = append(b, `{"generalStats":`...)
-	b = appendObject(b, s.General)
-	b = append(b, `,"applicationStats":`...)
-	b = appendObject(b, s.Application)
-	if s.Instance != nil {
-		b = append(b, `,"instanceInfo":`...)
-		doc := wire.JSON.AppendSingle(nil, s.Instance, s.Lease)
-		doc = bytes.TrimPrefix(doc, []byte(`{"instance":`))
-		b = append(b, bytes.TrimSuffix(doc, []byte(`}`))...)
-	}
-	if s.Healthy != nil {
-		b = append(b, `,"healthy":`...)
-		b = strconv.AppendBool(b, *s.Healthy)
-	}
-	return append(b, '}')
-}
-
-func appendObject(b []byte, entries []heureka.MetadataEntry) []byte {
-	b = append(b, '{')
-	for i, e := range entries {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendJSONString(b, e.Key)
-		b = append(b, ':')
-		b = appendJSONString(b, e.Value)
-	}
-	return append(b, '}')
-}
-
-func appendJSONString(b []byte, s string) []byte {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.Encode(s) // cannot fail: it is a string
-	return append(b, bytes.TrimSuffix(buf.Bytes(), []byte("\n"))...)
-}
-
-// appendXML writes the document under the reference's class name, and the health flag with its misspelling (W-SRV-4).
-func (s *StatusInfo) appendXML(b []byte) []byte {
-	const root = "com.netflix.eureka.util.StatusInfo"
-	b = append(b, "<"+root+">\n"...)
-	b = appendElements(b, "generalStats", s.General)
-	b = appendElements(b, "applicationStats", s.Application)
-	if s.Instance != nil {
-		doc := string(wire.XML.AppendSingle(nil, s.Instance, s.Lease))
-		doc = strings.TrimSuffix(strings.TrimPrefix(doc, "<instance>"), "</instance>")
-		b = append(b, "  <instanceInfo>"+doc+"</instanceInfo>\n"...)
-	}
-	if s.Healthy != nil {
-		b = append(b, "  <isHeathly>"...)
-		b = strconv.AppendBool(b, *s.Healthy)
-		b = append(b, "</isHeathly>\n"...)
-	}
-	return append(b, "</"+root+">"...)
-}
-
-// appendElements writes the entries as elements; their keys are our own and are XML names.
-func appendElements(b []byte, name string, entries []heureka.MetadataEntry) []byte {
-	buf := bytes.NewBuffer(b)
-	buf.WriteString("  <" + name + ">\n")
-	for _, e := range entries {
-		buf.WriteString("    <" + e.Key + ">")
-		xml.EscapeText(buf, []byte(e.Value)) // a buffer takes everything
-		buf.WriteString("</" + e.Key + ">\n")
-	}
-	buf.WriteString("  </" + name + ">\n")
-	return buf.Bytes()
+	b := buffers.take()
+	defer buffers.give(b)
+	b.B = wire.AppendStatusInfo(b.B, f, info.General, info.Application, info.Instance, info.Lease, info.Healthy)
+	c.body(http.StatusOK, b.B)
 }
 
 // overrides serves GET serverinfo/statusoverrides: a JSON object from instance id to status (W-SRV-1). Ids stand without

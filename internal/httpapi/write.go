@@ -49,11 +49,11 @@ func (c *call) register() {
 		c.undecodable()
 		return
 	}
-	if refusal := check(in, c.to.app); refusal != "" {
-		c.refuse(refusal)
+	if err := wire.CheckRegistration(in, c.to.app); err != nil {
+		c.refuse(err.Error())
 		return
 	}
-	if err := c.b.Register(complete(in), c.origin()); err != nil {
+	if err := c.b.Register(wire.CompleteAmazon(in), c.origin()); err != nil {
 		c.fail(err)
 		return
 	}
@@ -68,39 +68,6 @@ func (c *call) refuse(sentence string) {
 	h["Content-Type"] = mediaType(f)
 	h["X-Content-Type-Options"] = noSniff
 	c.body(http.StatusBadRequest, []byte(sentence))
-}
-
-// check returns why a registration under app is refused, or "" (W-REG-3, W-REG-4).
-func check(in *heureka.Instance, app string) string {
-	switch {
-	case in.ResolvedID() == "":
-		return "Missing instanceId"
-	case in.HostName == "":
-		return "Missing hostname"
-	case in.IPAddr == "":
-		return "Missing ip address"
-	case in.App == "":
-		return "Missing appName"
-	case in.App != app:
-		return "Mismatched appName, expecting " + app + " but was " + in.App
-	case in.DataCenter == nil:
-		return "Missing dataCenterInfo"
-	case in.DataCenter.Name == "":
-		return "Missing dataCenterInfo Name"
-	}
-	return ""
-}
-
-// complete adds the instance id to Amazon metadata that lack it (W-REG-7).
-func complete(in *heureka.Instance) *heureka.Instance {
-	const key = "instance-id"
-	if in.DataCenter.Name != heureka.Amazon || in.DataCenter.Metadata.Get(key) != "" {
-		return in
-	}
-	in = in.Clone()
-	md := in.DataCenter.Metadata.With(heureka.MetadataEntry{Key: key, Value: in.ResolvedID()})
-	in.DataCenter = &heureka.DataCenter{Name: heureka.Amazon, Metadata: md}
-	return in
 }
 
 // renew serves PUT apps/{app}/{id}, the heartbeat. The status parameter is ignored (W-RENEW-4), and so is a body, with its
