@@ -1,0 +1,194 @@
+package heureka_test
+
+import (
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mayImport is the architecture: per package, what it may import from this module. ARCHITECTURE.md explains it; a change
+// of the architecture starts here.
+var mayImport = map[string][]string{
+	"":                     {},
+	"internal/wire":        {""},
+	"internal/registry":    {""},
+	"internal/memnet":      {},
+	"internal/dashboard":   {""},
+	"internal/respcache":   {"", "internal/wire", "internal/registry"},
+	"internal/remote":      {"", "internal/wire"},
+	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote"},
+	"internal/httpapi":     {"", "internal/wire", "internal/registry", "internal/respcache"},
+	"client":               {"", "internal/wire", "internal/remote"},
+	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
+		"internal/remote", "internal/httpapi", "internal/dashboard"},
+	"heurekatest":     {"", "server", "internal/memnet", "internal/remote"},
+	"internal/config": {"", "server"},
+	"cmd/heureka":     {"", "server", "internal/config", "internal/remote", "client"},
+}
+
+// pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing
+// outside themselves.
+var pure = []string{
+	"", "internal/wire", "internal/registry", "internal/respcache", "internal/dashboard",
+	"internal/replication/queue.go",
+}
+
+// impureImports and impureCalls are what pure code must do without, with the reason.
+var (
+	impureImports = map[string]string{
+		"os":            "reaches the machine",
+		"net":           "reaches the network",
+		"net/http":      "importing the core must not pull in HTTP",
+		"log":           "pure packages return, callers log",
+		"log/slog":      "pure packages return, callers log",
+		"math/rand":     "randomness comes from a generator in the configuration",
+		"testing":       "tests only",
+		"sync/errgroup": "starts goroutines",
+	}
+	impureCalls = map[string]map[string]bool{
+		"time": {"Now": true, "Since": true, "Until": true, "Sleep": true, "After": true, "AfterFunc": true, "NewTimer": true, "NewTicker": true, "Tick": true},
+		// The global generator; rand.New with a source of the caller's is fine.
+		"rand": {"Int": true, "IntN": true, "N": true, "Float64": true, "Shuffle": true, "Perm": true, "Uint64": true, "Uint32": true, "Int64": true, "Int64N": true},
+	}
+)
+
+// standardLibraryOnly are the packages whose importers must not be given any dependency.
+var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote"}
+
+func TestImportDirection(t *testing.T) {
+	for _, dir := range packageDirs(t) {
+		allowed, known := mayImport[dir]
+		if !known {
+			t.Errorf("package %q is not in the architecture table", dir)
+			continue
+		}
+		for _, imp := range moduleImports(t, dir) {
+			if !slices.Contains(allowed, imp) {
+				t.Errorf("%q imports %q, which the architecture does not allow", dir, imp)
+			}
+		}
+	}
+}
+
+func TestPurePackages(t *testing.T) {
+	for _, place := range pure {
+		for _, file := range goFiles(t, place) {
+			checkPure(t, file)
+		}
+	}
+}
+
+func TestStandardLibraryOnly(t *testing.T) {
+	for _, dir := range standardLibraryOnly {
+		for _, imp := range imports(t, dir) {
+			first, _, _ := strings.Cut(imp, "/")
+			if strings.Contains(first, ".") {
+				t.Errorf("%q imports %q: its importers should need the standard library only", dir, imp)
+			}
+		}
+	}
+}
+
+func checkPure(t *testing.T, file string) {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range f.Imports {
+		if why, bad := impureImports[importPath(spec)]; bad {
+			t.Errorf("%s imports %s: %s", file, importPath(spec), why)
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.GoStmt:
+			t.Errorf("%s: go statement in pure code", fset.Position(n.Pos()))
+		case *ast.SelectorExpr:
+			if pkg, ok := n.X.(*ast.Ident); ok && pkg.Obj == nil && impureCalls[pkg.Name][n.Sel.Name] {
+				t.Errorf("%s: %s.%s in pure code", fset.Position(n.Pos()), pkg.Name, n.Sel.Name)
+			}
+		}
+		return true
+	})
+}
+
+// packageDirs returns the directories of this module that hold product code, relative to its root.
+func packageDirs(t *testing.T) []string {
+	t.Helper()
+	dirs := map[string]bool{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || isModule(path)) {
+			return filepath.SkipDir
+		}
+		if !d.IsDir() && strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go") {
+			dirs[strings.TrimPrefix(filepath.ToSlash(filepath.Dir(path)), ".")] = true
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Sorted(maps.Keys(dirs))
+}
+
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
+func moduleImports(t *testing.T, dir string) []string {
+	t.Helper()
+	var own []string
+	for _, imp := range imports(t, dir) {
+		if imp == "heureka" {
+			own = append(own, "")
+		} else if rest, ok := strings.CutPrefix(imp, "heureka/"); ok {
+			own = append(own, rest)
+		}
+	}
+	return own
+}
+
+func imports(t *testing.T, dir string) []string {
+	t.Helper()
+	p, err := build.ImportDir(filepath.Join(".", dir), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.Imports
+}
+
+func goFiles(t *testing.T, place string) []string {
+	t.Helper()
+	if strings.HasSuffix(place, ".go") {
+		return []string{place}
+	}
+	p, err := build.ImportDir(filepath.Join(".", place), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make([]string, len(p.GoFiles))
+	for i, f := range p.GoFiles {
+		files[i] = filepath.Join(place, f)
+	}
+	return files
+}
+
+func importPath(spec *ast.ImportSpec) string {
+	path, _ := strconv.Unquote(spec.Path.Value)
+	return path
+}

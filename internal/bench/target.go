@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"heureka"
+)
+
+// requestTimeout bounds one request: a server that hangs is an error of the run, not its end.
+const requestTimeout = 30 * time.Second
+
+// A target is one server under load.
+type target struct {
+	cfg    Config
+	base   string
+	client *http.Client
+	accept string
+
+	ops, errs, bytes atomic.Int64
+	lat, beats       latencies // of all operations, and of a fleet's heartbeats
+	firstErr         atomic.Pointer[error]
+}
+
+func newTarget(cfg Config) *target {
+	transport := &http.Transport{
+		MaxIdleConns:        0,
+		MaxIdleConnsPerHost: max(cfg.Workers, 256),
+		DisableCompression:  true, // sizes are measured as sent
+	}
+	return &target{
+		cfg:    cfg,
+		base:   strings.TrimSuffix(cfg.URL, "/") + "/",
+		client: &http.Client{Transport: transport, Timeout: requestTimeout},
+		accept: "application/" + cfg.Format,
+	}
+}
+
+func (t *target) close() { t.client.CloseIdleConnections() }
+
+// do sends one request and reads its answer; any status outside 2xx is an error.
+func (t *target) do(ctx context.Context, method, path string, body []byte) (int64, error) {
+	req, err := http.NewRequestWithContext(ctx, method, t.base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if method == http.MethodGet {
+		req.Header.Set("Accept", t.accept)
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	resp, err := t.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	n, err := io.Copy(io.Discard, resp.Body)
+	if err == nil && resp.StatusCode/100 != 2 {
+		err = fmt.Errorf("%s %s answered %d", method, path, resp.StatusCode)
+	}
+	return n, err
+}
+
+// count does one operation and takes note of it. Requests cut off by the end of the run do not count.
+func (t *target) count(ctx context.Context, op func(context.Context) (int64, error)) {
+	start := time.Now()
+	n, err := op(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	t.note(time.Since(start), n, err)
+}
+
+func (t *target) note(d time.Duration, n int64, err error) {
+	t.ops.Add(1)
+	t.bytes.Add(n)
+	t.lat.add(d)
+	if err != nil {
+		t.errs.Add(1)
+		t.firstErr.CompareAndSwap(nil, &err)
+	}
+}
+
+func (t *target) register(ctx context.Context, in *heureka.Instance) (int64, error) {
+	return t.do(ctx, http.MethodPost, "apps/"+in.App, registrationBody(in))
+}
+
+func (t *target) heartbeat(ctx context.Context, in *heureka.Instance) (int64, error) {
+	return t.do(ctx, http.MethodPut, fmt.Sprintf("%s?status=UP&lastDirtyTimestamp=%d", pathOf(in), in.LastDirtyMS), nil)
+}
+
+// flip changes the status of an instance, which every document shows.
+func (t *target) flip(ctx context.Context, in *heureka.Instance, s heureka.Status) (int64, error) {
+	return t.do(ctx, http.MethodPut, pathOf(in)+"/status?value="+s.String(), nil)
+}
+
+func pathOf(in *heureka.Instance) string { return "apps/" + in.App + "/" + url.PathEscape(in.ID) }
+
+// fill registers the first n instances.
+func (t *target) fill(ctx context.Context, n int) error {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
+	for range min(t.cfg.Workers, 8) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && failed.Load() == nil; i = int(next.Add(1)) - 1 {
+				if _, err := t.register(ctx, instanceOf(i)); err != nil {
+					failed.CompareAndSwap(nil, &err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package server
+
+import (
+	"time"
+
+	"heureka/internal/httpapi"
+	"heureka/internal/registry"
+)
+
+// health is what probes see. A node is live while it runs; it is ready while it answers reads and is not stopping. Peers
+// and self-preservation explain, they do not take a node out of service: any one node left is enough.
+func (s *Server) health() httpapi.Health {
+	now := time.Now()
+	phase, why, since := s.phase.current()
+	h := httpapi.Health{Liveness: httpapi.HealthUp, Readiness: httpapi.HealthOutOfService, Components: map[string]httpapi.Component{}}
+	if phase == Open {
+		h.Readiness = httpapi.HealthUp
+	}
+	details := map[string]any{"phase": string(phase), "why": why}
+	if !since.IsZero() {
+		details["since"] = since.UTC().Format(time.RFC3339)
+	}
+	h.Components["registry"] = httpapi.Component{Status: h.Readiness, Details: details}
+	h.Components["selfPreservation"] = protectionHealth(s.reg.Stats(now))
+	if peers, ok := s.node.peersHealth(now); ok {
+		h.Components["peers"] = peers
+	}
+	return h
+}
+
+// protectionHealth shows the numbers behind the decision to evict or not.
+func protectionHealth(st registry.Stats) httpapi.Component {
+	details := map[string]any{
+		"enabled":             st.SelfPreservationEnabled,
+		"active":              st.SelfPreservationEnabled && st.BelowThreshold,
+		"evictionAllowed":     st.EvictionAllowed,
+		"renewalsLastMinute":  st.RenewalsLastMinute,
+		"renewalsExpected":    st.RenewalsExpected,
+		"renewalThreshold":    st.RenewalThreshold,
+		"instancesRegistered": st.Instances,
+	}
+	if !st.ProtectedSince.IsZero() {
+		details["since"] = st.ProtectedSince.UTC().Format(time.RFC3339)
+	}
+	return httpapi.Component{Status: httpapi.HealthUp, Details: details}
+}

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"errors"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/respcache"
+	"heureka/internal/wire"
+)
+
+// A node is the API's backend. Every write has the same steps, and nothing else joins them: read the clock, ask the
+// registry (which tells the cached answers), queue for peers what came from a client.
+type node struct {
+	cfg     *Config
+	reg     *registry.Registry
+	cache   *respcache.Cache
+	phase   *phases
+	peers   replicator // nil without peers
+	started time.Time
+}
+
+// A replicator queues an operation for every peer.
+type replicator interface {
+	Add(action wire.ReplicationAction, key heureka.Key, now time.Time)
+}
+
+func (n *node) replicate(action wire.ReplicationAction, key heureka.Key, origin registry.Origin, now time.Time) {
+	if origin == registry.FromClient && n.peers != nil {
+		n.peers.Add(action, key, now)
+	}
+}
+
+// Register implements httpapi.Backend.
+func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
+	now := time.Now()
+	if _, err := n.reg.Register(in, origin, now); err != nil {
+		return err
+	}
+	n.replicate(wire.Register, in.Key(), origin, now)
+	return nil
+}
+
+// Renew implements httpapi.Backend. A heartbeat that renewed the lease is replicated even when its answer is 404 because
+// the client's data are newer (S-RENEW-5).
+func (n *node) Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error {
+	now := time.Now()
+	err := n.reg.Renew(key, claim, origin, now)
+	if err == nil || errors.Is(err, registry.ErrOutdated) {
+		n.replicate(wire.Heartbeat, key, origin, now)
+	}
+	return err
+}
+
+// Cancel implements httpapi.Backend.
+func (n *node) Cancel(key heureka.Key, origin registry.Origin) error {
+	now := time.Now()
+	if err := n.reg.Cancel(key, origin, now); err != nil {
+		return err
+	}
+	n.replicate(wire.Cancel, key, origin, now)
+	return nil
+}
+
+// SetStatus implements httpapi.Backend.
+func (n *node) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
+	now := time.Now()
+	if err := n.reg.SetStatus(key, s, dirtyMS, origin, now); err != nil {
+		return err
+	}
+	n.replicate(wire.StatusUpdate, key, origin, now)
+	return nil
+}
+
+// ClearStatus implements httpapi.Backend.
+func (n *node) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
+	now := time.Now()
+	if err := n.reg.ClearStatus(key, s, dirtyMS, origin, now); err != nil {
+		return err
+	}
+	n.replicate(wire.DeleteStatusOverride, key, origin, now)
+	return nil
+}
+
+// SetMetadata implements httpapi.Backend. Peers are told by a registration (W-META-3).
+func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry) error {
+	now := time.Now()
+	if _, err := n.reg.SetMetadata(key, entries, now); err != nil {
+		return err
+	}
+	n.replicate(wire.Register, key, registry.FromClient, now)
+	return nil
+}
+
+// Instance implements httpapi.Backend.
+func (n *node) Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error) {
+	rec, ok := n.reg.Get(key, time.Now())
+	return found(rec, ok)
+}
+
+// InstanceByID implements httpapi.Backend.
+func (n *node) InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, error) {
+	rec, ok := n.reg.GetByID(id, time.Now())
+	return found(rec, ok)
+}
+
+func found(rec registry.Record, ok bool) (*heureka.Instance, heureka.LeaseInfo, error) {
+	if !ok {
+		return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
+	}
+	return rec.Instance, rec.Lease(), nil
+}
+
+// Answer implements httpapi.Backend: no reads before the registry is whole (S-BOOT-11).
+func (n *node) Answer(q respcache.Query) (*respcache.Answer, error) {
+	if !n.phase.readsAllowed() {
+		return nil, heureka.ErrNotReady
+	}
+	return n.cache.Get(q, time.Now())
+}
+
+// Overrides implements httpapi.Backend.
+func (n *node) Overrides() map[heureka.Key]heureka.Status { return n.reg.Overrides() }

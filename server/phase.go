@@ -1,0 +1,65 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Phase is how far a node's start has come.
+type Phase string
+
+// The phases. Registrations and heartbeats are accepted in all of them; reads of the registry only when open or stopping.
+const (
+	Syncing  Phase = "syncing"  // asking peers for their registry
+	Waiting  Phase = "waiting"  // no peer answered: clients get time to register (S-BOOT-10)
+	Open     Phase = "open"     // serving
+	Stopping Phase = "stopping" // draining
+)
+
+// phases is the node's phase with the reason for it. Safe for concurrent use; asking whether reads are allowed costs one
+// atomic load.
+type phases struct {
+	reads atomic.Bool
+
+	mu    sync.Mutex
+	now   Phase
+	why   string
+	since time.Time
+}
+
+// newPhases begins with syncing where there are peers to sync from, else at once with open.
+func newPhases(cfg Config) *phases {
+	p := &phases{now: Syncing, why: "no peer has been asked yet"}
+	if !cfg.hasPeers() {
+		p.now, p.why = Open, "no peers are configured"
+		p.reads.Store(true)
+	}
+	return p
+}
+
+func (p *phases) readsAllowed() bool { return p.reads.Load() }
+
+// set enters phase ph at now.
+func (p *phases) set(ph Phase, why string, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now != Stopping {
+		p.now, p.why, p.since = ph, why, now
+		p.reads.Store(ph == Open)
+	}
+}
+
+// stopping ends all phases; reads go on as they were until the last connection closes.
+func (p *phases) stopping() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.now, p.why = Stopping, "the node is shutting down"
+}
+
+// current returns the phase, why the node is in it, and since when.
+func (p *phases) current() (Phase, string, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now, p.why, p.since
+}

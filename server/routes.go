@@ -1,0 +1,73 @@
+package server
+
+import (
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"heureka/internal/dashboard"
+	"heureka/internal/httpapi"
+)
+
+// routes puts the API, the health endpoints and the pages together. It is no http.ServeMux because that would redirect
+// paths that Eureka clients send as they are (W-PATH-6).
+func (s *Server) routes() http.Handler {
+	api := httpapi.New(httpapi.Config{
+		Prefix:         s.cfg.ContextPath,
+		MaxBodyBytes:   s.cfg.MaxBodyBytes,
+		MaxBatchBytes:  s.cfg.MaxBatchBytes,
+		NotReadyStatus: s.cfg.notReadyStatus(),
+		DisableDelta:   s.cfg.DisableDelta,
+		ErrorLog:       s.requestFailed,
+	}, s.node)
+	actuator := httpapi.NewActuator(httpapi.ActuatorConfig{
+		Prefix:   s.cfg.ContextPath,
+		Health:   s.health,
+		Info:     s.info,
+		Others:   []string{"prometheus"},
+		ErrorLog: s.requestFailed,
+	})
+	numbers := s.metricsHandler()
+	pages := s.pages()
+	prefix := s.cfg.ContextPath
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rest, below := strings.CutPrefix(r.URL.Path, prefix)
+		page, isPage := pages[rest]
+		switch {
+		case below && (rest == "/actuator/prometheus" || rest == "/metrics"):
+			numbers.ServeHTTP(w, r)
+		case below && (rest == "/actuator" || strings.HasPrefix(rest, "/actuator/")):
+			actuator.ServeHTTP(w, r)
+		case below && isPage:
+			page.ServeHTTP(w, r)
+		default:
+			api.ServeHTTP(w, r)
+		}
+	})
+}
+
+// pages returns the status page and the list of recent events by their paths (S-DASH-1).
+func (s *Server) pages() map[string]http.Handler {
+	if s.cfg.DisableDashboard {
+		return nil
+	}
+	page := func(render func(io.Writer) error) http.Handler {
+		return httpapi.Page{Policy: dashboard.ContentSecurityPolicy, Render: render, ErrorLog: s.requestFailed}
+	}
+	return map[string]http.Handler{
+		s.cfg.DashboardPath:                      page(func(w io.Writer) error { return s.view(time.Now()).Render(w) }),
+		path.Join(s.cfg.DashboardPath, "/lastn"): page(func(w io.Writer) error { return s.lastN().Render(w) }),
+	}
+}
+
+// requestFailed logs what nobody foresaw: an answer 500.
+func (s *Server) requestFailed(r *http.Request, err any) {
+	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
+}
+
+// info is what /actuator/info shows.
+func (s *Server) info() map[string]any {
+	return map[string]any{"build": map[string]any{"name": "heureka", "version": s.cfg.Version}}
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"time"
+
+	"heureka"
+	"heureka/internal/httpapi"
+)
+
+// StatusInfo implements httpapi.Backend (S-STATPAGE-1). Peers are available when replication to them works, whatever name
+// they registered under (the reference only looks for their host names in the registry, S-STATPAGE-2).
+func (n *node) StatusInfo() httpapi.StatusInfo {
+	peers := n.peerStates()
+	var all, available, unavailable []string
+	for _, p := range peers {
+		all = append(all, p.URL)
+		if p.Available {
+			available = append(available, p.URL)
+		} else {
+			unavailable = append(unavailable, p.URL)
+		}
+	}
+	info := httpapi.StatusInfo{
+		General: n.generalStats(time.Now()),
+		Application: []heureka.MetadataEntry{
+			{Key: "registered-replicas", Value: strings.Join(all, ", ")},
+			{Key: "available-replicas", Value: eachWithComma(available)},
+			{Key: "unavailable-replicas", Value: eachWithComma(unavailable)},
+		},
+		Instance: n.own(),
+	}
+	info.Lease = info.Instance.Lease
+	if rec, ok := n.reg.Find(info.Instance.Key()); ok {
+		info.Instance, info.Lease = rec.Instance, rec.Lease()
+	}
+	if n.cfg.MinAvailablePeers != nil && *n.cfg.MinAvailablePeers >= 0 {
+		info.Healthy = new(len(available) >= *n.cfg.MinAvailablePeers)
+	}
+	return info
+}
+
+// own is the node's own instance as it is when it is not listed.
+func (n *node) own() *heureka.Instance {
+	in := n.cfg.Instance.Clone()
+	in.Status = heureka.StatusStarting
+	if n.phase.readsAllowed() {
+		in.Status = heureka.StatusUp
+	}
+	in.CoordinatingServer = true
+	in.Action = heureka.ActionAdded
+	return in
+}
+
+func (n *node) generalStats(now time.Time) []heureka.MetadataEntry {
+	used, total := memory()
+	return []heureka.MetadataEntry{
+		{Key: "environment", Value: n.cfg.Environment},
+		{Key: "num-of-cpus", Value: strconv.Itoa(runtime.GOMAXPROCS(0))},
+		{Key: "total-avail-memory", Value: megabytes(total)},
+		{Key: "current-memory-usage", Value: fmt.Sprintf("%s (%d%%)", megabytes(used), 100*used/max(total, 1))},
+		{Key: "server-uptime", Value: uptime(now.Sub(n.started))},
+	}
+}
+
+// memory returns the bytes of live heap and the bytes taken from the system.
+func memory() (used, total uint64) {
+	s := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}, {Name: "/memory/classes/total:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64(), s[1].Value.Uint64()
+}
+
+func megabytes(b uint64) string { return strconv.FormatUint(b>>20, 10) + "mb" }
+
+// uptime writes d as the status page does: days if any, then hours and minutes (S-STATPAGE-6).
+func uptime(d time.Duration) string {
+	minutes := int64(d / time.Minute)
+	clock := fmt.Sprintf("%02d:%02d", minutes/60%24, minutes%60)
+	switch days := minutes / (24 * 60); days {
+	case 0:
+		return clock
+	case 1:
+		return "1 day " + clock
+	default:
+		return fmt.Sprintf("%d days %s", days, clock)
+	}
+}
+
+// eachWithComma writes each URL followed by a comma, as the reference's readers expect.
+func eachWithComma(urls []string) string {
+	var b strings.Builder
+	for _, u := range urls {
+		b.WriteString(u)
+		b.WriteByte(',')
+	}
+	return b.String()
+}
