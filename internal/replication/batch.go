@@ -1,0 +1,122 @@
+package replication
+
+import (
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/wire"
+)
+
+// Source is where a batch reads the records it is about.
+type Source interface {
+	Find(key heureka.Key) (registry.Record, bool)
+}
+
+// A Batch is what goes to the peer in one request.
+type Batch struct {
+	entries       []*entry // oldest first
+	items         []wire.ReplicationItem
+	most          int // items that it can become
+	maxAge        time.Duration
+	gone, expired uint64
+}
+
+// take moves entries from l into b, as long as their items are at most limit with those it has. The first one always fits.
+func (b *Batch) take(q *Queue, l *fifo, limit int) {
+	for e := l.head; e != nil; e = l.head {
+		n := e.ops.items()
+		if b.most+n > limit && len(b.entries) > 0 {
+			return
+		}
+		b.most += n
+		l.remove(e)
+		delete(q.entries, e.key)
+		b.entries = append(b.entries, e)
+	}
+}
+
+// Fill returns the items of the batch, with the state that src has now (S-REPL-3). Operations that have become pointless,
+// because the instance is gone (S-REPL-4) or they waited too long, are left out and counted.
+func (b *Batch) Fill(src Source, now time.Time) []wire.ReplicationItem {
+	b.items = make([]wire.ReplicationItem, 0, len(b.entries))
+	b.gone, b.expired = 0, 0
+	for _, e := range b.entries {
+		rec, here := src.Find(e.key)
+		if here {
+			b.fill(e, rec.Instance, now)
+			continue
+		}
+		switch {
+		case e.ops&opCancel == 0:
+			b.gone++
+		case now.Sub(e.asked) >= b.maxAge:
+			b.expired++
+		default:
+			b.items = append(b.items, wire.ReplicationItem{App: e.key.App, ID: e.key.ID, Action: wire.Cancel})
+		}
+	}
+	return b.items
+}
+
+func (b *Batch) fill(e *entry, in *heureka.Instance, now time.Time) {
+	o := b.current(e, in, now)
+	add := func(a wire.ReplicationAction, s heureka.Status) *wire.ReplicationItem {
+		b.items = append(b.items, wire.ReplicationItem{
+			App: e.key.App, ID: e.key.ID, Action: a,
+			LastDirtyMS: in.LastDirtyMS, HasLastDirty: true, Status: s.String(),
+		})
+		return &b.items[len(b.items)-1]
+	}
+	overridden := in.OverriddenStatus != heureka.StatusUnknown
+	if o&opCancel != 0 {
+		b.items = append(b.items, wire.ReplicationItem{App: e.key.App, ID: e.key.ID, Action: wire.Cancel})
+	}
+	if o&opRegister != 0 {
+		add(wire.Register, in.Status).Instance = in
+	}
+	switch {
+	case o&opOverride == 0:
+	case overridden: // rather than the status, which may be the instance's own in spite of the override (S-RULE-4)
+		add(wire.StatusUpdate, in.OverriddenStatus)
+	default: // also after an update to the status it had anyway, which records no override (S-STATUS-3)
+		add(wire.DeleteStatusOverride, in.Status)
+	}
+	if o&opBeat != 0 {
+		if it := add(wire.Heartbeat, in.Status); overridden {
+			it.OverriddenStatus = in.OverriddenStatus.String()
+		}
+	}
+}
+
+// current returns what is still worth sending of e.
+func (b *Batch) current(e *entry, in *heureka.Instance, now time.Time) ops {
+	o := e.ops
+	if o&(opCancel|opRegister) == opCancel {
+		o = o&^opCancel | opRegister // somebody registered it since, and not here
+	}
+	interval := renewalInterval(in)
+	maxAge := b.maxAge
+	if o&opRegister != 0 {
+		maxAge = max(maxAge, interval)
+	}
+	if rest := o &^ opBeat; rest != 0 && now.Sub(e.asked) >= maxAge {
+		b.expired++
+		o &= opBeat
+	}
+	if o&opBeat != 0 && now.Sub(e.beat) >= interval {
+		b.expired++
+		o &^= opBeat
+	}
+	return o
+}
+
+// renewalInterval is how long a heartbeat is worth sending: then the next one is due (S-REPL-3).
+func renewalInterval(in *heureka.Instance) time.Duration {
+	const unknown, most = 90, 24 * 3600
+	secs := in.Lease.RenewalIntervalSecs
+	if secs <= 0 {
+		secs = unknown
+	}
+	return time.Duration(min(secs, most)) * time.Second
+}
