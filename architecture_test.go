@@ -31,8 +31,9 @@ var mayImport = map[string][]string{
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
 		"internal/remote", "internal/httpapi", "internal/dashboard"},
 	"heurekatest":     {"", "server", "internal/memnet", "internal/remote"},
+	"internal/bench":  {"", "internal/wire"},
 	"internal/config": {"", "server"},
-	"cmd/heureka":     {"", "server", "internal/config", "internal/remote", "client"},
+	"cmd/heureka":     {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire"},
 }
 
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing

@@ -1,0 +1,115 @@
+package bench_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"heureka/heurekatest"
+	"heureka/internal/bench"
+)
+
+// Every mode runs for a moment against a real server, and none of its requests fails.
+func TestModes(t *testing.T) {
+	for _, mode := range bench.Modes {
+		t.Run(string(mode), func(t *testing.T) {
+			srv := heurekatest.NewServer(t)
+			res, err := bench.Run(t.Context(), bench.Config{
+				URL: srv.URL, To: srv.URL, Mode: mode, Duration: 150 * time.Millisecond,
+				Instances: 40, Workers: 2, Clients: 50, Interval: 100 * time.Millisecond,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.Operations == 0 || res.Errors > 0 {
+				t.Errorf("%d operations, %d errors (%s)", res.Operations, res.Errors, res.FirstError)
+			}
+			if res.Latency.P50 <= 0 || res.Latency.P50 > res.Latency.Max {
+				t.Errorf("latency = %+v", res.Latency)
+			}
+			if reads := mode != bench.Register && mode != bench.Heartbeat && mode != bench.Propagation; reads && res.Bytes == 0 {
+				t.Error("no bytes were counted")
+			}
+		})
+	}
+}
+
+func TestErrorsAreCountedAndTheFirstIsKept(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	res, err := bench.Run(t.Context(), bench.Config{URL: srv.URL, Mode: bench.Full, Duration: 50 * time.Millisecond, NoPrefill: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.Errors != res.Operations || !strings.Contains(res.FirstError, "404") {
+		t.Errorf("errors = %d of %d, first %q", res.Errors, res.Operations, res.FirstError)
+	}
+}
+
+func TestFillFailsClearly(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	_, err := bench.Run(t.Context(), bench.Config{URL: srv.URL, Mode: bench.Full})
+	if err == nil || !strings.Contains(err.Error(), "answered 404") {
+		t.Errorf("Run() = %v, want the server's refusal", err)
+	}
+}
+
+func TestConfigMistakes(t *testing.T) {
+	for name, cfg := range map[string]bench.Config{
+		"mode":        {Mode: "walk"},
+		"duration":    {Mode: bench.Full, Duration: 2 * time.Hour},
+		"workers":     {Mode: bench.Full, Workers: 5000},
+		"format":      {Mode: bench.Full, Format: "yaml"},
+		"propagation": {Mode: bench.Propagation},
+		"positive":    {Mode: bench.Full, Changes: -1},
+	} {
+		if _, err := bench.Run(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: Run() = %v, want an error that names it", name, err)
+		}
+	}
+}
+
+func TestOnlyLoopbackIsLocal(t *testing.T) {
+	for url, want := range map[string]bool{
+		"http://127.0.0.1:8761/eureka/": true, "http://127.8.8.8/": true, "http://[::1]:1/": true, "http://localhost:8761/": true,
+		"http://10.0.0.1/": false, "http://eureka/": false, "http://127.0.0.1.example.org/": false, "": false, "%": false,
+	} {
+		if got := bench.Local(url); got != want {
+			t.Errorf("Local(%q) = %v, want %v", url, got, want)
+		}
+	}
+}
+
+// Two servers of which one sends twice the bytes: the ratio says so.
+func TestCompareDividesRoundByRound(t *testing.T) {
+	var calls atomic.Int64
+	answer := func(n int) *httptest.Server {
+		return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			calls.Add(1)
+			w.Write(make([]byte, n))
+		}))
+	}
+	a, b := answer(200), answer(100)
+	defer a.Close()
+	defer b.Close()
+	cfg := bench.Config{Mode: bench.Full, Duration: 30 * time.Millisecond, NoPrefill: true}
+	ca, cb := cfg, cfg
+	ca.URL, cb.URL = a.URL, b.URL
+	c, err := bench.Compare(t.Context(), ca, cb, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range c.Ratios {
+		if r.Figure == "bytes/operation" {
+			if r.Median != 2 || r.Min != 2 || r.Max != 2 {
+				t.Errorf("ratio of bytes = %+v, want 2", r)
+			}
+			return
+		}
+	}
+	t.Errorf("no ratio of bytes in %+v after %d calls", c.Ratios, calls.Load())
+}
