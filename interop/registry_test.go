@@ -83,13 +83,6 @@ type instance struct {
 	Status     string         `json:"status"`
 	Overridden string         `json:"overriddenStatus"`
 	Metadata   map[string]any `json:"metadata"`
-	Lease      lease          `json:"leaseInfo"`
-}
-
-// A lease holds wall-clock milliseconds of the server that answered.
-type lease struct {
-	Registered int64 `json:"registrationTimestamp"`
-	Renewed    int64 `json:"lastRenewalTimestamp"`
 }
 
 // A registry is one full answer, its instances by "APP/id".
@@ -127,16 +120,6 @@ func (k key) String() string { return k.app + "/" + k.id }
 
 // path is the key as the tail of a request path.
 func (k key) path() string { return url.PathEscape(k.app) + "/" + url.PathEscape(k.id) }
-
-// lookup asks for one instance; only there does the Java server show when its lease
-// was last renewed.
-func lookup(base string, k key) (instance, error) {
-	var doc struct {
-		Instance instance `json:"instance"`
-	}
-	err := do("GET", base+"/eureka/apps/"+k.path(), &doc)
-	return doc.Instance, err
-}
 
 // listed returns nil if the full registry at base has k with that status.
 func listed(base string, k key, status string) error {

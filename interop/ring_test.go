@@ -56,7 +56,7 @@ func startRing(t *testing.T, gen string) *ring {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	r.java = startNode(t, gen, javaPort, []string{r.toOurs.eurekaURL()})
+	r.java = startJavaServer(t, gen, javaPort, []string{r.toOurs.eurekaURL()})
 	eventually(t, limit, func() error { return listed(r.java.url, kept, "UP") })
 	r.story.did("java started and synced from ours", time.Since(began))
 	r.toJava.heal()

@@ -55,9 +55,12 @@ func startNode(t testing.TB, gen string, port int, peers []string, extra ...stri
 // startJavaServer starts the reference server of the Spring Cloud line gen, 2025 or
 // 2021, and waits until it answers reads. peers are the URLs it replicates to; its
 // own may be among them.
-func startJavaServer(t testing.TB, gen string, port int, peers []string, extra ...string) *proc {
+func startJavaServer(t testing.TB, gen string, port int, peers []string, extra ...string) *server {
 	t.Helper()
-	return startNode(t, gen, port, peers, extra...).proc
+	if gen == heurekaGen {
+		t.Fatalf("no Java server is called %s", gen)
+	}
+	return startNode(t, gen, port, peers, extra...)
 }
 
 // launch starts a node and waits for nothing. Of settings given twice the last counts.
