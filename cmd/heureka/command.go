@@ -27,7 +27,7 @@ func (p *program) command() *cobra.Command {
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.configCommand(), p.versionCommand(), p.benchCommand())
 	return root
 }
 
@@ -124,11 +124,17 @@ func takesSettings(cmd *cobra.Command, run func(cmd *cobra.Command, args setting
 	return cmd
 }
 
-// load reads the settings and prints what is odd about them.
+// load reads the settings. If there are mistakes, it prints the warnings too: one may be the reason for another.
 func (p *program) load(args []string) (*config.Settings, error) {
 	s, err := config.Load(config.Options{Args: args, Env: p.env})
+	if err != nil {
+		p.printWarnings(s)
+	}
+	return s, err
+}
+
+func (p *program) printWarnings(s *config.Settings) {
 	for _, w := range s.Warnings {
 		p.complain("warning", w)
 	}
-	return s, err
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -104,4 +105,10 @@ func at[T cmp.Ordered](sorted []T, q float64) T {
 		return zero
 	}
 	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
+}
+
+// String returns the distribution on one line.
+func (p Percentiles) String() string {
+	r := func(d time.Duration) time.Duration { return d.Round(time.Microsecond) }
+	return fmt.Sprintf("p50 %s, p90 %s, p99 %s, max %s", r(p.P50), r(p.P90), r(p.P99), r(p.Max))
 }

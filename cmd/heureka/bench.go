@@ -1,0 +1,205 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/spf13/cobra"
+
+	"heureka/internal/bench"
+)
+
+// benchFlags are what `heureka bench` takes besides the configuration of the load.
+type benchFlags struct {
+	cfg     bench.Config
+	compare string
+	pid2    int
+	rounds  int
+	output  string
+	yes     bool
+}
+
+func (p *program) benchCommand() *cobra.Command {
+	var f benchFlags
+	var modes []string
+	for _, m := range bench.Modes {
+		modes = append(modes, string(m))
+	}
+	cmd := &cobra.Command{
+		Use:   "bench MODE",
+		Short: "Load a Eureka server and measure it",
+		Long: `Load a Eureka server, ours or another, and measure what it does.
+
+  register     new instances, then the same ones again
+  heartbeat    heartbeats of registered instances
+  full         the whole registry, gzip
+  delta        deltas, while --changes instances a second change
+  app          one application at a time
+  churn        the whole registry, gzip, while instances change
+  fleet        --clients that heartbeat and poll every --interval, at their own pace
+  propagation  a registration on --url until it shows on --to
+
+With --pid, CPU time per operation and resident memory of that local process are measured.
+With --compare, two servers are measured in turn, --rounds times, and every figure is divided.`,
+		Example: `  heureka bench full --instances 10000 --pid $(pgrep -f 'heureka serve')
+  heureka bench heartbeat --url http://127.0.0.1:8761/eureka/ --compare http://127.0.0.1:8762/eureka/
+  heureka bench propagation --url http://127.0.0.1:8761/eureka/ --to http://127.0.0.1:8762/eureka/`,
+		ValidArgs: modes,
+		Args:      cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.cfg.Mode = bench.Mode(args[0])
+			return p.bench(cmd.Context(), f)
+		},
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.cfg.URL, "url", "http://127.0.0.1:8761/eureka/", "service URL of the server to load")
+	fl.StringVar(&f.cfg.To, "to", "", "propagation: service URL of the server to look at")
+	fl.DurationVar(&f.cfg.Duration, "duration", 10*time.Second, "how long to measure, at most 1h")
+	fl.IntVar(&f.cfg.Instances, "instances", 1000, "instances in the registry, 20 an application, about 1 kB each")
+	fl.IntVar(&f.cfg.Workers, "workers", 4, "requests under way at once")
+	fl.Float64Var(&f.cfg.Changes, "changes", 0, "instances a second that change (default 20, in fleet 5)")
+	fl.IntVar(&f.cfg.Clients, "clients", 1000, "fleet: how many clients")
+	fl.DurationVar(&f.cfg.Interval, "interval", 30*time.Second, "fleet: between a client's heartbeats, and its polls")
+	fl.IntVar(&f.cfg.PID, "pid", 0, "process of the server on this machine, to measure its CPU time and memory")
+	fl.StringVar(&f.cfg.Format, "format", "json", "format of what is read: json or xml")
+	fl.BoolVar(&f.cfg.NoPrefill, "no-prefill", false, "the instances are registered already")
+	fl.StringVar(&f.compare, "compare", "", "service URL of a second server to measure in turn")
+	fl.IntVar(&f.pid2, "compare-pid", 0, "process of the second server")
+	fl.IntVar(&f.rounds, "rounds", 5, "with --compare: how often each server is measured")
+	fl.StringVarP(&f.output, "output", "o", "table", "table or json")
+	fl.BoolVar(&f.yes, "yes-load-this-server", false, "load a server that is not on the loopback interface")
+	return cmd
+}
+
+func (p *program) bench(ctx context.Context, f benchFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	progress := p.progressLine()
+	f.cfg.Progress = progress.show
+	if f.compare == "" {
+		res, err := bench.Run(ctx, f.cfg)
+		progress.end()
+		return p.printBench(f.output, res, err, func(w io.Writer) { writeResult(w, res) })
+	}
+	other := f.cfg
+	other.URL, other.PID = f.compare, f.pid2
+	cmp, err := bench.Compare(ctx, f.cfg, other, f.rounds)
+	progress.end()
+	return p.printBench(f.output, cmp, err, func(w io.Writer) { writeComparison(w, f, cmp) })
+}
+
+// check refuses to load somebody else's server by accident, and options that make no sense.
+func (f *benchFlags) check() error {
+	for _, u := range []string{f.cfg.URL, f.cfg.To, f.compare} {
+		if u != "" && !f.yes && !bench.Local(u) {
+			return &failure{status: statusUsage, err: fmt.Errorf("%s is not on this machine's loopback interface", u),
+				hint: "if you may load that server, say so with --yes-load-this-server"}
+		}
+	}
+	if !slices.Contains([]string{"table", "json"}, f.output) {
+		return &failure{status: statusUsage, err: fmt.Errorf("output %q", f.output), hint: "want -o table or -o json"}
+	}
+	if f.rounds < 1 {
+		return &failure{status: statusUsage, err: fmt.Errorf("rounds %d: want at least 1", f.rounds)}
+	}
+	return nil
+}
+
+func (p *program) printBench(output string, res any, err error, table func(io.Writer)) error {
+	if err != nil {
+		f := &failure{status: statusFailed, err: err}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			f.hint = "is the server running? heureka serve starts one"
+		}
+		return f
+	}
+	if output == "json" {
+		enc := json.NewEncoder(p.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(res)
+	}
+	w := tabwriter.NewWriter(p.stdout, 0, 0, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+func writeResult(w io.Writer, r *bench.Result) {
+	fmt.Fprintf(w, "mode\t%s, %d instances, %.1f s\n", r.Mode, r.Instances, r.Seconds)
+	fmt.Fprintf(w, "operations\t%d (%.0f/s)\n", r.Operations, r.PerSecond)
+	fmt.Fprintf(w, "latency\t%s\n", r.Latency)
+	if r.Heartbeats != nil {
+		fmt.Fprintf(w, "heartbeats\t%s\n", r.Heartbeats)
+	}
+	fmt.Fprintf(w, "bytes\t%d (%.0f each)\n", r.Bytes, r.BytesPerOp)
+	if r.CPUPerOp > 0 {
+		fmt.Fprintf(w, "CPU\t%s an operation\n", r.CPUPerOp.Round(100*time.Nanosecond))
+	}
+	if r.Resident > 0 {
+		fmt.Fprintf(w, "resident\t%.1f MB\n", float64(r.Resident)/1e6)
+	}
+	if r.Errors > 0 {
+		fmt.Fprintf(w, "errors\t%d, the first: %s\n", r.Errors, r.FirstError)
+	} else {
+		fmt.Fprintf(w, "errors\t0\n")
+	}
+}
+
+func writeComparison(w io.Writer, f benchFlags, c *bench.Comparison) {
+	fmt.Fprintf(w, "%s, %d rounds of %s\tA: %s\tB: %s\tA/B\t(min to max)\n", f.cfg.Mode, c.Rounds, f.cfg.Duration, f.cfg.URL, f.compare)
+	for _, r := range c.Ratios {
+		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t(%.2f to %.2f)\n", r.Figure, r.A, r.B, r.Median, r.Min, r.Max)
+	}
+	fmt.Fprintf(w, "errors\t%d\t%d\n", errorsOf(c.A), errorsOf(c.B))
+}
+
+func errorsOf(results []*bench.Result) (n int64) {
+	for _, r := range results {
+		n += r.Errors
+	}
+	return n
+}
+
+// A progressLine is rewritten in place, on a terminal only.
+type progressLine struct {
+	w    io.Writer
+	used bool
+}
+
+func (p *program) progressLine() *progressLine {
+	if f, ok := p.stderr.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		return &progressLine{w: f}
+	}
+	return &progressLine{}
+}
+
+func (l *progressLine) show(done, total time.Duration, ops int64) {
+	if l.w == nil {
+		return
+	}
+	l.used = true
+	filled := int(20 * min(done, total) / total)
+	fmt.Fprintf(l.w, "\r[%s%s] %s of %s, %d operations ", strings.Repeat("=", filled), strings.Repeat(" ", 20-filled), done.Round(time.Second), total, ops)
+}
+
+func (l *progressLine) end() {
+	if l.used {
+		fmt.Fprint(l.w, "\r\x1b[K")
+	}
+}
