@@ -73,10 +73,9 @@ func DecodeBatch(body []byte) ([]ReplicationItem, error) {
 // A batchReader decodes batches; one record serves all of its instances.
 type batchReader struct {
 	scanner
-	items   []ReplicationItem
-	text    text
-	record  record
-	scratch scratch
+	items  []ReplicationItem
+	names  textBuffer // of the entry at hand
+	record record
 }
 
 func (d *batchReader) list() {
@@ -92,16 +91,16 @@ func (d *batchReader) item() ReplicationItem {
 		it      ReplicationItem
 		app, id span
 	)
-	d.text.buf, d.text.last = d.text.buf[:0], 0
+	d.names = textBuffer{buf: d.names.buf[:0]}
 	for name := range d.members {
 		if d.null() {
 			continue
 		}
 		switch string(name) {
 		case "appName":
-			app = d.text.add(d.scanner.text())
+			app = d.names.add(d.text())
 		case "id":
-			id = d.text.add(d.scanner.text())
+			id = d.names.add(d.text())
 		case "lastDirtyTimestamp":
 			it.LastDirtyMS, it.HasLastDirty = d.timestamp(), true
 		case "overriddenStatus":
@@ -109,14 +108,14 @@ func (d *batchReader) item() ReplicationItem {
 		case "status":
 			it.Status = d.statusText()
 		case "instanceInfo":
-			it.Instance = d.instance(&d.record, &d.scratch)
+			it.Instance = d.instance(&d.record)
 		case "action":
 			it.Action = d.action()
 		default:
 			d.fail("unknown member in an entry of the batch")
 		}
 	}
-	names := string(d.text.buf)
+	names := string(d.names.buf)
 	it.App, it.ID = app.of(names), id.of(names)
 	return it
 }
@@ -136,7 +135,7 @@ func (d *batchReader) timestamp() int64 {
 
 // statusText reads a status as it was sent, without an allocation for those that exist.
 func (d *batchReader) statusText() string {
-	t := d.scanner.text()
+	t := d.text()
 	if s, ok := heureka.ParseStatus(string(t)); ok {
 		return s.String()
 	}
@@ -144,7 +143,7 @@ func (d *batchReader) statusText() string {
 }
 
 func (d *batchReader) action() ReplicationAction {
-	t := d.scanner.text()
+	t := d.text()
 	for _, a := range [...]ReplicationAction{Heartbeat, Register, Cancel, StatusUpdate, DeleteStatusOverride} {
 		if string(a) == string(t) {
 			return a

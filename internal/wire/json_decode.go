@@ -4,18 +4,16 @@ import "heureka"
 
 // decodeRegistrationJSON reads {"instance":{…}} by the rules of W-JDEC.
 func decodeRegistrationJSON(body []byte) (*heureka.Instance, error) {
-	var (
-		s    = newScanner(body, false)
-		r    record
-		room scratch
-		in   *heureka.Instance
-	)
+	r := records.Get().(*record)
+	defer r.release()
+	s := newScanner(body, false)
+	var in *heureka.Instance
 	for name := range s.members {
 		if in != nil || string(name) != "instance" { // W-JDEC-1
 			s.fail("want instance as the only member")
 			break
 		}
-		in = s.instance(&r, &room)
+		in = s.instance(r)
 	}
 	if in == nil {
 		s.fail("no instance")
@@ -24,8 +22,8 @@ func decodeRegistrationJSON(body []byte) (*heureka.Instance, error) {
 }
 
 // instance reads one bare instance. It returns nil after an error only.
-func (s *scanner) instance(r *record, room *scratch) *heureka.Instance {
-	r.begin(room)
+func (s *scanner) instance(r *record) *heureka.Instance {
+	r.begin()
 	for name := range s.members {
 		if !s.null() { // null is as good as absent (W-JDEC-2)
 			s.instanceMember(r, name)

@@ -5,8 +5,7 @@ import "heureka"
 // A documentReader decodes the documents that a server sends, leniently.
 type documentReader struct {
 	scanner
-	record  record
-	scratch scratch
+	record record
 }
 
 func newDocumentReader(body []byte) *documentReader {
@@ -46,7 +45,7 @@ func decodeApplicationJSON(body []byte) (*heureka.Application, error) {
 func decodeSingleJSON(body []byte) (*heureka.Instance, error) {
 	d := newDocumentReader(body)
 	var in *heureka.Instance
-	err := d.root("instance", func() { in = d.instance(&d.record, &d.scratch) })
+	err := d.root("instance", func() { in = d.instance(&d.record) })
 	if err == nil && !usable(in) {
 		d.fail("instance that names no application, id or host")
 		err = d.failure()
@@ -127,7 +126,7 @@ func appendNotNil(list []*heureka.Instance, in *heureka.Instance) []*heureka.Ins
 // the rest of the document (W-GOCLI-8); broken JSON still does.
 func (d *documentReader) listed() *heureka.Instance {
 	pos, depth := d.pos, d.depth
-	in := d.instance(&d.record, &d.scratch)
+	in := d.instance(&d.record)
 	if in == nil {
 		d.pos, d.depth, d.err = pos, depth, nil
 		d.skip()

@@ -4,18 +4,19 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"sync"
 
 	"heureka"
 )
 
-// A text collects the strings of one record in one buffer: a decoded record then costs a single allocation for all of
-// them and pins no part of the body it came from.
-type text struct {
+// A textBuffer collects the strings of one record in one buffer: a decoded record then costs a single allocation for all
+// of them and pins no part of the body it came from.
+type textBuffer struct {
 	buf  []byte
 	last int // where the last string begins
 }
 
-// A span is a string in a text.
+// A span is a string in a textBuffer.
 type span struct{ from, to int }
 
 func (p span) of(s string) string { return s[p.from:p.to] }
@@ -25,14 +26,14 @@ func (p span) of(s string) string { return s[p.from:p.to] }
 const shareLimit = 1024
 
 // add adds a string, or finds it in what is already there: host names recur in ids and URLs, VIPs in secure VIPs.
-func (t *text) add(b []byte) span {
+func (t *textBuffer) add(b []byte) span {
 	n := len(t.buf)
 	t.buf = append(t.buf, b...)
 	return t.settle(n)
 }
 
 // addUpper adds a string in upper case, see heureka.AppName.
-func (t *text) addUpper(b []byte) span {
+func (t *textBuffer) addUpper(b []byte) span {
 	n := len(t.buf)
 	t.buf = append(t.buf, b...)
 	for i, c := range t.buf[n:] {
@@ -44,7 +45,7 @@ func (t *text) addUpper(b []byte) span {
 }
 
 // settle lets the string from n on share bytes with earlier ones.
-func (t *text) settle(n int) span {
+func (t *textBuffer) settle(n int) span {
 	if n > shareLimit || n == len(t.buf) {
 		t.last = n
 		return span{n, len(t.buf)}
@@ -129,30 +130,34 @@ var blankBits = [textFieldCount]heureka.Fields{
 	textASG:          heureka.FieldASGName,
 }
 
-// A pair is a metadata entry in a text.
+// A pair is a metadata entry in a textBuffer.
 type pair struct{ key, value span }
 
 // A record is an instance while it is being decoded. Its strings become real in finish.
 type record struct {
 	in       heureka.Instance // everything but strings and metadata
-	text     text
+	text     textBuffer
 	fields   [textFieldCount]span
 	sent     [textFieldCount]bool
 	metadata []pair
 	amazon   []pair // data centre metadata, if in.DataCenter is Amazon
 }
 
-// scratch is room for one record on the stack of its decoder.
-type scratch struct {
-	text  [1024]byte
-	pairs [16]pair
+// records keeps the buffers of registrations for the next one.
+var records = sync.Pool{New: func() any { return new(record) }}
+
+// maxKeptText is the largest buffer worth keeping; few records are a tenth of it.
+const maxKeptText = 16 << 10
+
+func (r *record) release() {
+	if cap(r.text.buf) <= maxKeptText {
+		records.Put(r)
+	}
 }
 
-// begin starts the next record with the values that fields have when they are not sent (W-FLD-3).
-func (r *record) begin(room *scratch) {
-	if r.text.buf == nil {
-		r.text.buf, r.metadata = room.text[:], room.pairs[:]
-	}
+// begin starts the next record, in the memory of the last one, with the values that fields have when they are not sent
+// (W-FLD-3).
+func (r *record) begin() {
 	*r = record{
 		in: heureka.Instance{
 			Status:     heureka.StatusUp,
@@ -161,7 +166,7 @@ func (r *record) begin(room *scratch) {
 			CountryID:  heureka.DefaultCountryID,
 			Lease:      defaultLease(),
 		},
-		text:     text{buf: r.text.buf[:0]},
+		text:     textBuffer{buf: r.text.buf[:0]},
 		metadata: r.metadata[:0],
 		amazon:   r.amazon[:0],
 	}

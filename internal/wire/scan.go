@@ -119,7 +119,7 @@ func (s *scanner) leave(closer byte) bool {
 
 func (s *scanner) punctuation(c byte) bool {
 	if s.err == nil && s.peek() != c {
-		s.unexpected(string(rune(c)))
+		s.unexpected(strconv.QuoteRune(rune(c)))
 	}
 	s.pos++
 	return s.err == nil
@@ -280,7 +280,7 @@ func (s *scanner) string() []byte {
 		high |= c
 	}
 	s.pos = len(s.data)
-	s.unexpected("the end of a string")
+	s.fail("unterminated string")
 	return nil
 }
 
@@ -314,7 +314,7 @@ func (s *scanner) escaped(high byte) []byte {
 			s.tmp = append(s.tmp, c)
 		}
 	}
-	s.unexpected("the end of a string")
+	s.fail("unterminated string")
 	return nil
 }
 

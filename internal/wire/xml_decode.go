@@ -12,9 +12,8 @@ import (
 // An xmlReader decodes instances from XML by the rules of W-XDEC.
 type xmlReader struct {
 	xmlScanner
-	record  record
-	scratch scratch
-	key     []byte
+	record record
+	key    []byte
 	// fault is what is wrong with the instance at hand though its XML is fine. A registration is refused for it, a
 	// client goes on with the next instance.
 	fault *SyntaxError
@@ -54,7 +53,7 @@ func decodeRegistrationXML(body []byte) (*heureka.Instance, error) {
 // instance reads one instance; what is wrong with it is left in fault. It returns nil after an error only.
 func (x *xmlReader) instance(element xml.StartElement) *heureka.Instance {
 	x.fault = nil
-	x.record.begin(&x.scratch)
+	x.record.begin()
 	for child := range x.children(element) {
 		x.instanceChild(&x.record, child)
 	}

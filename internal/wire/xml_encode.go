@@ -213,6 +213,14 @@ func (x *xmlWriter) lease(l *heureka.LeaseInfo) {
 // entries appends a map as elements named after its keys (W-XENC-7). An empty key has no element that could carry it, so
 // it is left out.
 func (x *xmlWriter) entries(name string, entries []heureka.MetadataEntry) {
+	if len(entries) == 0 {
+		x.pad()
+		x.b = append(x.b, '<')
+		x.b = append(x.b, name...)
+		x.b = append(x.b, "/>"...)
+		x.newline()
+		return
+	}
 	x.open(name)
 	for _, e := range entries {
 		if e.Key == "" {
