@@ -186,9 +186,12 @@ func (n *Node) Has(app, id string) bool {
 	return ok
 }
 
-// Conn returns the node as seen from the named host of the cluster's network, "client" for one of its own.
+// Conn returns the node as seen from the named host of the cluster's network, "client" for one of its own. The test's
+// cleanup closes its connections.
 func (n *Node) Conn(from string) *remote.Conn {
-	conn, err := remote.New(remote.Config{URL: n.URL, Transport: n.cluster.Transport(from)})
+	transport := n.cluster.Transport(from)
+	n.cluster.t.Cleanup(transport.CloseIdleConnections)
+	conn, err := remote.New(remote.Config{URL: n.URL, Transport: transport})
 	if err != nil {
 		n.cluster.t.Fatal(err)
 	}

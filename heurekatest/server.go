@@ -37,7 +37,7 @@ func NewServer(t testing.TB, configure ...func(*server.Config)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{URL: "http://" + ln.Addr().String() + "/eureka/", Node: node}
+	s := &Server{URL: "http://" + ln.Addr().String() + cfg.ContextPath + "/eureka/", Node: node}
 	s.start(t, ln)
 	t.Cleanup(s.Stop)
 	return s
