@@ -1,0 +1,52 @@
+// Package client is a client of a Eureka registry: it keeps a copy of the registry fresh, keeps instances registered, and
+// sends HTTP requests to services by their name. It needs nothing but the standard library, and works with Spring Cloud,
+// Netflix and heureka servers. The rules are those of the Java client; where they differ the comment says so.
+//
+// # A program that is registered
+//
+// New starts nothing. Register adds instances, Run does all the work and returns when its context ends, after it has
+// cancelled them:
+//
+//	c, err := client.New(client.Config{Servers: []string{"http://eureka:8761/eureka/"}})
+//	reg, err := c.Register(client.InstanceConfig{App: "orders", Port: 8080})
+//	go func() { done <- c.Run(ctx) }()
+//	err = reg.Wait(ctx) // until the registry has accepted it
+//
+// Registration.SetStatus, SetMetadata and Update change the instance. A HealthCheck does so by itself. Several instances
+// may be registered with one client.
+//
+// # A program that calls services
+//
+// Snapshot is the registry copy: immutable, in memory, never older than it has to be. Pick chooses an instance, Watch
+// reports changes, and Transport lets an http.Client use names of services as hosts:
+//
+//	in, err := c.Pick(client.App("ORDERS"))
+//	for u := range c.Watch(client.App("ORDERS")).All(ctx) { … }
+//	web := &http.Client{Transport: &client.Transport{Client: c}}
+//	resp, err := web.Get("http://ORDERS/orders/7")
+//
+// Lookups return the instances that are UP. A registry that cannot be fetched leaves the copy as it was: an old list of
+// instances is better than none, and Transport copes with those that are gone.
+//
+// # What happens when
+//
+// Run fetches the whole registry, or asks the Backup if no server answers, then registers the instances. From then on,
+// each by its own timer: a heartbeat every RenewalInterval, whose answer 404 leads to a registration; a refresh every
+// FetchInterval, by delta if possible, whose hash is compared and leads to a whole fetch if it differs; health check and
+// unsent changes every ReplicationInterval. Changes of an instance are sent at once, within a limit. What fails is tried
+// again at its next time; only what has never worked yet is tried after 1, 2, 4 … seconds.
+//
+// # Which server
+//
+// Servers of the own zone go first, in an order drawn by lot. A call stays with the server that worked. When it fails, by
+// connection, time-out or status, up to Config.Attempts servers are tried, and those that failed are avoided until too
+// few are left. After SessionDuration the choice starts anew. A change of server fetches the registry as a whole.
+//
+// # For operators
+//
+// Config.Logger gets one line when something begins to fail and when it works again. Config.Hooks and Stats are for
+// metrics. Credentials in URLs become basic authentication; no error, log or hook shows them. ParseConfig reads the
+// eureka.client.* and eureka.instance.* settings of Java programs.
+//
+// All waiting uses package time and contexts, so programs can be tested in testing/synctest bubbles.
+package client

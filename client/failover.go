@@ -1,0 +1,278 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"heureka"
+	"heureka/internal/remote"
+)
+
+// ErrNoServers says that no server is known, because DNS has not answered yet.
+var ErrNoServers = errors.New("no known server")
+
+// A FailoverError says that no server that was tried did what was asked. It matches whatever one of its attempts
+// matches: errors.Is(err, heureka.ErrNotFound) holds if a server answered 404.
+type FailoverError struct {
+	Op       string // such as "renew"
+	Attempts []Attempt
+}
+
+// An Attempt is one server that was tried.
+type Attempt struct {
+	Server string // base URL without credentials
+	Err    error
+}
+
+func (e *FailoverError) Error() string {
+	if len(e.Attempts) == 1 {
+		return e.Attempts[0].Err.Error()
+	}
+	texts := make([]string, len(e.Attempts))
+	for i, a := range e.Attempts {
+		texts[i] = a.Err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Unwrap returns the errors of all attempts.
+func (e *FailoverError) Unwrap() []error {
+	errs := make([]error, len(e.Attempts))
+	for i, a := range e.Attempts {
+		errs[i] = a.Err
+	}
+	return errs
+}
+
+// retryAfter returns the longest pause that a server asked for (G-FO-3).
+func retryAfter(err error) time.Duration {
+	f, ok := errors.AsType[*FailoverError](err)
+	if !ok {
+		return 0
+	}
+	var longest time.Duration
+	for _, a := range f.Attempts {
+		if s, ok := errors.AsType[*heureka.StatusError](a.Err); ok {
+			longest = max(longest, s.RetryAfter)
+		}
+	}
+	return longest
+}
+
+// A verdict is what an answer means for the choice of server (C-FO-4).
+type verdict uint8
+
+const (
+	accepted verdict = iota // the server did its job, even if the answer is an error
+	refused                 // it did, and any other server would say the same: give up
+	failed                  // try another server
+)
+
+// onStatus accepts the given statuses besides success.
+func onStatus(codes ...int) func(error) verdict {
+	return func(err error) verdict {
+		if err == nil {
+			return accepted
+		}
+		if s, ok := errors.AsType[*heureka.StatusError](err); ok && slices.Contains(codes, s.Code) {
+			return accepted
+		}
+		return failed
+	}
+}
+
+var (
+	onSuccess   = onStatus()
+	onHeartbeat = onStatus(404)
+)
+
+// onRegister does not carry a record from server to server that is refused for what it is, or for who sends it.
+func onRegister(err error) verdict {
+	if s, ok := errors.AsType[*heureka.StatusError](err); ok {
+		switch s.Code {
+		case 404:
+			return accepted
+		case 400, 401, 403:
+			return refused
+		}
+	}
+	return onSuccess(err)
+}
+
+// onCancel takes any answer for done (C-SD-4), except a redirect, which is followed where that is allowed.
+func onCancel(err error) verdict {
+	if _, ok := errors.AsType[*remote.RedirectError](err); ok {
+		return failed
+	}
+	if _, ok := errors.AsType[*heureka.StatusError](err); ok {
+		return accepted
+	}
+	return onSuccess(err)
+}
+
+// A session is the choice of server for one kind of calls: it stays with a server that works, moves on when it fails, and
+// keeps away for a while from those that failed (sections 15 and 16 of the client specification).
+type session struct {
+	cfg     *Config
+	servers *serverList
+
+	mu         sync.Mutex
+	rand       *rand.Rand
+	current    *remote.Conn // nil until a call has succeeded
+	quarantine map[*remote.Conn]bool
+	ends       time.Time // zero: has not begun
+}
+
+// do calls f with one server after the other until judge is content with what f returns, at most cfg.Attempts times.
+func (s *session) do(ctx context.Context, op string, judge func(error) verdict, f func(context.Context, *remote.Conn) error) error {
+	failure := &FailoverError{Op: op}
+	for conn := range s.tour(time.Now()) {
+		number := len(failure.Attempts) + 1
+		v, err := s.attempt(ctx, op, number, conn, judge, f)
+		if v == accepted {
+			return err
+		}
+		failure.Attempts = append(failure.Attempts, Attempt{conn.URL(), err})
+		if v == refused || ctx.Err() != nil || number == s.cfg.Attempts {
+			break
+		}
+	}
+	if len(failure.Attempts) == 0 {
+		return ErrNoServers
+	}
+	return failure
+}
+
+// tour is the order in which one call tries servers: the current one, then the candidates as they are after that failed.
+func (s *session) tour(now time.Time) iter.Seq[*remote.Conn] {
+	return func(yield func(*remote.Conn) bool) {
+		current := s.begin(now)
+		if current != nil && !yield(current) {
+			return
+		}
+		for _, conn := range s.candidates() {
+			// One that just failed gets its second chance only if there is no other: perhaps it had merely closed the
+			// connection (C-FO-3).
+			if conn == current && len(s.servers.ordered()) > 1 {
+				continue
+			}
+			if !yield(conn) {
+				return
+			}
+		}
+	}
+}
+
+// attempt tries one server, following it where it redirects to, and settles the outcome.
+func (s *session) attempt(
+	ctx context.Context, op string, number int, conn *remote.Conn, judge func(error) verdict, f func(context.Context, *remote.Conn) error,
+) (verdict, error) {
+	target := conn
+	for hops := 0; ; hops++ {
+		start := time.Now()
+		err := f(ctx, target)
+		call(s.cfg.Hooks.Request, RequestInfo{
+			Op: op, Server: target.URL(), Attempt: number, Status: statusOf(err), Duration: time.Since(start), Err: err,
+		})
+		if to := s.redirected(target, err); to != nil && hops < remote.MaxRedirects {
+			target = to
+			continue
+		}
+		v := judge(err)
+		s.settle(ctx, conn, target, v)
+		return v, err
+	}
+}
+
+func (s *session) redirected(from *remote.Conn, err error) *remote.Conn {
+	redirect, ok := errors.AsType[*remote.RedirectError](err)
+	if !ok || redirect.Base == "" || !s.cfg.AllowRedirects {
+		return nil
+	}
+	to, err := from.At(redirect.Base)
+	if err != nil {
+		return nil
+	}
+	return to
+}
+
+// settle stays with the server that answered, even if another one redirected there, or avoids the one that failed.
+// A call that its caller gave up says nothing about a server; one that ran out of time does.
+func (s *session) settle(ctx context.Context, conn, target *remote.Conn, v verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case v != failed:
+		s.current = target
+	case !errors.Is(ctx.Err(), context.Canceled):
+		s.current = nil
+		s.quarantine[conn] = true
+	}
+}
+
+// begin returns the current server, or nil if there is none or its time is over (C-SE-1).
+func (s *session) begin(now time.Time) *remote.Conn {
+	current, over := s.inUse(now)
+	if over {
+		s.servers.reshuffle(now)
+	}
+	return current
+}
+
+func (s *session) inUse(now time.Time) (current *remote.Conn, over bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ends.IsZero() && (s.cfg.SessionDuration < 0 || now.Before(s.ends)) {
+		return s.current, false
+	}
+	s.current = nil
+	s.quarantine = make(map[*remote.Conn]bool)
+	half := max(s.cfg.SessionDuration/2, 1)
+	s.ends = now.Add(half + time.Duration(s.rand.Int64N(int64(2*half))))
+	return nil, true
+}
+
+// candidates returns the servers outside quarantine. When too many are in it all are set free (C-FO-5).
+func (s *session) candidates() []*remote.Conn {
+	list := s.servers.ordered()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.quarantine {
+		if !slices.Contains(list, conn) {
+			delete(s.quarantine, conn)
+		}
+	}
+	threshold := min(int(math.Floor(float64(len(list))*s.cfg.QuarantineThreshold)), len(list))
+	if len(s.quarantine) >= threshold {
+		clear(s.quarantine)
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(c *remote.Conn) bool { return s.quarantine[c] })
+}
+
+// server returns the server in use, "" if none, and how many are in quarantine.
+func (s *session) server() (current string, quarantined int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current != nil {
+		current = s.current.URL()
+	}
+	return current, len(s.quarantine)
+}
+
+func statusOf(err error) int {
+	if err == nil {
+		return 200
+	}
+	if s, ok := errors.AsType[*heureka.StatusError](err); ok {
+		return s.Code
+	}
+	return 0
+}

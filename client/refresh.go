@@ -1,0 +1,214 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"heureka"
+	"heureka/internal/remote"
+)
+
+// A refresher keeps the client's snapshot up to date. All of it happens in one goroutine at a time: first Run's, for the
+// fetch at the start, then its own.
+type refresher struct {
+	client *Client
+	cfg    *Config
+	query  *session
+	rand   *rand.Rand
+
+	server    string // that sent the last document
+	version   int64  // of the last document; -1 says that deltas make no sense (C-RF-3)
+	deltaTag  string // of the last delta, if the server tags them
+	fullTag   string // of the document that is the snapshot, "" once a delta has changed it
+	forceFull bool   // the snapshot is known to be wrong
+	fetched   bool   // a server has answered once
+	trouble   trouble
+	start     backoff
+	saved     time.Time // when the backup was given a registry
+}
+
+// run refreshes until ctx ends, whenever its time comes or it is asked to.
+func (f *refresher) run(ctx context.Context) {
+	p := pace{interval: f.cfg.FetchInterval, longest: f.cfg.FetchInterval * time.Duration(f.cfg.FetchBackoffBound)}
+	timer := time.NewTimer(f.pause(&p, false, nil))
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-f.client.asked:
+		}
+		asked := f.client.takeRefreshes()
+		cutOff, err := f.once(ctx)
+		asked.finish(err)
+		timer.Reset(f.pause(&p, cutOff, err))
+	}
+}
+
+func (f *refresher) pause(p *pace, cutOff bool, err error) time.Duration {
+	if !f.fetched {
+		return f.start.next(retryAfter(err))
+	}
+	return p.next(cutOff, retryAfter(err))
+}
+
+// once refreshes, within one interval.
+func (f *refresher) once(ctx context.Context) (cutOff bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, f.cfg.FetchInterval)
+	defer cancel()
+	err = f.refresh(ctx)
+	return err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded), err
+}
+
+func (f *refresher) refresh(ctx context.Context) error {
+	start := time.Now()
+	var info RefreshInfo
+	var wrong *Snapshot // where a delta led that did not match, if the whole could not be fetched then
+	before := f.client.Snapshot()
+	info.Err = f.query.do(ctx, "fetch", onSuccess, func(ctx context.Context, conn *remote.Conn) error {
+		led, err := f.from(ctx, conn, &info)
+		if led != nil {
+			wrong = led
+		}
+		return err
+	})
+	if info.Err == nil {
+		f.fetched = true
+	} else if wrong != nil && ctx.Err() == nil { // better than nothing new (G-CA-3)
+		f.forceFull = true
+		f.publish(wrong)
+	}
+	now := f.client.Snapshot()
+	info.Unchanged, info.Instances, info.Duration = now == before, now.Len(), time.Since(start)
+	f.report(ctx, &info)
+	return info.Err
+}
+
+func (f *refresher) report(ctx context.Context, info *RefreshInfo) {
+	if ctx.Err() == nil || info.Err == nil {
+		f.trouble.report(f.cfg.Logger, "registry fetch", info.Err)
+	}
+	f.client.counters.refreshed(info)
+	call(f.cfg.Hooks.Refresh, *info)
+	if info.Err == nil {
+		f.client.remoteStatuses()
+		f.backup(ctx, info)
+	}
+}
+
+// from refreshes from one server: by a delta if that makes sense, else as a whole. If a delta did not lead to the
+// server's registry and the whole could not be fetched either, it returns where the delta led.
+func (f *refresher) from(ctx context.Context, conn *remote.Conn, info *RefreshInfo) (*Snapshot, error) {
+	if f.needsFull(conn) {
+		return nil, f.full(ctx, conn, info)
+	}
+	doc, err := conn.Delta(ctx, remote.Query{Regions: f.cfg.RemoteRegions, IfNoneMatch: f.deltaTag})
+	if noDelta(err) {
+		return nil, f.full(ctx, conn, info) // in the same cycle (C-RF-6)
+	}
+	if err != nil || doc.NotModified {
+		return nil, err
+	}
+	return f.delta(ctx, conn, doc, info)
+}
+
+// needsFull is C-RF-2 and, because deltas of another server may begin elsewhere than those of the last one, G-FO-2.
+func (f *refresher) needsFull(conn *remote.Conn) bool {
+	return f.cfg.DisableDelta || f.cfg.OnlyVIP != "" || f.forceFull || f.version == -1 ||
+		conn.URL() != f.server || f.client.Snapshot().apps.size == 0
+}
+
+// noDelta reports whether a server says that it has no deltas, if only by an empty answer.
+func noDelta(err error) bool {
+	if s, ok := errors.AsType[*heureka.StatusError](err); ok {
+		return s.Code == 403 || s.Code == 404
+	}
+	return errors.Is(err, remote.ErrEmpty)
+}
+
+func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Document, info *RefreshInfo) (*Snapshot, error) {
+	next, applied := f.client.Snapshot().fromDelta(doc.Apps, f.rand)
+	info.Applied = applied
+	if next.Hash() == doc.Apps.Hash {
+		f.version, f.deltaTag = doc.Apps.Version, doc.ETag
+		if applied > 0 {
+			f.fullTag = ""
+		}
+		f.publish(next)
+		return nil, nil
+	}
+	info.Mismatch = true
+	f.fullTag = ""
+	if err := f.full(ctx, conn, info); err != nil {
+		return next, err
+	}
+	f.cfg.Logger.Info("delta did not match, fetched the whole registry",
+		"server", conn.URL(), "hash", next.Hash(), "want", doc.Apps.Hash)
+	if f.cfg.LogDeltaDiff {
+		logDifference(f.cfg.Logger, next, f.client.Snapshot())
+	}
+	f.version, f.deltaTag = doc.Apps.Version, doc.ETag // of the delta, also in Java (C-RF-7)
+	return nil, nil
+}
+
+func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshInfo) error {
+	info.Full = true
+	q := remote.Query{Regions: f.cfg.RemoteRegions}
+	if conn.URL() == f.server {
+		q.IfNoneMatch = f.fullTag
+	}
+	doc, err := f.fetchFull(ctx, conn, q)
+	if err != nil {
+		return err
+	}
+	if conn.URL() != f.server {
+		f.deltaTag = ""
+	}
+	f.server, f.forceFull = conn.URL(), false
+	if doc.NotModified {
+		return nil
+	}
+	f.version, f.fullTag = doc.Apps.Version, doc.ETag
+	f.publish(f.client.Snapshot().fromFull(doc.Apps, FromServer, f.rand))
+	return nil
+}
+
+func (f *refresher) fetchFull(ctx context.Context, conn *remote.Conn, q remote.Query) (*remote.Document, error) {
+	if f.cfg.OnlyVIP != "" {
+		return conn.VIP(ctx, f.cfg.OnlyVIP, q)
+	}
+	return conn.Apps(ctx, q)
+}
+
+func (f *refresher) publish(s *Snapshot) { f.client.publish(s) }
+
+// fromBackup is asked once, when the first fetch has failed (C-BK-1).
+func (f *refresher) fromBackup(ctx context.Context) error {
+	if f.cfg.Backup == nil {
+		return errors.New("no backup registry")
+	}
+	doc, err := f.cfg.Backup.Load(ctx)
+	if err != nil {
+		return err
+	}
+	f.publish(f.client.Snapshot().fromFull(doc, FromBackup, f.rand))
+	f.cfg.Logger.Warn("using the backup registry", "instances", f.client.Snapshot().Len())
+	return nil
+}
+
+// saveInterval is the least time between two savings of a registry (C-BK-3).
+const saveInterval = time.Minute
+
+func (f *refresher) backup(ctx context.Context, info *RefreshInfo) {
+	now := time.Now()
+	if f.cfg.Backup == nil || info.Unchanged || !f.saved.IsZero() && now.Sub(f.saved) < saveInterval {
+		return
+	}
+	f.saved = now
+	if err := f.cfg.Backup.Save(ctx, f.client.Snapshot().Applications()); err != nil {
+		f.cfg.Logger.Warn("backup of the registry fails", "err", err)
+	}
+}

@@ -1,0 +1,270 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"heureka"
+)
+
+// A registrar is the goroutine behind a Registration. All that is written to the registry for the instance is written
+// here, one after the other, so that no older state can overtake a newer one (C-MD-7, C-IR-9) and nothing follows the
+// cancellation (C-SD-7).
+type registrar struct {
+	r   *Registration
+	cfg *Config
+	api *API
+	log trouble
+
+	registered bool
+	perhaps    bool // a registration was cut off: a server may have accepted it
+	first      backoff
+	heartbeat  pace
+	tokens     allowance
+	beatAt     time.Time // next heartbeat, or try to register
+	replicate  time.Time // next health check, with a push of what has not been sent
+	pushAt     time.Time // when a push on demand is allowed; zero: none is wanted
+}
+
+// leaving is the cause with which a registrar is ended by Deregister.
+type leaving struct{ ctx context.Context }
+
+func (*leaving) Error() string { return "deregistered" }
+
+func newRegistrar(r *Registration) *registrar {
+	cfg := &r.client.cfg
+	return &registrar{r: r, cfg: cfg, api: r.client.api, tokens: allowance{interval: cfg.ReplicationInterval}}
+}
+
+// run registers, keeps registered until ctx ends, and takes leave. first is told how the first try to register went.
+func (g *registrar) run(ctx context.Context, first func(error)) {
+	now := time.Now()
+	g.replicate = now.Add(g.cfg.InitialReplicationDelay)
+	g.renewal()
+	g.checkHealth(ctx)
+	g.push(ctx)
+	first(g.lastErr())
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(time.Until(g.due()))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-g.r.wake:
+		}
+		if ctx.Err() != nil {
+			g.r.finish(g.takeLeave(ctx))
+			return
+		}
+		g.turn(ctx, time.Now())
+	}
+}
+
+func (g *registrar) lastErr() error {
+	g.r.mu.Lock()
+	defer g.r.mu.Unlock()
+	return g.r.lastErr
+}
+
+// due returns when the next thing is to be done.
+func (g *registrar) due() time.Time {
+	at := g.beatAt
+	if g.replicate.Before(at) {
+		at = g.replicate
+	}
+	if !g.pushAt.IsZero() && g.pushAt.Before(at) {
+		at = g.pushAt
+	}
+	return at
+}
+
+// turn does what is due.
+func (g *registrar) turn(ctx context.Context, now time.Time) {
+	g.renewal()
+	if !now.Before(g.replicate) {
+		g.checkHealth(ctx)
+		if _, dirty, _ := g.r.state(); dirty && g.registered {
+			g.push(ctx)
+		}
+		g.replicate = time.Now().Add(g.cfg.ReplicationInterval)
+	}
+	g.pushOnDemand(ctx, now)
+	if !now.Before(g.beatAt) {
+		g.beat(ctx)
+	}
+}
+
+// renewal follows the lease, whose interval may change (C-MD-15).
+func (g *registrar) renewal() {
+	in, _, _ := g.r.state()
+	interval := time.Duration(max(in.Lease.RenewalIntervalSecs, 1)) * time.Second
+	if interval == g.heartbeat.interval {
+		return
+	}
+	if changed := g.heartbeat.interval != 0 && g.registered; changed {
+		if sooner := time.Now().Add(interval); sooner.Before(g.beatAt) {
+			g.beatAt = sooner
+		}
+	}
+	g.heartbeat = pace{interval: interval, longest: interval * time.Duration(g.cfg.HeartbeatBackoffBound)}
+	g.first.longest = interval
+}
+
+// pushOnDemand sends a change as soon as the allowance permits. Changes that have to wait are sent together.
+func (g *registrar) pushOnDemand(ctx context.Context, now time.Time) {
+	_, _, urgent := g.r.state()
+	if !urgent || !g.registered { // a first registration is under way anyhow
+		g.pushAt = time.Time{}
+		return
+	}
+	if now.Before(g.pushAt) {
+		return
+	}
+	if wait := g.tokens.take(now); wait > 0 {
+		g.pushAt = now.Add(wait)
+		return
+	}
+	g.pushAt = time.Time{}
+	if g.push(ctx) != nil {
+		g.r.calm() // the next heartbeat finds the server behind, and repairs that (C-HB-6)
+	}
+}
+
+// calm makes an urgent change an ordinary one.
+func (r *Registration) calm() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.urgent = false
+}
+
+// push registers the instance as it is now.
+func (g *registrar) push(ctx context.Context) error {
+	in, _, _ := g.r.state()
+	err := g.api.Register(ctx, in)
+	g.r.settle(in, err)
+	g.perhaps = g.perhaps || err != nil && ctx.Err() != nil
+	if err == nil && !g.registered {
+		g.registered = true
+		g.cfg.Logger.Info("registered", "app", in.App, "id", in.ResolvedID(), "status", in.Status)
+	}
+	switch {
+	case !g.registered:
+		g.beatAt = time.Now().Add(g.first.next(retryAfter(err)))
+	case g.beatAt.IsZero() || g.first.delay > 0:
+		g.beatAt, g.first.delay = time.Now().Add(g.heartbeat.interval), 0
+	}
+	if ctx.Err() == nil {
+		g.log.report(g.cfg.Logger, "registration", err, "app", in.App, "id", in.ResolvedID())
+	}
+	return err
+}
+
+// beat sends a heartbeat, or tries again to register.
+func (g *registrar) beat(ctx context.Context) {
+	interval := g.heartbeat.interval
+	beatCtx, cancel := context.WithTimeout(ctx, interval)
+	defer cancel()
+	if !g.registered {
+		_ = g.push(beatCtx)
+		return
+	}
+	info := g.renew(beatCtx)
+	if ctx.Err() != nil {
+		return
+	}
+	cutOff := info.Err != nil && errors.Is(beatCtx.Err(), context.DeadlineExceeded)
+	g.beatAt = time.Now().Add(g.heartbeat.next(cutOff, retryAfter(info.Err)))
+	g.r.client.counters.beat(&info)
+	g.log.report(g.cfg.Logger, "heartbeat", info.Err, "app", info.Key.App, "id", info.Key.ID)
+	call(g.cfg.Hooks.Heartbeat, info)
+}
+
+// renew sends a heartbeat and, if the server does not know the instance in its present state, registers it (C-HB-3).
+func (g *registrar) renew(ctx context.Context) HeartbeatInfo {
+	in, _, _ := g.r.state()
+	info := HeartbeatInfo{Key: in.Key()}
+	info.Err = g.api.Renew(ctx, info.Key, in.Status, in.LastDirtyMS)
+	if !notRegistered(info.Err) {
+		return info
+	}
+	info.Reregistered = true
+	g.r.touch()
+	in, _, _ = g.r.state()
+	info.Err = g.api.Register(ctx, in)
+	g.r.settle(in, info.Err)
+	return info
+}
+
+// notRegistered tells a 404 that ended the call from one among the attempts of a failed one.
+func notRegistered(err error) bool {
+	s, ok := err.(*heureka.StatusError)
+	return ok && s.Code == 404
+}
+
+// maxHealthCheck limits how long a health check keeps heartbeats waiting (G-RG-6).
+const maxHealthCheck = 10 * time.Second
+
+func (g *registrar) checkHealth(ctx context.Context) {
+	check := g.r.cfg.HealthCheck
+	if check == nil || ctx.Err() != nil {
+		return
+	}
+	checkCtx, cancel := context.WithTimeout(ctx, min(g.cfg.ReplicationInterval, maxHealthCheck))
+	defer cancel()
+	before := g.r.Status()
+	after, err := check(checkCtx, before)
+	if ctx.Err() != nil { // it was told to stop: what it says of the instance does not count
+		return
+	}
+	if err == nil {
+		err = checkCtx.Err() // too late
+	}
+	if err != nil {
+		g.cfg.Logger.Debug("health check fails", "app", g.r.cfg.App, "id", g.r.cfg.ID, "err", err)
+		after = heureka.StatusDown
+	}
+	if after == heureka.StatusOutOfService && before != heureka.StatusOutOfService {
+		after = heureka.StatusDown
+	}
+	g.r.setStatus(after, &before)
+}
+
+// takeLeave tells the registry that the instance is gone.
+func (g *registrar) takeLeave(ctx context.Context) error {
+	base := context.WithoutCancel(ctx)
+	asked, deregistered := context.Cause(ctx).(*leaving)
+	if deregistered {
+		base = asked.ctx
+	}
+	if !g.registered && !g.perhaps || g.cfg.KeepRegistered && !deregistered {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(base, g.cfg.ShutdownTimeout+g.r.cfg.DrainTime)
+	defer cancel()
+	if g.r.cfg.DownBeforeCancel {
+		g.drain(ctx)
+	}
+	key := g.r.key
+	err := g.api.Cancel(ctx, key)
+	if notRegistered(err) {
+		err = nil
+	}
+	if err == nil {
+		g.cfg.Logger.Info("cancelled", "app", key.App, "id", key.ID)
+	}
+	return err
+}
+
+// drain registers the instance as DOWN and gives clients time to see that.
+func (g *registrar) drain(ctx context.Context) {
+	g.r.setStatus(heureka.StatusDown, nil)
+	if in, dirty, _ := g.r.state(); dirty {
+		g.r.settle(in, g.api.Register(ctx, in))
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(g.r.cfg.DrainTime):
+	}
+}

@@ -1,0 +1,52 @@
+package client_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"heureka"
+	"heureka/client"
+)
+
+// TestRequestLog is G-TS-5: what a Spring client sends in its life (recordings, java-client.jsonl), in the same order:
+// it fetches, registers as UP, beats and polls, sends DOWN and is gone.
+func TestRequestLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		c := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 3 * time.Second})
+		ic := orders("192.0.2.2")
+		ic.App, ic.Port = "java-client", 8081
+		ic.RenewalInterval, ic.LeaseDuration = 4*time.Second, 9*time.Second
+		ic.DownBeforeCancel = true
+		if _, err := c.Register(ic); err != nil {
+			t.Fatal(err)
+		}
+		stop := w.run(c)
+		time.Sleep(9500 * time.Millisecond)
+		if err := stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		const beat = "PUT /eureka/apps/JAVA-CLIENT/192.0.2.2:java-client:8081?status=UP&lastDirtyTimestamp=946684800000"
+		want := []string{
+			"GET /eureka/apps/",
+			"POST /eureka/apps/JAVA-CLIENT",
+			"GET /eureka/apps/", // the copy is still empty: whole again (C-RF-2)
+			beat,
+			"GET /eureka/apps/delta",
+			beat,
+			"GET /eureka/apps/delta",
+			"POST /eureka/apps/JAVA-CLIENT",
+			"DELETE /eureka/apps/JAVA-CLIENT/192.0.2.2:java-client:8081",
+		}
+		if diff := cmp.Diff(want, eureka.requests()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+		if in := eureka.get(heureka.Key{App: "JAVA-CLIENT", ID: "192.0.2.2:java-client:8081"}); in != nil {
+			t.Errorf("left behind: %v", in)
+		}
+	})
+}
