@@ -34,7 +34,7 @@ type Component struct {
 type ActuatorConfig struct {
 	Prefix   string                         // what stands before /actuator, such as "/ctx"
 	Health   func() Health                  // called once per request, concurrently
-	Info     func() map[string]any          // what /actuator/info shows
+	Info     func() map[string]any          // what /actuator/info shows; nil: nothing
 	Others   []string                       // endpoints below /actuator that others serve, to be linked, such as "prometheus"
 	ErrorLog func(r *http.Request, err any) // as in Config
 }
@@ -44,6 +44,9 @@ type ActuatorConfig struct {
 func NewActuator(cfg ActuatorConfig) http.Handler {
 	if cfg.ErrorLog == nil {
 		cfg.ErrorLog = func(*http.Request, any) {}
+	}
+	if cfg.Info == nil {
+		cfg.Info = func() map[string]any { return map[string]any{} }
 	}
 	return &actuator{cfg: cfg, base: strings.TrimRight(cfg.Prefix, "/") + "/actuator"}
 }
