@@ -20,8 +20,14 @@ func (r *Registry) Cancel(key heureka.Key, origin Origin, now time.Time) error {
 	if origin == FromPeer {
 		r.countReplication(t)
 	}
-	l.beat.Store(gone)
 	r.counters.cancels.Add(1)
-	r.drop(l, Change{Kind: Cancelled, Origin: origin, At: t.wall, Key: key})
+	r.bury(key, tombstone{l.current.Load().state().cancelled(), t.at})
+	r.cancel(l, Change{Kind: Cancelled, Origin: origin, At: t.wall, Key: key})
 	return nil
+}
+
+// cancel ends a lease and removes it. With mu held.
+func (r *Registry) cancel(l *lease, ch Change) {
+	l.beat.Store(gone)
+	r.drop(l, ch)
 }

@@ -2,25 +2,53 @@ package registry
 
 import "heureka"
 
-// commit makes next the state of l, which may be a new lease, and reports ch with what that changed. With mu held.
+// commit makes next, the result of an operation of a client or peer, the state of l, which may be a new lease, and
+// reports ch with what that changed. With mu held.
 func (r *Registry) commit(l *lease, next *version, ch Change) Change {
+	base, _ := r.tombs.lookup(ch.Key)
+	was := base.state
+	if prev := l.current.Load(); prev != nil {
+		was = prev.state()
+	}
+	next.adopt(state{
+		position: was.position.next(next.instance.LastDirtyMS, contentHash(&next.instance, next.own)),
+		override: was.override.next(next.overridden, next.instance.OverriddenStatus),
+	})
+	return r.put(l, next, ch)
+}
+
+// put makes next the state of l and reports ch. With mu held.
+func (r *Registry) put(l *lease, next *version, ch Change) Change {
 	prev := l.current.Load()
 	r.account(prev, next)
-	l.current.Store(next)
+	r.replace(l, next, ch.Key)
 	if prev == nil {
+		r.unbury(ch.Key)
 		r.index.insert(l)
 		r.wheel.place(l, r.expiry(l))
+		r.births[0].add(secondOf(r.instant(ch.At).at), uint32(rateOf(next.instance.Lease)/birthUnit))
 	} else {
 		ch.Previous = &prev.instance
 	}
+	r.tombs.longest = max(r.tombs.longest, next.life)
 	ch.Record = Record{Instance: &next.instance, lease: l}
 	return r.report(ch)
+}
+
+// replace stores next and follows the digest. With mu held.
+func (r *Registry) replace(l *lease, next *version, key heureka.Key) {
+	if prev := l.current.Load(); prev != nil {
+		r.toggle(key, prev.state())
+	}
+	r.toggle(key, next.state())
+	l.current.Store(next)
 }
 
 // drop removes l, whose beat is already gone, and reports ch with its last state. With mu held.
 func (r *Registry) drop(l *lease, ch Change) Change {
 	prev := l.current.Load()
 	r.account(prev, nil)
+	r.toggle(ch.Key, prev.state())
 	r.index.remove(l)
 	r.wheel.take(l)
 

@@ -38,6 +38,7 @@ func (r *Registry) Evict(now time.Time) Eviction {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.forgetTombstones(t.at)
 	r.lastTick = lastTick{result: e, at: now, since: t.at}
 	return e
 }
@@ -130,7 +131,7 @@ func (r *Registry) evictAll(chosen []candidate, t instant) int {
 func (r *Registry) reason(beat int64, life time.Duration, t instant) string {
 	silent := (t.at - beatTime(beat)).Round(time.Second)
 	if r.cfg.DoubledLeases && isRenewal(beat) {
-		return fmt.Sprintf("no heartbeat for %v, twice the lease of %v", silent, life)
+		return fmt.Sprintf("no heartbeat for %v, lease of %v doubled", silent, life)
 	}
 	return fmt.Sprintf("no heartbeat for %v, lease of %v", silent, life)
 }

@@ -1,6 +1,10 @@
 package registry
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"heureka"
+)
 
 // A hasher is a 64-bit hash whose result is the same on every node and in every release that compares digests. It is
 // neither keyed nor meant to resist an attacker: it spreads keys over stripes and detects differences between peers.
@@ -32,4 +36,20 @@ func (h hasher) text(s string) hasher {
 		tail |= uint64(s[i]) << (8 * i)
 	}
 	return h.word(tail).word(n)
+}
+
+func (h hasher) flag(b bool) hasher {
+	if b {
+		return h.word(1)
+	}
+	return h.word(0)
+}
+
+func (h hasher) port(p heureka.Port) hasher { return h.word(uint64(p.Number)).flag(p.Enabled) }
+
+func (h hasher) metadata(md heureka.Metadata) hasher {
+	for _, e := range md {
+		h = h.text(e.Key).text(e.Value)
+	}
+	return h.word(uint64(len(md)))
 }

@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -16,8 +17,9 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 type world struct {
 	t *testing.T
 	*registry.Registry
-	now     time.Time
-	changes []registry.Change
+	now       time.Time
+	changes   []registry.Change
+	completed bool // whether renewals are counted by completed minutes
 }
 
 // netflix switches every difference to the reference on.
@@ -29,7 +31,7 @@ func netflix(cfg registry.Config) registry.Config {
 // newWorld returns an empty registry that is not open yet.
 func newWorld(t *testing.T, cfg registry.Config) *world {
 	t.Helper()
-	w := &world{t: t, now: start}
+	w := &world{t: t, now: start, completed: cfg.CompletedMinuteMeter}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.NewPCG(1, 2)
 	}
@@ -50,6 +52,11 @@ func inBothSettings(t *testing.T, cfg registry.Config, test func(*testing.T, *wo
 }
 
 func (w *world) advance(d time.Duration) { w.now = w.now.Add(d) }
+
+// ms is the present time on the wire.
+func (w *world) ms() int64 { return w.now.UnixMilli() }
+
+func isNotFound(err error) bool { return errors.Is(err, heureka.ErrNotFound) }
 
 // instance returns a plain instance of application A.
 func instance(id string, edit ...func(*heureka.Instance)) *heureka.Instance {
@@ -110,6 +117,38 @@ func (w *world) renew(id string) {
 	w.t.Helper()
 	if err := w.Renew(key(id), registry.Claim{}, registry.FromClient, w.now); err != nil {
 		w.t.Fatalf("Renew(%s) = %v, want nil", id, err)
+	}
+}
+
+func (w *world) renewAfter(id string, d time.Duration) {
+	w.t.Helper()
+	w.advance(d)
+	w.renew(id)
+}
+
+func (w *world) cancel(id string) {
+	w.t.Helper()
+	w.cancelKey(key(id))
+}
+
+func (w *world) cancelKey(k heureka.Key) {
+	w.t.Helper()
+	if err := w.Cancel(k, registry.FromClient, w.now); err != nil {
+		w.t.Fatalf("Cancel(%v) = %v, want nil", k, err)
+	}
+}
+
+func (w *world) setStatus(id string, s heureka.Status) {
+	w.t.Helper()
+	if err := w.SetStatus(key(id), s, 0, registry.FromClient, w.now); err != nil {
+		w.t.Fatalf("SetStatus(%s, %v) = %v, want nil", id, s, err)
+	}
+}
+
+func (w *world) clearStatus(id string, s heureka.Status) {
+	w.t.Helper()
+	if err := w.ClearStatus(key(id), s, 0, registry.FromClient, w.now); err != nil {
+		w.t.Fatalf("ClearStatus(%s, %v) = %v, want nil", id, s, err)
 	}
 }
 

@@ -12,11 +12,17 @@ import (
 // the instance, its override and its lease duration as they were together.
 type version struct {
 	instance heureka.Instance // Status is effective(own, override)
-	own      heureka.Status   // the status without the override
-	// overridden says that an override is recorded; it is the instance's OverriddenStatus and may be UNKNOWN (W-STAT-6).
-	overridden bool
-	cleared    bool          // an override was removed since the client last changed its record; see repairsOverride
-	life       time.Duration // of the lease: what the last registration asked for, clamped
+	life     time.Duration    // of the lease: what the last registration asked for, clamped
+
+	// What other nodes compare; see state. Only used under Registry.mu.
+	dirtyMS     int64
+	rev         uint64
+	content     uint64
+	overrideRev uint64
+
+	own        heureka.Status // the status without the override
+	overridden bool           // there is an override: the instance's OverriddenStatus, which may be UNKNOWN (W-STAT-6)
+	cleared    bool           // an override was removed since the client last changed its record; see repairsOverride
 }
 
 // A lease is the place of one instance in the registry, from its first registration until it is cancelled or evicted.

@@ -67,17 +67,23 @@ const slotBase = 1 << 10
 func secondOf(at time.Duration) uint32 { return uint32(at/time.Second) + slotBase }
 
 const (
-	minuteSlots = 60
-	lateSlots   = 65
+	minuteSlots = 59
+	lateSlots   = 15
 )
 
-// slidingMinute returns how many events m counted by the second in the last minute. A client that beats every 30 s and
-// a bit has one beat, not two, in some windows of exactly a minute, which in a small fleet looks like a loss. So a
-// slightly longer window, scaled to a minute, is looked at too, and the larger count holds.
+// slidingMinute returns the most events that m, counting by the second, has in a minute that ended up to a quarter of a
+// minute ago. A healthy client beats every 30 s and a bit, so now and then a minute has only one of its beats; a few
+// seconds earlier or later it has both. In a small fleet one missing beat is a loss, so the best of these minutes counts.
+// No minute may have three beats of one client, which would hide the loss of others: so they are short by a second.
 func (m meter) slidingMinute(at time.Duration) int64 {
 	now := secondOf(at)
-	late := m.sum(now-lateSlots+1, now)
-	return max(m.sum(now-minuteSlots+1, now), (late*minuteSlots+lateSlots/2)/lateSlots)
+	count := m.sum(now-minuteSlots+1, now)
+	best := count
+	for end := now; end > now-lateSlots; end-- {
+		count += m.sum(end-minuteSlots, end-minuteSlots) - m.sum(end, end)
+		best = max(best, count)
+	}
+	return best
 }
 
 // minuteOf numbers the minutes since start; everything before belongs to the first one (S-SP-6).

@@ -13,6 +13,9 @@ const (
 	// probation is how long a new instance does not count towards a warning: it has not had the time to renew its lease
 	// as often as it will.
 	probation = 90 * time.Second
+
+	// birthUnit is what the meter of births counts, in millionths of a renewal a minute.
+	birthUnit = 100_000
 )
 
 // rateOf returns how many renewals a minute are expected of a lease, in millionths.
@@ -155,7 +158,7 @@ func (r *Registry) belowThreshold(t instant) bool {
 		return renewals <= r.threshold() && r.openFor(t, r.cfg.WarnAfter+1)
 	}
 	now := secondOf(t.at)
-	young := float64(r.births.sum(now-uint32(probation/time.Second)+1, now)) / 1e3
+	young := float64(r.births.sum(now-uint32(probation/time.Second)+1, now)) * birthUnit / 1e6
 	threshold := int64((r.expected() - young) * r.cfg.RenewalPercentThreshold)
 	return threshold > 0 && renewals <= threshold && r.openFor(t, probation)
 }

@@ -64,7 +64,6 @@ func (r *Registry) register(key heureka.Key, in *heureka.Instance, origin Origin
 		prev = l.current.Load()
 	} else {
 		l = new(lease)
-		r.births[0].add(secondOf(t.at), uint32(rateOf(withLeaseDefaults(in.Lease))/1000))
 	}
 	next := r.registration(in, prev, origin, t)
 	l.start(t.at, t.wall)
@@ -90,23 +89,26 @@ func (r *Registry) registration(in *heureka.Instance, prev *version, origin Orig
 	}
 	next.life = lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
 	next.overridden = n.OverriddenStatus != heureka.StatusUnknown
-	if prev != nil {
-		next.follow(prev)
-	} else if a, ok := r.apps[n.App]; ok {
-		n.App = a.name
-	}
+	r.inherit(next, prev)
 	r.stamp(next, prev, t)
 	return next
 }
 
-// follow takes over what outlives a registration.
-func (v *version) follow(prev *version) {
-	n, p := &v.instance, &prev.instance
+// inherit takes over what outlives a registration, and shares what is the same as before or in other instances.
+func (r *Registry) inherit(v, prev *version) {
+	n := &v.instance
+	if prev == nil {
+		if a, ok := r.apps[n.App]; ok {
+			n.App = a.name
+		}
+		return
+	}
+	p := &prev.instance
 	if prev.overridden {
 		v.overridden, n.OverriddenStatus = true, p.OverriddenStatus
 	}
 	v.cleared = prev.cleared && n.LastDirtyMS <= p.LastDirtyMS
-	n.App = p.App // the same text, kept once
+	n.App = p.App
 	if n.ID == p.ID {
 		n.ID = p.ID
 	}
@@ -130,6 +132,16 @@ func (r *Registry) stamp(next, prev *version, t instant) {
 		n.Lease.ServiceUpMS = prev.instance.Lease.ServiceUpMS
 	}
 	next.markUp(t)
+}
+
+// mark notes a change of status.
+func (v *version) mark(l *lease, t instant) {
+	n := &v.instance
+	n.Status = effective(v.own, v.overridden, n.OverriddenStatus)
+	n.Action = heureka.ActionModified
+	n.LastUpdatedMS = t.ms()
+	n.Lease.LastRenewalMS = l.lastRenewalMS.Load()
+	v.markUp(t)
 }
 
 // markUp notes when the instance was first UP (S-LEASE-6).

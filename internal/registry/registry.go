@@ -36,8 +36,10 @@ type Registry struct {
 	seq        uint64
 	apps       map[string]app
 	statuses   heureka.StatusCounts
-	births     meter // expected renewals of new leases, in thousandths, by the second of registration
+	births     meter // expected renewals of new leases, in units of birthUnit, by the second of registration
 	wheel      wheel
+	tombs      tombstones
+	digest     [Buckets]uint64
 	registered recentEvents
 	cancelled  recentEvents
 	rand       *rand.Rand

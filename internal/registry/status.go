@@ -80,11 +80,6 @@ func (v *version) redate(dirtyMS int64) {
 
 // commitStatus commits a state that differs in status or override. With mu held.
 func (r *Registry) commitStatus(l *lease, next *version, key heureka.Key, origin Origin, t instant) {
-	n := &next.instance
-	n.Status = effective(next.own, next.overridden, n.OverriddenStatus)
-	n.Action = heureka.ActionModified
-	n.LastUpdatedMS = t.ms()
-	n.Lease.LastRenewalMS = l.lastRenewalMS.Load()
-	next.markUp(t)
+	next.mark(l, t)
 	r.commit(l, next, Change{Kind: StatusChanged, Origin: origin, At: t.wall, Key: key})
 }

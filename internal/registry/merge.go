@@ -1,0 +1,207 @@
+package registry
+
+import (
+	"time"
+
+	"heureka"
+)
+
+// Buckets is the number of buckets of a digest.
+const Buckets = stripeCount
+
+// creep is by how much a peer must have heard an instance later than this node for that to count: the time for which an
+// Entry was on its way makes it look younger, and nodes that tell each other about a silent instance must not keep it
+// alive.
+const creep = 5 * time.Second
+
+// An Entry is what a node tells another one about one key, to find out what either has missed.
+type Entry struct {
+	Key         heureka.Key
+	Instance    *heureka.Instance // nil for a tombstone; its Status is that without the override
+	DirtyMS     int64             // orders entries, together with Rev; mostly the instance's LastDirtyMS
+	Rev         uint64
+	Tombstone   bool // the instance was cancelled
+	Override    heureka.Status
+	HasOverride bool
+	OverrideRev uint64
+	Age         time.Duration // since the last renewal, or the cancellation
+}
+
+// state returns what is compared about e.
+func (e *Entry) state() state {
+	s := state{
+		position{dirtyMS: e.DirtyMS, rev: e.Rev, tombstone: e.Tombstone},
+		overrideState{rev: e.OverrideRev, set: e.HasOverride},
+	}
+	if e.HasOverride {
+		s.override.status = e.Override
+	}
+	if !e.Tombstone {
+		s.position.content = contentHash(e.Instance, e.Instance.Status)
+	}
+	return s
+}
+
+// valid reports whether e makes sense.
+func (e *Entry) valid() bool {
+	if e.Key.App == "" || e.Key.ID == "" || e.Age < 0 || e.Tombstone != (e.Instance == nil) {
+		return false
+	}
+	return e.Tombstone || e.Instance.Key() == e.Key
+}
+
+// Digest returns one hash for each bucket of keys: nodes have the same hash if they know the same instances, overrides
+// and cancellations, whenever and by whatever way each learned of them.
+func (r *Registry) Digest() [Buckets]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.digest
+}
+
+// toggle adds a state to the digest or removes it. With mu held.
+func (r *Registry) toggle(key heureka.Key, s state) { r.digest[bucketOf(key.ID)] ^= s.digest(key) }
+
+// Bucket returns what this node knows of the keys in bucket i of the digest, in unspecified order.
+func (r *Registry) Bucket(i int, now time.Time) []Entry {
+	t := r.instant(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	leases := r.index.snapshot(i, nil)
+	out := make([]Entry, 0, len(leases)+len(r.tombs.buckets[i]))
+	for _, l := range leases {
+		out = append(out, l.entry(t))
+	}
+	for key, tomb := range r.tombs.buckets[i] {
+		e := tomb.entry(key)
+		e.Tombstone, e.Age = true, t.at-tomb.at
+		out = append(out, e)
+	}
+	return out
+}
+
+// entry returns the state about key without the record.
+func (s state) entry(key heureka.Key) Entry {
+	return Entry{
+		Key: key, DirtyMS: s.position.dirtyMS, Rev: s.position.rev,
+		Override: s.override.status, HasOverride: s.override.set, OverrideRev: s.override.rev,
+	}
+}
+
+func (l *lease) entry(t instant) Entry {
+	v := l.current.Load()
+	e := v.state().entry(v.instance.Key())
+	e.Age = max(0, t.at-beatTime(l.beat.Load()))
+	e.Instance = &v.instance
+	if v.own != v.instance.Status {
+		e.Instance = v.instance.Clone()
+		e.Instance.Status = v.own
+	}
+	return e
+}
+
+// Merge takes over what another node knows better: the later record, by DirtyMS, Rev and finally its content; the later
+// override; a cancellation that this node has missed. It reports whether that changed an instance, in which case there
+// was a Change. A record whose lease has run out over there does not come back to life here. Merging the same entries in
+// any order, on any nodes, makes their digests equal.
+func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
+	if !e.valid() {
+		return false
+	}
+	t := r.instant(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.index.find(e.Key)
+	mine := r.stateOf(l, e.Key)
+	joined := join(mine, e.state())
+	switch {
+	case joined.position.tombstone:
+		return r.mergeTombstone(l, mine, joined, &e, t)
+	case l == nil:
+		return r.mergeNew(joined, &e, t)
+	}
+	changed = r.mergeRecord(l, mine, joined, &e, t)
+	r.freshen(l, &e, t)
+	return changed
+}
+
+// stateOf returns the state of a key whose lease is l, or nil if it has none. With mu held.
+func (r *Registry) stateOf(l *lease, key heureka.Key) state {
+	if l != nil {
+		return l.current.Load().state()
+	}
+	tomb, _ := r.tombs.lookup(key)
+	return tomb.state
+}
+
+// mergeTombstone removes the instance, if there is one, and keeps the tombstone.
+func (r *Registry) mergeTombstone(l *lease, mine, joined state, e *Entry, t instant) bool {
+	at := t.at - e.Age
+	if tomb, ok := r.tombs.lookup(e.Key); ok {
+		at = tomb.at
+	}
+	if l == nil && (joined == mine || t.at-at > r.tombs.retention()) {
+		return false
+	}
+	r.bury(e.Key, tombstone{joined, at})
+	if l == nil {
+		return false
+	}
+	r.cancel(l, Change{Kind: Cancelled, Origin: FromSync, At: t.wall, Key: e.Key})
+	return true
+}
+
+// mergeNew takes over an instance that this node does not have.
+func (r *Registry) mergeNew(joined state, e *Entry, t instant) bool {
+	life := lifeOf(e.Instance.Lease.DurationSecs)
+	if e.Age > expiry(packBeat(0, true), life, r.cfg.DoubledLeases) {
+		return false
+	}
+	l := new(lease)
+	l.start(t.at-e.Age, t.wall.Add(-e.Age))
+	l.renew(t.at-e.Age, t.wall.Add(-e.Age), life)
+	r.put(l, r.merged(e, nil, joined, t), Change{Kind: Registered, Origin: FromSync, At: t.wall, Key: e.Key})
+	r.registered.add(Event{At: t.wall, Key: e.Key})
+	return true
+}
+
+// mergeRecord takes over the parts of e that are later than those of l. Parts that differ only in their revision are
+// followed silently.
+func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant) bool {
+	if joined == mine {
+		return false
+	}
+	prev := l.current.Load()
+	ch := Change{Kind: Registered, Origin: FromSync, At: t.wall, Key: e.Key}
+	if joined.position.content != mine.position.content {
+		r.put(l, r.merged(e, prev, joined, t), ch)
+		r.wheel.move(l, r.expiry(l))
+		return true
+	}
+	next := *prev
+	next.adopt(joined)
+	if joined.override.set == mine.override.set && joined.override.status == mine.override.status {
+		r.replace(l, &next, e.Key)
+		return false
+	}
+	next.mark(l, t)
+	ch.Kind = StatusChanged
+	r.put(l, &next, ch)
+	return true
+}
+
+// merged returns the version that e makes of prev, which may be nil.
+func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *version {
+	next := &version{instance: *e.Instance, own: e.Instance.Status, life: lifeOf(e.Instance.Lease.DurationSecs)}
+	r.inherit(next, prev)
+	next.adopt(joined)
+	r.stamp(next, prev, t)
+	return next
+}
+
+// freshen moves the renewal of a lease forward to when the other node heard the instance last.
+func (r *Registry) freshen(l *lease, e *Entry, t instant) {
+	heard := t.at - e.Age
+	if !e.Tombstone && heard > beatTime(l.beat.Load())+creep {
+		l.renew(heard, t.wall.Add(-e.Age), l.current.Load().life)
+	}
+}

@@ -1,0 +1,136 @@
+package registry
+
+import "heureka"
+
+// A state is what nodes compare about one key. It consists of two parts that are merged apart, each by keeping the later
+// one: the record, or the tombstone that stands for its cancellation, and the override. Keeping the later of two is
+// commutative, associative and idempotent, so nodes that exchange states in any order end up with the same.
+type state struct {
+	position position
+	override overrideState
+}
+
+// A position orders the records and tombstones of one key.
+type position struct {
+	dirtyMS   int64  // the client's own order of its records
+	rev       uint64 // changes made by servers since: status, metadata, cancellation
+	tombstone bool   // ends every record of the same age
+	content   uint64 // hash of the record; decides between changes that two nodes made at the same time
+}
+
+// An overrideState is an override or its absence, ordered by rev.
+type overrideState struct {
+	rev    uint64
+	set    bool
+	status heureka.Status
+}
+
+func (p position) less(q position) bool {
+	switch {
+	case p.dirtyMS != q.dirtyMS:
+		return p.dirtyMS < q.dirtyMS
+	case p.rev != q.rev:
+		return p.rev < q.rev
+	case p.tombstone != q.tombstone:
+		return q.tombstone
+	}
+	return p.content < q.content
+}
+
+func (o overrideState) less(p overrideState) bool {
+	switch {
+	case o.rev != p.rev:
+		return o.rev < p.rev
+	case o.set != p.set:
+		return p.set
+	}
+	return o.status < p.status
+}
+
+// join keeps the later of both parts.
+func join(a, b state) state {
+	if a.position.less(b.position) {
+		a.position = b.position
+	}
+	if a.override.less(b.override) {
+		a.override = b.override
+	}
+	return a
+}
+
+// next returns the position of a record with this dirty timestamp and content that follows p by an operation of a client
+// or peer. The same record again has the same position, so that an operation that reaches several nodes by several ways
+// does not set them apart.
+func (p position) next(dirtyMS int64, content uint64) position {
+	switch {
+	case dirtyMS > p.dirtyMS:
+		return position{dirtyMS: dirtyMS, rev: 1, content: content}
+	case p.tombstone || content != p.content:
+		return position{dirtyMS: p.dirtyMS, rev: p.rev + 1, content: content}
+	}
+	return p
+}
+
+// next returns the override that follows o.
+func (o overrideState) next(set bool, status heureka.Status) overrideState {
+	if !set {
+		status = heureka.StatusUnknown
+	}
+	if set == o.set && status == o.status {
+		return o
+	}
+	return overrideState{rev: o.rev + 1, set: set, status: status}
+}
+
+// cancelled returns the tombstone that follows s. It ends records up to the age of s, and the override.
+func (s state) cancelled() state {
+	return state{
+		position{dirtyMS: s.position.dirtyMS, rev: s.position.rev, tombstone: true},
+		s.override.next(false, heureka.StatusUnknown),
+	}
+}
+
+// state returns what nodes compare about v.
+func (v *version) state() state {
+	return state{position{dirtyMS: v.dirtyMS, rev: v.rev, content: v.content}, v.overrideState()}
+}
+
+func (v *version) overrideState() overrideState {
+	o := overrideState{rev: v.overrideRev, set: v.overridden}
+	if v.overridden {
+		o.status = v.instance.OverriddenStatus
+	}
+	return o
+}
+
+// adopt gives v a state.
+func (v *version) adopt(s state) {
+	v.cleared = !s.override.set && (v.cleared || v.overridden)
+	v.dirtyMS, v.rev, v.content = s.position.dirtyMS, s.position.rev, s.position.content
+	v.overrideRev, v.overridden = s.override.rev, s.override.set
+	v.instance.OverriddenStatus = s.override.status
+}
+
+// digest returns the hash by which nodes notice that they differ about key.
+func (s state) digest(key heureka.Key) uint64 {
+	return uint64(hashSeed.text(key.ID).text(key.App).
+		word(uint64(s.position.dirtyMS)).word(s.position.rev).flag(s.position.tombstone).word(s.position.content).
+		word(s.override.rev).flag(s.override.set).word(uint64(s.override.status)))
+}
+
+// contentHash returns the hash of what a client or an operator has said of an instance; own is its status without the
+// override. What servers note on their own account, each by its own clock, is left out.
+func contentHash(in *heureka.Instance, own heureka.Status) uint64 {
+	lease := withLeaseDefaults(in.Lease)
+	h := hashSeed.text(in.App).text(in.ID).text(in.HostName).text(in.IPAddr).text(in.SID).
+		word(uint64(own)).port(in.Port).port(in.SecurePort).word(uint64(in.CountryID)).
+		word(uint64(lease.RenewalIntervalSecs)).word(uint64(lease.DurationSecs)).
+		text(in.AppGroupName).text(in.HomePageURL).text(in.StatusPageURL).
+		text(in.HealthCheckURL).text(in.SecureHealthCheckURL).
+		text(in.VIPAddress).text(in.SecureVIPAddress).text(in.ASGName).
+		word(uint64(in.LastDirtyMS)).word(uint64(in.Blank)).metadata(in.Metadata)
+	if dc := in.DataCenter; dc != nil {
+		h = h.text(string(dc.Name)).metadata(dc.Metadata)
+	}
+	return uint64(h)
+}
