@@ -31,6 +31,8 @@ var mayImport = map[string][]string{
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
 		"internal/remote", "internal/httpapi", "internal/dashboard"},
 	"heurekatest":     {"", "server", "internal/memnet", "internal/remote"},
+	"bench":           {"internal/bench"},
+	"bench/baseline":  {},
 	"internal/bench":  {"", "internal/wire"},
 	"internal/config": {"", "server"},
 	"cmd/heureka":     {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire"},

@@ -1,0 +1,82 @@
+// Command bench measures heureka beside what it is compared with, all in one run on one machine: an empty net/http
+// handler, a static net/http answer of the same size, nginx with the same file, and the Java reference server. It writes
+// docs/performance.md.
+//
+//	go run ./bench                      # everything that is installed
+//	go run ./bench -java server.jar     # with a Spring Cloud Eureka server, see interop/java
+//	go run ./bench -quick               # seconds instead of minutes, to see that it works
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"time"
+)
+
+// options are the program's flags.
+type options struct {
+	java   string
+	out    string
+	quick  bool
+	pin    bool
+	rounds int
+	dur    time.Duration
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.java, "java", "", "jar of a Eureka server to compare with")
+	flag.StringVar(&o.out, "out", "docs/performance.md", "where to write the tables")
+	flag.BoolVar(&o.quick, "quick", false, "short runs and small registries")
+	flag.BoolVar(&o.pin, "pin", true, "give servers the first processor and the load the second (needs taskset)")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often each pair is measured, in turn")
+	flag.DurationVar(&o.dur, "duration", 4*time.Second, "how long each measurement takes")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if o.quick {
+		o.rounds, o.dur = 2, 500*time.Millisecond
+	}
+	dir, err := os.MkdirTemp("", "heureka-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	r := &rig{opts: o, dir: dir}
+	defer r.stopAll()
+	if err := r.build(ctx); err != nil {
+		return err
+	}
+	var rep report
+	for _, part := range []struct {
+		name string
+		do   func(context.Context, *report) error
+	}{
+		{"heartbeats", r.heartbeats},
+		{"fetches", r.fetches},
+		{"registrations", r.registrations},
+		{"memory", r.memory},
+		{"start", r.startTimes},
+		{"fleet", r.fleet},
+	} {
+		fmt.Fprintf(os.Stderr, "bench: %s\n", part.name)
+		if err := part.do(ctx, &rep); err != nil {
+			return fmt.Errorf("%s: %w", part.name, err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(o.out), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(o.out, rep.markdown(o), 0o644)
+}
