@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -105,9 +106,7 @@ func (a *actuator) whole() (doc any, status int) {
 		"readinessState": {Status: h.Readiness},
 		"ping":           {Status: HealthUp},
 	}
-	for name, c := range h.Components {
-		components[name] = c
-	}
+	maps.Copy(components, h.Components)
 	worst := HealthUnknown
 	for _, c := range components {
 		worst = worse(worst, c.Status)

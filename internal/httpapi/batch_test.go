@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -93,9 +94,7 @@ func TestRepl7Statuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			n := demo(t, httpapi.Config{})
 			entry := fields{"appName": "DEMO", "id": "i-1"}
-			for k, v := range tt.entry {
-				entry[k] = v
-			}
+			maps.Copy(entry, tt.entry)
 			if got := n.run(t, entry); len(got) != 1 || got[0] != tt.want {
 				t.Errorf("= %v, want %d", got, tt.want)
 			}
@@ -119,9 +118,7 @@ func TestRepl7Order(t *testing.T) {
 	n := newNode(t, httpapi.Config{})
 	entry := func(action, id string, more fields) fields {
 		f := fields{"appName": "DEMO", "id": id, "action": action, "lastDirtyTimestamp": dirty, "status": "UP"}
-		for k, v := range more {
-			f[k] = v
-		}
+		maps.Copy(f, more)
 		return f
 	}
 	got := n.run(t,

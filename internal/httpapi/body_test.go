@@ -34,9 +34,7 @@ func TestHdr8BodySizes(t *testing.T) {
 		if a := n.do(t, "POST", path, bodyFor(path, 3<<20), ofJSON); a.status/100 != 2 {
 			t.Errorf("3 MB to %s = %d", path, a.status)
 		}
-		if a := n.do(t, "POST", path, bodyFor(path, 17<<20), ofJSON); a.status != 413 {
-			t.Errorf("17 MB to %s = %d, want 413", path, a.status)
-		}
+		wantEmpty(t, n.do(t, "POST", path, strings.Repeat("x", 17<<20), ofJSON), http.StatusRequestEntityTooLarge)
 	}
 }
 
@@ -92,12 +90,12 @@ func TestCompressedBomb(t *testing.T) {
 	var bomb bytes.Buffer
 	zw, _ := gzip.NewWriterLevel(&bomb, gzip.BestSpeed)
 	zero := make([]byte, 1<<20)
-	for range 200 {
+	for range 20 {
 		zw.Write(zero)
 	}
 	zw.Close()
 	for _, path := range posts {
-		n := newNode(t, httpapi.Config{})
+		n := newNode(t, httpapi.Config{MaxBodyBytes: 1 << 20, MaxBatchBytes: 1 << 20})
 		src := &countingReader{r: bytes.NewReader(bomb.Bytes())}
 		wantEmpty(t, n.send(t, path, src, "Content-Encoding: gzip"), http.StatusRequestEntityTooLarge)
 		if src.n > int64(bomb.Len())/4 {

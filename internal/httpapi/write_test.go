@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -382,9 +383,7 @@ func TestMeta2Parameters(t *testing.T) {
 			n := demo(t, httpapi.Config{})
 			wantEmpty(t, n.do(t, "PUT", "/eureka/apps/demo/i-1/metadata?"+tt.query, ""), 200)
 			want := map[string]string{"zone": "z1"}
-			for k, v := range tt.want {
-				want[k] = v
-			}
+			maps.Copy(want, tt.want)
 			if diff := cmp.Diff(want, n.stored(t, "DEMO", "i-1").Metadata.Map()); diff != "" {
 				t.Errorf("metadata (-want +got):\n%s", diff)
 			}
