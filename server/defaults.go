@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -214,5 +215,6 @@ func (c *Config) cache() respcache.Config {
 		AutoExpiration:   c.ResponseCacheExpiration,
 		DeltaRetention:   c.DeltaRetention,
 		DisableFallback:  c.DisableTransparentFallback,
+		Token:            strconv.FormatUint(c.Rand.Uint64(), 36),
 	}
 }

@@ -2,10 +2,12 @@ package server
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"heureka"
 	"heureka/internal/registry"
+	"heureka/internal/replication"
 	"heureka/internal/respcache"
 	"heureka/internal/wire"
 )
@@ -17,13 +19,18 @@ type node struct {
 	reg     *registry.Registry
 	cache   *respcache.Cache
 	phase   *phases
-	peers   replicator // nil without peers
+	peers   *replication.Peers // nil without peers
 	started time.Time
+
+	newestMS atomic.Int64 // when the last instance came that was not listed before
 }
 
-// A replicator queues an operation for every peer.
-type replicator interface {
-	Add(action wire.ReplicationAction, key heureka.Key, now time.Time)
+// lastNew returns when the last new instance came; the node's start if none has.
+func (n *node) lastNew() time.Time {
+	if ms := n.newestMS.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return n.started
 }
 
 func (n *node) replicate(action wire.ReplicationAction, key heureka.Key, origin registry.Origin, now time.Time) {

@@ -1,21 +1,171 @@
 package server
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"heureka/internal/dashboard"
 	"heureka/internal/httpapi"
+	"heureka/internal/replication"
 )
 
-type peerState struct {
-	URL       string
-	Available bool
+// Connections to peers: a batch at a time, a probe or an exchange beside it.
+const (
+	peerIdleConns   = 4
+	peerIdleTimeout = 90 * time.Second
+)
+
+// newPeers returns the set of peers, or nil for a node that has none configured.
+func (s *Server) newPeers() (*replication.Peers, error) {
+	if !s.cfg.hasPeers() {
+		return nil, nil
+	}
+	resolver, err := replication.NewZones(s.cfg.zones())
+	if err != nil {
+		return nil, err
+	}
+	return replication.New(replication.Config{
+		Store:          s.reg,
+		Resolver:       resolver,
+		Transport:      s.cfg.peerTransport(),
+		Logger:         s.log,
+		Rand:           s.cfg.split(),
+		MyURL:          s.cfg.MyURL,
+		Hosts:          s.cfg.ownHosts(),
+		Prefix:         s.cfg.ContextPath,
+		ClientID:       s.cfg.Instance.IPAddr,
+		Phase:          func() string { ph, _, _ := s.phase.current(); return string(ph) },
+		UpdateInterval: s.cfg.PeerUpdateInterval,
+		ReadTimeout:    s.cfg.PeerReadTimeout,
+		MaxPending:     s.cfg.PeerMaxPending,
+		MaxAge:         s.cfg.PeerMaxReplicationAge,
+		Compress:       s.cfg.CompressReplication,
+	})
 }
 
-func (n *node) peerStates() []peerState                         { return nil }
-func (n *node) replicas(time.Time) []dashboard.Replica          { return nil }
-func (n *node) peersHealth(time.Time) (httpapi.Component, bool) { return httpapi.Component{}, false }
-func describePeers(chan<- *prometheus.Desc)                     {}
-func (s *Server) collectPeers(chan<- prometheus.Metric)         {}
+func (c *Config) zones() replication.ZonesConfig {
+	z := replication.ZonesConfig{Region: c.Region, AvailabilityZones: c.AvailabilityZones, ServiceURLs: c.ServiceURLs}
+	if c.DNS.Enabled {
+		z.TXTName, z.TXTPort, z.TXTContext = c.DNS.Name, c.DNS.Port, c.DNS.URLContext
+	}
+	return z
+}
+
+func (c *Config) peerTransport() http.RoundTripper {
+	if c.Transport != nil {
+		return c.Transport
+	}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           (&net.Dialer{Timeout: c.PeerConnectTimeout}).DialContext,
+		TLSHandshakeTimeout:   c.PeerReadTimeout,
+		MaxIdleConnsPerHost:   peerIdleConns,
+		IdleConnTimeout:       peerIdleTimeout,
+		ExpectContinueTimeout: time.Second,
+	}
+}
+
+// ownHosts is how URLs may name this node, until whoever answers there says otherwise.
+func (c *Config) ownHosts() []string {
+	var hosts []string
+	for _, h := range []string{c.Instance.HostName, c.Instance.IPAddr, c.HostName} {
+		if h != "" {
+			hosts = append(hosts, net.JoinHostPort(h, strconv.Itoa(c.Port)))
+		}
+	}
+	return hosts
+}
+
+// peerStatus returns what is known of each configured URL but those of this node.
+func (n *node) peerStatus(now time.Time) []replication.Status {
+	if n.peers == nil {
+		return nil
+	}
+	var others []replication.Status
+	for _, p := range n.peers.Status(now) {
+		if p.State != replication.StateThisNode && p.State != replication.StateDuplicate {
+			others = append(others, p)
+		}
+	}
+	return others
+}
+
+func available(p *replication.Status) bool { return p.State == replication.StateOK }
+
+// replicas is what the status page says of the peers.
+func (n *node) replicas(now time.Time) []dashboard.Replica {
+	var out []dashboard.Replica
+	for _, p := range n.peerStatus(now) {
+		out = append(out, dashboard.Replica{URL: p.URL, Good: available(&p), Note: peerNote(&p, now)})
+	}
+	return out
+}
+
+// peerNote says in a line how a peer is doing.
+func peerNote(p *replication.Status, now time.Time) string {
+	var note string
+	switch p.State {
+	case replication.StateOK:
+		note = "takes replication"
+		if p.Lag > time.Second {
+			note = fmt.Sprintf("%s behind", p.Lag.Round(100*time.Millisecond))
+		}
+	case replication.StateFailing:
+		note = fmt.Sprintf("failing for %s: %s", now.Sub(p.Since).Round(time.Second), p.Error)
+	default:
+		note = "not asked yet"
+	}
+	if p.ClockSkew != nil && max(*p.ClockSkew, -*p.ClockSkew) > 2*time.Second {
+		note += fmt.Sprintf("; its clock is %s off", *p.ClockSkew)
+	}
+	return note
+}
+
+// peersHealth shows each peer. A failing one does not take this node down: any node left is enough.
+func (n *node) peersHealth(now time.Time) (httpapi.Component, bool) {
+	if n.peers == nil {
+		return httpapi.Component{}, false
+	}
+	details := map[string]any{}
+	for _, p := range n.peerStatus(now) {
+		details[p.URL] = peerDetails(&p)
+	}
+	return httpapi.Component{Status: httpapi.HealthUp, Details: details}, true
+}
+
+func peerDetails(p *replication.Status) map[string]any {
+	d := map[string]any{
+		"state": string(p.State), "pending": p.Pending, "lag": p.Lag.String(),
+		"batches": p.Batches, "failedBatches": p.Failed, "heureka": p.NodeID != "",
+	}
+	for key, t := range map[string]time.Time{"since": p.Since, "lastSuccess": p.LastSuccess, "equalAt": p.EqualAt} {
+		if !t.IsZero() {
+			d[key] = t.UTC().Format(time.RFC3339)
+		}
+	}
+	if p.Error != "" {
+		d["error"], d["permanent"] = p.Error, p.Permanent
+	}
+	if p.ClockSkew != nil {
+		d["clockSkew"] = p.ClockSkew.String()
+	}
+	if p.Phase != "" {
+		d["phase"] = p.Phase
+	}
+	if z := cmp.Or(p.Zone, "defaultZone"); z != "defaultZone" {
+		d["zone"] = z
+	}
+	return d
+}
+
+// runPeers runs replication until ctx ends.
+func (s *Server) runPeers(ctx context.Context) {
+	if s.peers != nil {
+		s.peers.Run(ctx)
+	}
+}

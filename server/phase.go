@@ -28,11 +28,12 @@ type phases struct {
 	since time.Time
 }
 
-// newPhases begins with syncing where there are peers to sync from, else at once with open.
+// newPhases begins with syncing where there are peers to sync from. Without, reads are allowed at once, though the tasks
+// that open begins with have not run.
 func newPhases(cfg Config) *phases {
 	p := &phases{now: Syncing, why: "no peer has been asked yet"}
 	if !cfg.hasPeers() {
-		p.now, p.why = Open, "no peers are configured"
+		p.why = "the node's tasks have not begun"
 		p.reads.Store(true)
 	}
 	return p
@@ -40,14 +41,25 @@ func newPhases(cfg Config) *phases {
 
 func (p *phases) readsAllowed() bool { return p.reads.Load() }
 
-// set enters phase ph at now.
-func (p *phases) set(ph Phase, why string, now time.Time) {
+// set enters a phase before open, unless the node is open or stopping.
+func (p *phases) set(ph Phase, why string, since time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.now != Stopping {
-		p.now, p.why, p.since = ph, why, now
-		p.reads.Store(ph == Open)
+	if p.now != Open && p.now != Stopping {
+		p.now, p.why, p.since = ph, why, since
 	}
+}
+
+// open lets readers in. It reports false if the node was open before, or is stopping.
+func (p *phases) open(why string, now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == Open || p.now == Stopping {
+		return false
+	}
+	p.now, p.why, p.since = Open, why, now
+	p.reads.Store(true)
+	return true
 }
 
 // stopping ends all phases; reads go on as they were until the last connection closes.

@@ -29,6 +29,9 @@ func (s *Server) routes() http.Handler {
 		Others:   []string{"prometheus"},
 		ErrorLog: s.requestFailed,
 	})
+	if s.peers != nil {
+		api = s.peers.Wrap(api)
+	}
 	numbers := s.metricsHandler()
 	pages := s.pages()
 	prefix := s.cfg.ContextPath

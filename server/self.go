@@ -8,6 +8,17 @@ import (
 	"heureka/internal/registry"
 )
 
+// goodbye is how long a stop waits for peers that are slow to take what is queued for them.
+const goodbye = 3 * time.Second
+
+// renewalInterval is how often the node renews its own lease.
+func (c *Config) renewalInterval() time.Duration {
+	if secs := c.Instance.Lease.RenewalIntervalSecs; secs > 0 {
+		return time.Duration(secs) * time.Second
+	}
+	return heureka.DefaultRenewalIntervalS * time.Second
+}
+
 // join registers the node's own instance with status st. It is an ordinary instance: replicated, counted, evictable
 // (S-REGISTER-4).
 func (s *Server) join(st heureka.Status) {
@@ -28,7 +39,7 @@ func (s *Server) join(st heureka.Status) {
 func (s *Server) keepAlive(time.Time) {
 	claim := registry.Claim{DirtyMS: s.ownDirtyMS.Load(), HasDirty: true}
 	if err := s.node.Renew(s.cfg.Instance.Key(), claim, registry.FromClient); err != nil {
-		s.join(heureka.StatusUp)
+		s.join(s.ownStatus())
 	}
 }
 
@@ -40,4 +51,20 @@ func (s *Server) leave(ctx context.Context) {
 	if err := s.node.Cancel(s.cfg.Instance.Key(), registry.FromClient); err != nil {
 		s.log.Debug("the node's own instance was not listed", "err", err)
 	}
+	if s.peers == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, goodbye)
+	defer cancel()
+	if err := s.peers.Drain(ctx); err != nil {
+		s.log.Debug("not every peer has heard that this node leaves", "err", err)
+	}
+}
+
+// ownStatus is UP as soon as the node answers reads.
+func (s *Server) ownStatus() heureka.Status {
+	if s.phase.readsAllowed() {
+		return heureka.StatusUp
+	}
+	return heureka.StatusStarting
 }

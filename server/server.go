@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"heureka/internal/registry"
+	"heureka/internal/replication"
 	"heureka/internal/respcache"
 )
 
@@ -32,6 +33,7 @@ type Server struct {
 	reg     *registry.Registry
 	cache   *respcache.Cache
 	node    *node
+	peers   *replication.Peers // nil without peers
 	phase   *phases
 	handler http.Handler
 
@@ -48,13 +50,25 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Logger, phase: newPhases(cfg)}
 	s.cache = respcache.New(cfg.cache())
 	regCfg := cfg.registry()
-	regCfg.OnChange = s.cache.Apply
+	regCfg.OnChange = s.changed
 	if s.reg, err = registry.New(regCfg); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s.node = &node{cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
+	if s.peers, err = s.newPeers(); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	s.node.peers = s.peers
 	s.handler = s.routes()
 	return s, nil
+}
+
+// changed follows each write to the registry, with the registry locked.
+func (s *Server) changed(ch registry.Change) {
+	s.cache.Apply(ch)
+	if ch.Previous == nil && !ch.Removed() {
+		s.node.newestMS.Store(ch.At.UnixMilli())
+	}
 }
 
 // Handler serves everything the node answers: the Eureka API, health, metrics and the status page. Safe for concurrent use.
@@ -103,4 +117,8 @@ func (s *Server) shutdown(hs *http.Server) error {
 }
 
 // Reload looks the peers up again at once instead of at the next interval. Safe for concurrent use.
-func (s *Server) Reload() {}
+func (s *Server) Reload() {
+	if s.peers != nil {
+		s.peers.Reload()
+	}
+}

@@ -15,22 +15,21 @@ import (
 // StatusInfo implements httpapi.Backend (S-STATPAGE-1). Peers are available when replication to them works, whatever name
 // they registered under (the reference only looks for their host names in the registry, S-STATPAGE-2).
 func (n *node) StatusInfo() httpapi.StatusInfo {
-	peers := n.peerStates()
-	var all, available, unavailable []string
-	for _, p := range peers {
+	var all, good, bad []string
+	for _, p := range n.peerStatus(time.Now()) {
 		all = append(all, p.URL)
-		if p.Available {
-			available = append(available, p.URL)
+		if available(&p) {
+			good = append(good, p.URL)
 		} else {
-			unavailable = append(unavailable, p.URL)
+			bad = append(bad, p.URL)
 		}
 	}
 	info := httpapi.StatusInfo{
 		General: n.generalStats(time.Now()),
 		Application: []heureka.MetadataEntry{
 			{Key: "registered-replicas", Value: strings.Join(all, ", ")},
-			{Key: "available-replicas", Value: eachWithComma(available)},
-			{Key: "unavailable-replicas", Value: eachWithComma(unavailable)},
+			{Key: "available-replicas", Value: eachWithComma(good)},
+			{Key: "unavailable-replicas", Value: eachWithComma(bad)},
 		},
 		Instance: n.own(),
 	}
@@ -39,7 +38,7 @@ func (n *node) StatusInfo() httpapi.StatusInfo {
 		info.Instance, info.Lease = rec.Instance, rec.Lease()
 	}
 	if n.cfg.MinAvailablePeers != nil && *n.cfg.MinAvailablePeers >= 0 {
-		info.Healthy = new(len(available) >= *n.cfg.MinAvailablePeers)
+		info.Healthy = new(len(good) >= *n.cfg.MinAvailablePeers)
 	}
 	return info
 }

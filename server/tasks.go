@@ -19,12 +19,25 @@ func (s *Server) Run(ctx context.Context) {
 	if *s.cfg.UseReadOnlyResponseCache {
 		wg.Go(func() { s.syncReadOnly(ctx) })
 	}
+	wg.Go(func() { every(ctx, maintainInterval, s.maintain) })
+	wg.Go(func() { s.runPeers(ctx) })
+	if *s.cfg.RegisterWithEureka {
+		wg.Go(func() { every(ctx, s.cfg.renewalInterval(), s.keepAlive) })
+	}
 	wg.Go(func() {
 		if s.start(ctx) {
 			every(ctx, s.cfg.EvictionInterval, s.evict)
 		}
 	})
 }
+
+// Upkeep of the cached answers: little, often.
+const (
+	maintainInterval = time.Second
+	maintainChunks   = 8
+)
+
+func (s *Server) maintain(now time.Time) { s.cache.Maintain(now, maintainChunks) }
 
 // every calls do at each interval until ctx ends. A run that takes longer than the interval delays the next one.
 func every(ctx context.Context, interval time.Duration, do func(now time.Time)) {
@@ -44,7 +57,7 @@ func every(ctx context.Context, interval time.Duration, do func(now time.Time)) 
 // nodes of a ring change their answers at the same time.
 func (s *Server) syncReadOnly(ctx context.Context) {
 	interval := s.cfg.ResponseCacheUpdate
-	first := time.NewTimer(time.Until(time.Now().Truncate(interval).Add(interval)))
+	first := time.NewTimer(time.Until(s.cache.NextSync(time.Now())))
 	defer first.Stop()
 	select {
 	case <-ctx.Done():

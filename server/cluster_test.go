@@ -1,0 +1,221 @@
+package server_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"heureka"
+	"heureka/heurekatest"
+	"heureka/internal/remote"
+	"heureka/server"
+)
+
+// ring runs three nodes that all know each other, past their start.
+func ring(t *testing.T, story func(t *testing.T, c *heurekatest.Cluster)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Seed: 7})
+		time.Sleep(time.Minute) // all start at once: nobody has a registry, so they wait for clients
+		story(t, c)
+	})
+}
+
+// A ring that starts as a whole has nobody to copy from: it opens once no new instance has come for 35 s, not after the
+// five minutes of a node whose peers do not answer.
+func TestRingThatStartsAsAWholeOpensEarly(t *testing.T) {
+	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
+		for _, name := range []string{"a", "b", "c"} {
+			if ph, why, _ := c.Node(name).Server().Phase(); ph != server.Open {
+				t.Errorf("%s is %s (%s) a minute after its start, want open", name, ph, why)
+			}
+			for _, other := range []string{"a", "b", "c"} {
+				if !c.Node(name).Has("EUREKA", other+":eureka:8761") {
+					t.Errorf("%s does not list node %s", name, other)
+				}
+			}
+		}
+	})
+}
+
+// Brief, row 2: what a client does on one node is on every peer, within milliseconds.
+func TestEveryOperationReachesEveryPeer(t *testing.T) {
+	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
+		a := c.Node("a").Conn("client")
+		key := heureka.Key{App: "ORDERS", ID: "x"}
+		others := []*heurekatest.Node{c.Node("b"), c.Node("c")}
+		settled := func() { time.Sleep(20 * time.Millisecond); synctest.Wait() }
+
+		register(t, a, instance("ORDERS", "x"))
+		settled()
+		for _, n := range others {
+			if !n.Has("ORDERS", "x") {
+				t.Errorf("%s does not list a registration after 20 ms", n.Name)
+			}
+		}
+		if err := a.SetStatus(t.Context(), key, heureka.StatusOutOfService, 0); err != nil {
+			t.Fatal(err)
+		}
+		settled()
+		for _, n := range others {
+			if in, _ := n.Server().Instance(key); in == nil || in.Status != heureka.StatusOutOfService {
+				t.Errorf("%s has %+v, want it out of service", n.Name, in)
+			}
+		}
+		if err := a.SetMetadata(t.Context(), key, []heureka.MetadataEntry{{Key: "k", Value: "v"}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.ClearStatus(t.Context(), key, heureka.StatusUp, 0); err != nil {
+			t.Fatal(err)
+		}
+		settled()
+		for _, n := range others {
+			if in, _ := n.Server().Instance(key); in == nil || in.Status != heureka.StatusUp || in.Metadata.Get("k") != "v" {
+				t.Errorf("%s has %+v, want it up with its metadata", n.Name, in)
+			}
+		}
+		if err := a.Cancel(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		settled()
+		for _, n := range others {
+			if n.Has("ORDERS", "x") {
+				t.Errorf("%s still lists a cancelled instance", n.Name)
+			}
+		}
+	})
+}
+
+// Heartbeats to one node keep the lease alive on all.
+func TestHeartbeatsToOneNodeAreEnough(t *testing.T) {
+	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
+		a := c.Node("a").Conn("client")
+		key := heureka.Key{App: "ORDERS", ID: "x"}
+		register(t, a, instance("ORDERS", "x"))
+		beat(t, a, 20*time.Minute, key)
+		for _, name := range []string{"a", "b", "c"} {
+			if !c.Node(name).Has("ORDERS", "x") {
+				t.Errorf("%s lost an instance that sends heartbeats to a", name)
+			}
+		}
+	})
+}
+
+// Brief, rows 4 and 6: a node that returns is whole before it answers reads.
+func TestReturningNodeIsWholeBeforeItAnswers(t *testing.T) {
+	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
+		for i := range 50 {
+			register(t, c.Node("a").Conn("client"), instance("ORDERS", fmt.Sprint("i", i)))
+		}
+		time.Sleep(time.Second)
+		c.Node("b").Kill()
+		c.Node("b").Start()
+		conn := c.Node("b").Conn("client")
+		for range 1000 {
+			doc, err := conn.Apps(t.Context(), remote.Query{})
+			if err == nil {
+				if n := doc.Apps.Count().Total(); n < 50 {
+					t.Fatalf("the first answer has %d instances, want at least 50", n)
+				}
+				return
+			}
+			if !errors.Is(err, heureka.ErrNotReady) && !refusedRead(err) {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+		}
+		t.Error("b has not answered a second after its return")
+	})
+}
+
+func refusedRead(err error) bool {
+	status, ok := errors.AsType[*heureka.StatusError](err)
+	return ok && status.Code == 503
+}
+
+// Brief, row 5: a node that got the registry from nobody accepts registrations at once and reads after five minutes.
+func TestNodeWithoutPeersThatAnswerWaitsFiveMinutes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Seed: 3, Configure: func(name string, cfg *server.Config) {
+			cfg.ServiceURLs = map[string][]string{"defaultZone": {"http://a:8761/eureka/", "http://gone:8761/eureka/"}}
+		}, Nodes: []string{"a"}})
+		conn := c.Node("a").Conn("client")
+		register(t, conn, instance("ORDERS", "x"))
+		time.Sleep(4*time.Minute + 50*time.Second)
+		if _, err := conn.Apps(t.Context(), remote.Query{}); !refusedRead(err) {
+			t.Errorf("a read before the five minutes were over: %v, want 503", err)
+		}
+		time.Sleep(20 * time.Second)
+		if _, err := conn.Apps(t.Context(), remote.Query{}); err != nil {
+			t.Errorf("a read after five minutes: %v", err)
+		}
+	})
+}
+
+// Brief, row 7: a partition. Each side keeps what it has, accepts what comes, and all agree again once the network heals.
+func TestPartitionHealsByItself(t *testing.T) {
+	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
+		var keys []heureka.Key
+		a, b := c.Node("a").Conn("client"), c.Node("b").Conn("client")
+		for i := range 20 {
+			in := instance("ORDERS", fmt.Sprint("i", i))
+			register(t, a, in)
+			keys = append(keys, in.Key())
+		}
+		time.Sleep(time.Second)
+		c.Partition([]string{"a"}, []string{"b", "c"})
+		register(t, a, instance("ORPHANS", "on-a"))
+		register(t, b, instance("ORPHANS", "on-b"))
+		if err := b.Cancel(t.Context(), keys[0]); err != nil {
+			t.Fatal(err)
+		}
+		// All clients but one talk to b now.
+		for range 20 {
+			beat(t, b, 30*time.Second, append(keys[1:], heureka.Key{App: "ORPHANS", ID: "on-b"})...)
+			if err := a.Renew(t.Context(), heureka.Key{App: "ORPHANS", ID: "on-a"}, remote.Claim{Status: heureka.StatusUp}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, k := range keys[1:] {
+			if !c.Node("a").Has(k.App, k.ID) {
+				t.Errorf("a evicted %s although it could hear nobody", k)
+			}
+		}
+		if !c.Node("a").Has("ORPHANS", "on-a") {
+			t.Error("a evicted its orphan while it protects")
+		}
+		register(t, a, instance("ORPHANS", "late-on-a"))
+		c.Heal()
+		time.Sleep(60 * time.Second)
+		synctest.Wait()
+		want := c.Node("a").Server().Applications().Hash
+		for _, name := range []string{"b", "c"} {
+			n := c.Node(name)
+			if got := n.Server().Applications().Hash; got != want {
+				t.Errorf("a minute after the heal %s has hash %q, a has %q", name, got, want)
+			}
+			if !n.Has("ORPHANS", "late-on-a") {
+				t.Errorf("%s does not list what was registered on a during the partition", name)
+			}
+		}
+		if c.Node("a").Has(keys[0].App, keys[0].ID) {
+			t.Error("an instance that was cancelled during the partition is back")
+		}
+	})
+}
+
+// SIGTERM: peers hear that a node leaves.
+func TestStoppedNodeTakesLeave(t *testing.T) {
+	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
+		c.Node("c").Stop()
+		time.Sleep(50 * time.Millisecond)
+		synctest.Wait()
+		for _, name := range []string{"a", "b"} {
+			if c.Node(name).Has("EUREKA", "c:eureka:8761") {
+				t.Errorf("%s still lists the node that left", name)
+			}
+		}
+	})
+}

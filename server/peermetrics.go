@@ -1,0 +1,54 @@
+package server
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"heureka/internal/replication"
+)
+
+// A peerNumber is one figure of a peer as a metric.
+type peerNumber struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	read func(p *replication.Status) float64
+}
+
+func peerMetric(name, help string, kind prometheus.ValueType, read func(*replication.Status) float64) peerNumber {
+	return peerNumber{prometheus.NewDesc("heureka_peer_"+name, help, []string{"peer"}, nil), kind, read}
+}
+
+var peerNumbers = []peerNumber{
+	peerMetric("up", "1 if the last batch to the peer arrived.", prometheus.GaugeValue, func(p *replication.Status) float64 { return oneIf(available(p)) }),
+	peerMetric("refusing", "1 if the peer refuses batches for good, as with wrong credentials.", prometheus.GaugeValue, func(p *replication.Status) float64 { return oneIf(p.Permanent) }),
+	peerMetric("pending", "Instances with something queued for the peer.", prometheus.GaugeValue, func(p *replication.Status) float64 { return float64(p.Pending) }),
+	peerMetric("lag_seconds", "Age of the oldest operation queued for the peer.", prometheus.GaugeValue, func(p *replication.Status) float64 { return p.Lag.Seconds() }),
+	peerMetric("batches_total", "Batches that the peer took.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Batches) }),
+	peerMetric("failed_batches_total", "Batches that failed.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Failed) }),
+	peerMetric("dropped_total", "Operations that were not sent: expired, overflowed or refused.", prometheus.CounterValue, func(p *replication.Status) float64 {
+		return float64(p.Counts.Expired + p.Counts.Overflowed + p.Counts.Refused)
+	}),
+	peerMetric("exchanges_total", "Comparisons in detail with a heureka peer.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Exchanges) }),
+	peerMetric("healed_total", "Instances that changed here because the peer knew better.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Healed) }),
+	peerMetric("clock_skew_seconds", "How far the peer's clock is ahead of this node's.", prometheus.GaugeValue, func(p *replication.Status) float64 {
+		if p.ClockSkew == nil {
+			return 0
+		}
+		return p.ClockSkew.Seconds()
+	}),
+}
+
+func describePeers(ch chan<- *prometheus.Desc) {
+	for _, n := range peerNumbers {
+		ch <- n.desc
+	}
+}
+
+func (s *Server) collectPeers(ch chan<- prometheus.Metric) {
+	for _, p := range s.node.peerStatus(time.Now()) {
+		for _, n := range peerNumbers {
+			ch <- prometheus.MustNewConstMetric(n.desc, n.kind, n.read(&p), p.URL)
+		}
+	}
+}
