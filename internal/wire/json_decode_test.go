@@ -63,6 +63,7 @@ func TestDecodeRegistrationJSON(t *testing.T) {
 			func(in *instance) { in.CountryID, in.LastDirtyMS = 7, -1 }},
 		{"W-JDEC-4 exponents count", `"lastDirtyTimestamp":17e11`,
 			func(in *instance) { in.LastDirtyMS = 1_700_000_000_000 }},
+		{"W-JDEC-4 booleans count", `"countryId":true,"lastDirtyTimestamp":false`, func(in *instance) {}},
 		{"W-JDEC-4 other text is 0", `"countryId":"abc","lastDirtyTimestamp":"1 2","lastUpdatedTimestamp":""`,
 			func(in *instance) { in.CountryID = 0 }},
 		{"W-JDEC-4 no hexadecimal, infinity or NaN", `"countryId":"0x1F","lastDirtyTimestamp":"Infinity","lastUpdatedTimestamp":"NaN"`,

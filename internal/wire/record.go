@@ -293,4 +293,7 @@ func keepUsable(app *heureka.Application) {
 		}
 		return !usable(in)
 	})
+	if len(app.Instances) == 0 {
+		app.Instances = nil
+	}
 }

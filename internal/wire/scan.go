@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"strconv"
 	"unicode/utf16"
@@ -415,6 +416,9 @@ func lenientInt(t []byte) int64 {
 	t = bytes.TrimSpace(t)
 	if n, ok := decimal(t); ok {
 		return n
+	}
+	if n, err := strconv.ParseInt(string(t), 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return n // the nearest one, if out of range
 	}
 	for _, c := range t {
 		if !isDigit(c) && c != '.' && c|0x20 != 'e' && c != '+' && c != '-' {

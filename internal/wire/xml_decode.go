@@ -196,27 +196,18 @@ func (x *xmlReader) interval(dst *int64, e xml.StartElement) {
 	setInterval(dst, secs)
 }
 
-// metadata reads elements as entries into pairs, which it overwrites (W-XDEC-8). The empty-map class needs no rule: such
-// an element has no children.
+// metadata reads elements as entries into pairs, which it overwrites; an entry with elements in it is empty (W-XDEC-8).
+// The empty-map class needs no rule: such an element has no children.
 func (x *xmlReader) metadata(r *record, e xml.StartElement, pairs []pair) []pair {
 	pairs = pairs[:0]
 	for child := range x.children(e) {
 		x.key = appendXMLKey(x.key[:0], fullName(child.Name))
 		key := r.text.add(x.key)
-		pairs = append(pairs, pair{key, r.text.add(x.entryValue(child))})
+		value, nested := x.mixed(child)
+		if nested {
+			value = nil
+		}
+		pairs = append(pairs, pair{key, r.text.add(value)})
 	}
 	return pairs
-}
-
-// entryValue reads the text of an entry, "" if there are elements in it.
-func (x *xmlReader) entryValue(e xml.StartElement) []byte {
-	nested := false
-	x.buf = x.buf[:0]
-	x.content(e,
-		func(t xml.CharData) { x.buf = append(x.buf, t...) },
-		func(child xml.StartElement) bool { nested = true; x.skip(child); return true })
-	if nested {
-		return nil
-	}
-	return x.buf
 }

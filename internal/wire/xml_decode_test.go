@@ -31,6 +31,7 @@ func TestDecodeRegistrationXML(t *testing.T) {
 		{"W-XDEC-1 comments are nothing", `<vipAddress>a<!-- - -->b<?pi x?></vipAddress>`, func(in *instance) { in.VIPAddress = "ab" }},
 		{"W-XDEC-2 unknown elements", `<foo x="y"><hostName>evil</hostName><bar/></foo>`, func(in *instance) {}},
 		{"W-XDEC-2 white space stays", "<hostName> h1\n </hostName>", func(in *instance) { in.HostName = " h1\n " }},
+		{"W-XDEC-2 elements in a text", "<hostName>h<b>x</b>9</hostName>", func(in *instance) { in.HostName = "h9" }},
 		{"W-XDEC-3 ports", `<port enabled="false">8081</port><securePort enabled="true">8443</securePort><countryId>-7</countryId>`,
 			func(in *instance) {
 				in.Port, in.SecurePort, in.CountryID = heureka.Port{Number: 8081}, heureka.Port{Number: 8443, Enabled: true}, -7

@@ -95,11 +95,17 @@ func (x *xmlScanner) children(parent xml.StartElement) iter.Seq[xml.StartElement
 
 // text returns the text directly inside an element, valid until the next read. Elements in it are skipped.
 func (x *xmlScanner) text(element xml.StartElement) []byte {
+	t, _ := x.mixed(element)
+	return t
+}
+
+// mixed is text, and tells whether there were elements in it.
+func (x *xmlScanner) mixed(element xml.StartElement) (text []byte, nested bool) {
 	x.buf = x.buf[:0]
 	x.content(element,
 		func(t xml.CharData) { x.buf = append(x.buf, t...) },
-		func(child xml.StartElement) bool { x.skip(child); return true })
-	return x.buf
+		func(child xml.StartElement) bool { nested = true; x.skip(child); return true })
+	return x.buf, nested
 }
 
 // skip reads to the end of an element.
