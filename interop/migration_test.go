@@ -22,6 +22,10 @@ func TestMigration(t *testing.T) {
 	}
 }
 
+// patientSecs is the lease of the applications here: starting servers may keep the
+// processors from them for seconds, and that is not what this test is about.
+const patientSecs = 15
+
 func migrate(t *testing.T, gen string) {
 	ports := []int{freePort(t), freePort(t)}
 	peers := []string{eurekaURL(ports[0]), eurekaURL(ports[1])} // the same on all nodes
@@ -32,8 +36,9 @@ func migrate(t *testing.T, gen string) {
 		}
 	}
 	urls := peers[0] + "," + peers[1]
+	patient := fmt.Sprintf("--eureka.instance.lease-expiration-duration-in-seconds=%d", patientSecs)
 	apps := startClients(t, nodes[0], "MIGRATE",
-		clientStart{spring("2025", "restclient"), urls}, clientStart{spring("2021", "resttemplate"), urls})
+		clientStart{spring("2025", "restclient", patient), urls}, clientStart{spring("2021", "resttemplate", patient), urls})
 	if err := registerJSON(nodes[1].url, kept, 3600, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -92,9 +97,9 @@ func observe(apps []*client, keys []key, nodes []*server) *observer {
 	for _, n := range nodes {
 		o.seats = append(o.seats, &seat{node: n})
 	}
-	o.done.Go(func() { o.every(100*time.Millisecond, o.call) })
+	o.done.Go(func() { o.every(200*time.Millisecond, o.call) })
 	for i := range nodes {
-		o.done.Go(func() { o.every(50*time.Millisecond, func() { o.read(i) }) })
+		o.done.Go(func() { o.every(100*time.Millisecond, func() { o.read(i) }) })
 	}
 	return o
 }
@@ -181,7 +186,7 @@ func (o *observer) outlive(t *testing.T) {
 	t.Helper()
 	began := time.Now()
 	eventually(t, limit, func() error {
-		if age := time.Since(began); age <= (leaseSecs+2)*time.Second {
+		if age := time.Since(began); age <= (patientSecs+2)*time.Second {
 			return fmt.Errorf("observed for only %v", age)
 		}
 		return nil
@@ -196,7 +201,7 @@ func (o *observer) report(t *testing.T, s *story) {
 		line += fmt.Sprintf("; node %d: %d full answers, %d silent, %d partial while starting", i, seat.answers, seat.silent, seat.partial)
 	}
 	s.steps = append(s.steps, line)
-	for _, err := range o.errors[:min(20, len(o.errors))] {
+	for _, err := range o.errors[:min(5, len(o.errors))] {
 		t.Error(err)
 	}
 }

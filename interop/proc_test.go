@@ -107,7 +107,7 @@ func freePort(t testing.TB) int {
 
 // limit is how long a condition may take. It is generous because several JVMs may
 // be starting on few cores; nothing waits longer than it must.
-const limit = 90 * time.Second
+const limit = 3 * time.Minute
 
 // eventually calls check until it returns nil, and says how long that took. These
 // are real processes in real time, so polling is all there is.

@@ -35,13 +35,17 @@ func springSettings(name, eureka, app string, port int) []string {
 		fmt.Sprintf("--server.port=%d", port),
 		"--server.address=127.0.0.1",
 		"--spring.application.name=" + app,
-		"--spring.main.lazy-initialization=false",
+		"--logging.threshold.console=INFO", // the journal turns debugging on for itself
 		// The load balancer has a cache of its own, 35 s behind the registry.
 		"--spring.cloud.loadbalancer.cache.enabled=false",
 		"--eureka.client.service-url.defaultZone=" + eureka,
 		"--eureka.client.registry-fetch-interval-seconds=1",
 		"--eureka.client.initial-instance-info-replication-interval-seconds=1",
 		"--eureka.client.instance-info-replication-interval-seconds=1",
+		// A heartbeat or fetch that takes longer than its interval, as it may on a busy
+		// machine, would otherwise make the next ones up to ten times rarer.
+		"--eureka.client.heartbeat-executor-exponential-back-off-bound=1",
+		"--eureka.client.cache-refresh-executor-exponential-back-off-bound=1",
 		"--eureka.instance.hostname=127.0.0.1",
 		"--eureka.instance.ip-address=127.0.0.1",
 		fmt.Sprintf("--eureka.instance.instance-id=127.0.0.1:%s:%d", app, port),
