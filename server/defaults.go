@@ -215,6 +215,7 @@ func (c *Config) cache() respcache.Config {
 		AutoExpiration:   c.ResponseCacheExpiration,
 		DeltaRetention:   c.DeltaRetention,
 		DisableFallback:  c.DisableTransparentFallback,
+		Regions:          c.regionConfigs(),
 		Token:            strconv.FormatUint(c.Rand.Uint64(), 36),
 	}
 }

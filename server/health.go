@@ -25,7 +25,23 @@ func (s *Server) health() httpapi.Health {
 	if peers, ok := s.node.peersHealth(now); ok {
 		h.Components["peers"] = peers
 	}
+	for name, r := range s.node.regions {
+		h.Components["region-"+name] = r.health()
+	}
 	return h
+}
+
+// health shows how fresh the copy of a region is.
+func (r *region) health() httpapi.Component {
+	success, err := r.last()
+	details := map[string]any{"url": r.conn.URL(), "loaded": r.loaded.Load()}
+	if !success.IsZero() {
+		details["lastSuccess"] = success.UTC().Format(time.RFC3339)
+	}
+	if err != nil {
+		details["error"] = err.Error()
+	}
+	return httpapi.Component{Status: httpapi.HealthUp, Details: details}
 }
 
 // protectionHealth shows the numbers behind the decision to evict or not.

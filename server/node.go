@@ -20,6 +20,7 @@ type node struct {
 	cache   *respcache.Cache
 	phase   *phases
 	peers   *replication.Peers // nil without peers
+	regions map[string]*region // by name in lower case
 	started time.Time
 
 	newestMS atomic.Int64 // when the last instance came that was not listed before
@@ -103,25 +104,29 @@ func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry) err
 // Instance implements httpapi.Backend.
 func (n *node) Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error) {
 	rec, ok := n.reg.Get(key, time.Now())
-	return found(rec, ok)
+	return n.found(rec, ok, func(r *respcache.Region) (*heureka.Instance, bool) { return r.Instance(key) })
 }
 
 // InstanceByID implements httpapi.Backend.
 func (n *node) InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, error) {
 	rec, ok := n.reg.GetByID(id, time.Now())
-	return found(rec, ok)
+	return n.found(rec, ok, func(r *respcache.Region) (*heureka.Instance, bool) { return r.InstanceByID(id) })
 }
 
-func found(rec registry.Record, ok bool) (*heureka.Instance, heureka.LeaseInfo, error) {
-	if !ok {
-		return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
+// found returns what the registry has, else what a remote region has.
+func (n *node) found(rec registry.Record, ok bool, find func(*respcache.Region) (*heureka.Instance, bool)) (*heureka.Instance, heureka.LeaseInfo, error) {
+	if ok {
+		return rec.Instance, rec.Lease(), nil
 	}
-	return rec.Instance, rec.Lease(), nil
+	if in, ok := n.remoteInstance(find); ok {
+		return in, in.Lease, nil
+	}
+	return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
 }
 
 // Answer implements httpapi.Backend: no reads before the registry is whole (S-BOOT-11).
 func (n *node) Answer(q respcache.Query) (*respcache.Answer, error) {
-	if !n.phase.readsAllowed() {
+	if !n.phase.readsAllowed() || q.Regions != "" && !n.regionsLoaded(q.Regions) {
 		return nil, heureka.ErrNotReady
 	}
 	return n.cache.Get(q, time.Now())

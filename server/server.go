@@ -59,6 +59,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s.node.peers = s.peers
+	if s.node.regions, err = s.newRegions(); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
 	s.handler = s.routes()
 	return s, nil
 }

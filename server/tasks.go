@@ -21,6 +21,9 @@ func (s *Server) Run(ctx context.Context) {
 	}
 	wg.Go(func() { every(ctx, maintainInterval, s.maintain) })
 	wg.Go(func() { s.runPeers(ctx) })
+	for _, r := range s.node.regions {
+		wg.Go(func() { r.run(ctx, s.cfg.RemoteRegionInterval) })
+	}
 	if *s.cfg.RegisterWithEureka {
 		wg.Go(func() { every(ctx, s.cfg.renewalInterval(), s.keepAlive) })
 	}

@@ -1,0 +1,175 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"heureka"
+	"heureka/internal/remote"
+	"heureka/internal/respcache"
+)
+
+// noRegion is asked for to get a region's own registry only: names that a server does not know add nothing (W-APPS-4),
+// while a request without any would bring in the regions that it copies in its turn, perhaps ours.
+const noRegion = "heureka-no-other-region"
+
+// maxRegionBackoff is how many intervals lie at most between two attempts at a region that does not answer (S-REGION-2).
+const maxRegionBackoff = 5
+
+// A region keeps the copy of one remote region fresh.
+type region struct {
+	name  string
+	conn  *remote.Conn
+	copy  *respcache.Region
+	delta bool
+	log   *slog.Logger
+
+	loaded atomic.Bool // has been fetched once (S-REGION-3)
+
+	mu      sync.Mutex
+	success time.Time // the last one
+	err     error     // of the last attempt
+}
+
+// newRegions makes the regions of the configuration.
+func (s *Server) newRegions() (map[string]*region, error) {
+	regions := map[string]*region{}
+	var errs []error
+	for name, url := range s.cfg.RemoteRegions {
+		conn, err := remote.New(remote.Config{
+			URL: url, Transport: s.cfg.peerTransport(), ReadTimeout: s.cfg.RemoteRegionTimeout,
+			ClientName: "DefaultServer", ClientVersion: "1.0", ClientID: s.cfg.Instance.IPAddr,
+		})
+		if err != nil {
+			errs = append(errs, fmt.Errorf("remote region %s: %w", name, err))
+			continue
+		}
+		name = strings.ToLower(name)
+		regions[name] = &region{
+			name: name, conn: conn, copy: s.cache.Region(name),
+			delta: !s.cfg.DisableRemoteRegionDelta, log: s.log.With("region", name),
+		}
+	}
+	return regions, errors.Join(errs...)
+}
+
+// regionConfigs returns the regions with their white lists: that of the region, else the one named global, else everything
+// (S-REGION-4).
+func (c *Config) regionConfigs() []respcache.RegionConfig {
+	lists := map[string][]string{}
+	for name, apps := range c.RemoteRegionWhitelist {
+		upper := make([]string, len(apps))
+		for i, app := range apps {
+			upper[i] = heureka.AppName(strings.TrimSpace(app))
+		}
+		lists[strings.ToLower(strings.TrimSpace(name))] = upper
+	}
+	var out []respcache.RegionConfig
+	for name := range c.RemoteRegions {
+		apps, own := lists[strings.ToLower(name)]
+		if !own {
+			apps = lists["global"]
+		}
+		out = append(out, respcache.RegionConfig{Name: name, Apps: apps})
+	}
+	return out
+}
+
+// run fetches until ctx ends, less often while the region does not answer.
+func (r *region) run(ctx context.Context, interval time.Duration) {
+	wait := time.Duration(0)
+	for pause(ctx, wait) {
+		err := r.fetch(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.note(err)
+		if err == nil {
+			wait = interval
+		} else {
+			wait = min(max(2*wait, interval), maxRegionBackoff*interval)
+		}
+	}
+}
+
+// fetch brings the copy up to date: by a delta if there is something to apply it to, else, or if the hashes differ
+// afterwards, by everything.
+func (r *region) fetch(ctx context.Context) error {
+	q := remote.Query{Regions: []string{noRegion}}
+	if counts := r.copy.Counts(); r.delta && r.loaded.Load() && counts.Total() > 0 {
+		doc, err := r.conn.Delta(ctx, q)
+		if err == nil {
+			r.copy.ApplyDelta(doc.Apps.Apps, time.Now())
+			if r.copy.Counts().Hash() == doc.Apps.Hash {
+				return nil
+			}
+			r.log.Debug("delta does not lead to the region's registry, fetching all of it")
+		} else if !noDelta(err) {
+			return err
+		}
+	}
+	doc, err := r.conn.Apps(ctx, q)
+	if err != nil {
+		return err
+	}
+	r.copy.Replace(doc.Apps.Apps, time.Now())
+	r.loaded.Store(true)
+	return nil
+}
+
+// noDelta reports whether a server said that it offers no deltas.
+func noDelta(err error) bool {
+	status, ok := errors.AsType[*heureka.StatusError](err)
+	return ok && (status.Code == 403 || status.Code == 404)
+}
+
+// note keeps how the last attempt went, and logs when that changes.
+func (r *region) note(err error) {
+	r.mu.Lock()
+	failed := r.err != nil
+	r.err = err
+	if err == nil {
+		r.success = time.Now()
+	}
+	r.mu.Unlock()
+	switch {
+	case err != nil && !failed:
+		r.log.Warn("cannot fetch the remote region, its copy grows old", "err", err)
+	case err == nil && failed:
+		r.log.Info("the remote region answers again")
+	}
+}
+
+// last returns when the copy was last brought up to date, and why it was not since.
+func (r *region) last() (success time.Time, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.success, r.err
+}
+
+// regionsLoaded reports whether all regions that a query names have been fetched once. One that was never reached does
+// not stand in the way of the others (S-DEF-11).
+func (n *node) regionsLoaded(names string) bool {
+	for name := range strings.SplitSeq(names, ",") {
+		if r := n.regions[name]; r != nil && !r.loaded.Load() {
+			return false
+		}
+	}
+	return true
+}
+
+// remoteInstance looks for an instance in the remote regions (S-QUERY-3).
+func (n *node) remoteInstance(find func(*respcache.Region) (*heureka.Instance, bool)) (*heureka.Instance, bool) {
+	for _, r := range n.cache.Regions() {
+		if in, ok := find(r); ok {
+			return in, true
+		}
+	}
+	return nil, false
+}
