@@ -37,8 +37,8 @@ type Server struct {
 	phase   *phases
 	handler http.Handler
 
-	ownDirtyMS atomic.Int64 // dirty timestamp of the node's own registration
-	protected  atomic.Bool  // self-preservation was reported
+	own       self
+	protected atomic.Bool // self-preservation was reported
 }
 
 // New returns a server that has not started anything yet. Its error names every mistake in cfg.
