@@ -25,7 +25,6 @@ import (
 type world struct {
 	t   *testing.T
 	net memnet.Network
-	wg  sync.WaitGroup
 }
 
 func newWorld(t *testing.T) *world { return &world{t: t} }
@@ -45,11 +44,17 @@ func (w *world) listen(host string, port int, h http.Handler) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	srv := &http.Server{Handler: h, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-	w.wg.Go(func() { _ = srv.Serve(ln) })
+	var wg sync.WaitGroup
+	srv := &http.Server{ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
+	srv.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		wg.Add(1)
+		defer wg.Done()
+		h.ServeHTTP(rw, r)
+	})
+	wg.Go(func() { _ = srv.Serve(ln) })
 	w.t.Cleanup(func() {
 		_ = srv.Close()
-		w.wg.Wait()
+		wg.Wait()
 	})
 }
 

@@ -78,7 +78,6 @@ func (f *refresher) refresh(ctx context.Context) error {
 	if info.Err == nil {
 		f.fetched = true
 	} else if wrong != nil && ctx.Err() == nil { // better than nothing new (G-CA-3)
-		f.forceFull = true
 		f.publish(wrong)
 	}
 	now := f.client.Snapshot()
@@ -143,6 +142,7 @@ func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Do
 	info.Mismatch = true
 	f.fullTag = ""
 	if err := f.full(ctx, conn, info); err != nil {
+		f.forceFull = true
 		return next, err
 	}
 	f.cfg.Logger.Info("delta did not match, fetched the whole registry",

@@ -17,7 +17,11 @@ type systemResolver struct{ net.Resolver }
 // LookupTXT returns every string of every record on its own, where package net can be listened to. It falls back to
 // whole records.
 func (*systemResolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
-	var heard recorder
+	return lookupTXT(ctx, name, new(net.Dialer).DialContext)
+}
+
+func lookupTXT(ctx context.Context, name string, dial dialFunc) ([]string, error) {
+	heard := recorder{dialer: dial}
 	r := net.Resolver{PreferGo: true, Dial: heard.dial}
 	records, err := r.LookupTXT(ctx, name)
 	if err != nil {
@@ -26,15 +30,17 @@ func (*systemResolver) LookupTXT(ctx context.Context, name string) ([]string, er
 	return heard.split(records), nil
 }
 
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // A recorder keeps the messages of one lookup, which asks one question after the other.
 type recorder struct {
+	dialer  dialFunc
 	packets [][]byte
 	stream  []byte
 }
 
 func (r *recorder) dial(ctx context.Context, network, addr string) (net.Conn, error) {
-	var d net.Dialer
-	c, err := d.DialContext(ctx, network, addr)
+	c, err := r.dialer(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

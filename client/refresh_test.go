@@ -1,0 +1,522 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"heureka"
+	"heureka/client"
+)
+
+const (
+	getApps  = "GET /eureka/apps/"
+	getDelta = "GET /eureka/apps/delta"
+)
+
+var up = heureka.StatusUp
+
+// refreshes counts what the hooks tell.
+func refreshes(cfg *client.Config) *[]client.RefreshInfo {
+	seen := new([]client.RefreshInfo)
+	cfg.Hooks.Refresh = func(i client.RefreshInfo) {
+		i.Duration = 0
+		*seen = append(*seen, i)
+	}
+	return seen
+}
+
+func TestRefreshByDelta(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		eureka.put(inst("b", "1", heureka.StatusDown))
+		c := w.client(client.Config{Servers: []string{url("eureka")}})
+		w.run(c)
+		synctest.Wait()
+		if got := c.Snapshot(); got.Len() != 2 || got.Hash() != "DOWN_1_UP_1_" || got.Source() != client.FromServer {
+			t.Errorf("after start: %d instances, hash %s, from %s", got.Len(), got.Hash(), got.Source())
+		}
+		eureka.put(inst("a", "2", up))
+		eureka.remove(heureka.Key{App: "B", ID: "1"})
+		time.Sleep(31 * time.Second)
+		if got := ids(c.Instances(client.App("a"))); !slices.Equal(got, []string{"1", "2"}) {
+			t.Errorf("a = %v", got)
+		}
+		if got := c.Snapshot().Apps(); !slices.Equal(got, []string{"A"}) {
+			t.Errorf("applications = %v", got)
+		}
+		if diff := cmp.Diff([]string{getApps, getDelta}, eureka.requests()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestWhenToFetchTheWhole is C-RF-2, C-RF-6 and C-RF-7: what two refreshes ask for.
+func TestWhenToFetchTheWhole(t *testing.T) {
+	deltaAnswers := func(h http.HandlerFunc) func(*fake) {
+		return func(f *fake) {
+			f.interfere(func(w http.ResponseWriter, r *http.Request) bool {
+				if !strings.HasSuffix(r.URL.Path, "/delta") {
+					return false
+				}
+				h(w, r)
+				return true
+			})
+		}
+	}
+	one := func(f *fake) { f.put(inst("a", "1", up)) }
+	tests := []struct {
+		name string
+		cfg  client.Config
+		prep func(*fake)
+		want []string
+	}{
+		{"delta", client.Config{}, one, []string{getApps, getDelta}},
+		{"empty copy", client.Config{}, func(*fake) {}, []string{getApps, getApps}},
+		{"delta disabled here", client.Config{DisableDelta: true}, one, []string{getApps, getApps}},
+		{"C-VP-7 only a VIP", client.Config{OnlyVIP: "a"}, one, []string{"GET /eureka/vips/a", "GET /eureka/vips/a"}},
+		{"C-RR-1 regions", client.Config{RemoteRegions: []string{"x", "w"}}, one, []string{getApps + "?regions=w,x", getDelta + "?regions=w,x"}},
+		{"delta 403", client.Config{}, deltaAnswers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(403) }), []string{getApps, getDelta, getApps}},
+		{"delta 404 with HTML", client.Config{}, deltaAnswers(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			w.WriteHeader(404)
+			_, _ = io.WriteString(w, "<html>no</html>")
+		}), []string{getApps, getDelta, getApps}},
+		{"delta without a body", client.Config{}, deltaAnswers(func(http.ResponseWriter, *http.Request) {}), []string{getApps, getDelta, getApps}},
+		{"hash differs", client.Config{}, func(f *fake) { f.badHash = true }, []string{getApps, getDelta, getApps}},
+		{"C-RF-3 version -1", client.Config{}, func(f *fake) {
+			f.interfere(func(w http.ResponseWriter, _ *http.Request) bool {
+				_, _ = w.Write(document([]*heureka.Instance{inst("a", "1", up)}, -1, "UP_1_"))
+				return true
+			})
+		}, []string{getApps, getApps}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				eureka := w.server("eureka")
+				if !strings.Contains(tt.name, "empty") {
+					one(eureka)
+				}
+				tt.prep(eureka)
+				tt.cfg.Servers = []string{url("eureka")}
+				c := w.client(tt.cfg)
+				w.run(c)
+				time.Sleep(31 * time.Second)
+				if diff := cmp.Diff(tt.want, eureka.requests()); diff != "" {
+					t.Errorf("requests (-want +got):\n%s", diff)
+				}
+				if got := len(c.Instances(client.App("a"))); got != 1 && tt.name != "empty copy" {
+					t.Errorf("%d instances", got)
+				}
+				if got := c.Stats(); got.FetchFailures != 0 || got.Fetches != 2 {
+					t.Errorf("stats = %+v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestFailedFetchKeepsTheCopy is C-RF-10, C-RF-5 and G-RQ-2, for everything that can go wrong with an answer.
+func TestFailedFetchKeepsTheCopy(t *testing.T) {
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				eureka := w.server("eureka")
+				eureka.put(inst("a", "1", up))
+				cfg := client.Config{Servers: []string{url("eureka")}, DisableDelta: true}
+				seen := refreshes(&cfg)
+				c := w.client(cfg)
+				w.run(c)
+				time.Sleep(time.Second)
+				before := c.Snapshot()
+				eureka.interfere(fault)
+				time.Sleep(5 * time.Minute)
+				if c.Snapshot() != before {
+					t.Error("the copy has changed")
+				}
+				n := len(*seen)
+				if n < 3 || (*seen)[n-1].Err == nil {
+					t.Errorf("refreshes: %+v", *seen)
+				}
+				eureka.put(inst("a", "2", up))
+				eureka.interfere(nil)
+				time.Sleep(5*time.Minute + time.Second) // the longest pause
+				if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
+					t.Errorf("afterwards: %v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestEmptyRegistryEmptiesTheCopy(t *testing.T) { // C-RF-11
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}, DisableDelta: true})
+		w.run(c)
+		time.Sleep(time.Second)
+		eureka.remove(heureka.Key{App: "A", ID: "1"})
+		time.Sleep(31 * time.Second)
+		if got := c.Snapshot(); got.Len() != 0 || got.Generation() != 2 {
+			t.Errorf("%d instances, generation %d", got.Len(), got.Generation())
+		}
+	})
+}
+
+// TestMismatchWithoutWhole is G-CA-3: the delta counts until the whole can be fetched.
+func TestMismatchWithoutWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		cfg := client.Config{Servers: []string{url("eureka")}}
+		seen := refreshes(&cfg)
+		c := w.client(cfg)
+		w.run(c)
+		time.Sleep(time.Second)
+		eureka.put(inst("a", "2", up))
+		eureka.mu.Lock()
+		eureka.badHash = true
+		eureka.mu.Unlock()
+		eureka.interfere(func(w http.ResponseWriter, r *http.Request) bool {
+			if strings.HasSuffix(r.URL.Path, "/delta") {
+				return false
+			}
+			w.WriteHeader(500)
+			return true
+		})
+		eureka.requests()
+		time.Sleep(30 * time.Second)
+		if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
+			t.Errorf("after the mismatch: %v", got)
+		}
+		eureka.interfere(nil)
+		time.Sleep(30 * time.Second)
+		want := []string{getDelta, getApps, getApps, getApps} // a second try at the one server, then the next cycle
+		if diff := cmp.Diff(want, eureka.requests()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+		if last := (*seen)[len(*seen)-1]; last.Err != nil || !last.Full || last.Mismatch {
+			t.Errorf("last refresh: %+v", last)
+		}
+	})
+}
+
+// TestSwitchOfServerFetchesTheWhole is G-FO-2.
+func TestSwitchOfServerFetchesTheWhole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		servers := map[string]*fake{"s1": w.server("s1"), "s2": w.server("s2")}
+		for _, f := range servers {
+			f.put(inst("a", "1", up))
+		}
+		c := w.client(client.Config{Servers: []string{url("s1"), url("s2")}})
+		w.run(c)
+		time.Sleep(31 * time.Second)
+		first, second := servers["s1"], servers["s2"]
+		if c.Stats().QueryServer == url("s2") {
+			first, second = second, first
+		}
+		first.interfere(answerAll(503))
+		time.Sleep(60 * time.Second)
+		if diff := cmp.Diff([]string{getApps, getDelta, getDelta}, first.requests()); diff != "" {
+			t.Errorf("requests to the first (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{getApps, getDelta}, second.requests()); diff != "" {
+			t.Errorf("requests to the second (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestUnchangedAnswers(t *testing.T) {
+	for name, disableDelta := range map[string]bool{"full": true, "delta": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				eureka := w.server("eureka")
+				eureka.etags = true
+				eureka.put(inst("a", "1", up))
+				cfg := client.Config{Servers: []string{url("eureka")}, DisableDelta: disableDelta}
+				seen := refreshes(&cfg)
+				c := w.client(cfg)
+				w.run(c)
+				time.Sleep(100 * time.Second)
+				eureka.put(inst("a", "2", up))
+				time.Sleep(30 * time.Second)
+				if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
+					t.Errorf("copy = %v", got)
+				}
+				var unchanged []bool
+				for _, i := range *seen {
+					unchanged = append(unchanged, i.Unchanged)
+					if i.Err != nil {
+						t.Errorf("refresh: %v", i.Err)
+					}
+				}
+				if !slices.Equal(unchanged, []bool{false, true, true, true, false}) {
+					t.Errorf("unchanged = %v", unchanged)
+				}
+			})
+		})
+	}
+}
+
+// TestStartWithoutServer is G-ST-1: after 1, 2, 4 … seconds instead of a whole interval.
+func TestStartWithoutServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.interfere(answerAll(500))
+		var at []time.Duration
+		start := time.Now()
+		cfg := client.Config{Servers: []string{url("eureka")}}
+		cfg.Hooks.Refresh = func(client.RefreshInfo) { at = append(at, time.Since(start)/time.Second) }
+		c := w.client(cfg)
+		w.run(c)
+		time.Sleep(100 * time.Second)
+		if diff := cmp.Diff([]time.Duration{0, 1, 3, 7, 15, 31, 61, 91}, at); diff != "" {
+			t.Errorf("refreshes at (-want +got):\n%s", diff)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Ready = %v", err)
+		}
+		eureka.interfere(nil)
+		if err := c.Ready(t.Context()); err != nil || time.Since(start) != 121*time.Second {
+			t.Errorf("Ready = %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestRetryAfterIsHeeded(t *testing.T) { // G-FO-3
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}, Attempts: 1})
+		w.run(c)
+		time.Sleep(time.Second)
+		eureka.requests()
+		eureka.interfere(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Retry-After", "100")
+			w.WriteHeader(429)
+			return true
+		})
+		time.Sleep(128 * time.Second) // refreshes at 30 s and, now, 130 s
+		if got := len(eureka.requests()); got != 1 {
+			t.Errorf("%d requests", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := len(eureka.requests()); got != 1 {
+			t.Errorf("%d requests at its time", got)
+		}
+	})
+}
+
+// TestCutOffRefreshSlowsDown is C-SV-2 as measured on the Java client: 2 s, a server that answers after 3 s.
+func TestCutOffRefreshSlowsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 2 * time.Second})
+		w.run(c)
+		time.Sleep(time.Second)
+		start := time.Now().Add(time.Second)
+		var at []time.Duration
+		eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool {
+			at = append(at, time.Since(start)/time.Second)
+			time.Sleep(3 * time.Second)
+			return false
+		})
+		time.Sleep(80 * time.Second)
+		if diff := cmp.Diff([]time.Duration{0, 6, 16, 34, 56, 78}, at); diff != "" { // 2 s + 4, 8, 16, 20, 20
+			t.Errorf("refreshes at (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestRefreshOnRequest(t *testing.T) { // G-CA-4
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}})
+		stop := w.run(c)
+		time.Sleep(time.Second)
+		eureka.requests()
+		errs := make(chan error)
+		for range 10 {
+			go func() { errs <- c.Refresh(t.Context()) }()
+		}
+		for range 10 {
+			if err := <-errs; err != nil {
+				t.Error(err)
+			}
+		}
+		if got := len(eureka.requests()); got > 2 {
+			t.Errorf("10 refreshes took %d requests", got)
+		}
+		eureka.interfere(answerAll(500))
+		if err := c.Refresh(t.Context()); err == nil {
+			t.Error("no error from a refresh that failed")
+		}
+		eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool {
+			<-r.Context().Done()
+			return true
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Refresh = %v, want the context's error", err)
+		}
+		go func() { errs <- c.Refresh(t.Context()) }()
+		synctest.Wait()
+		_ = stop()
+		if err := <-errs; err == nil {
+			t.Error("a refresh outlived the client")
+		}
+		if err := c.Refresh(t.Context()); !errors.Is(err, client.ErrStopped) {
+			t.Errorf("Refresh after the end = %v", err)
+		}
+	})
+}
+
+// memoryBackup is a Backup that keeps what it is given.
+type memoryBackup struct {
+	apps  *heureka.Applications
+	err   error
+	saves int
+	loads int
+}
+
+func (b *memoryBackup) Load(context.Context) (*heureka.Applications, error) {
+	b.loads++
+	return b.apps, b.err
+}
+
+func (b *memoryBackup) Save(_ context.Context, apps *heureka.Applications) error {
+	b.apps, b.saves = apps, b.saves+1
+	return nil
+}
+
+func backedUp(list ...*heureka.Instance) *heureka.Applications {
+	return &heureka.Applications{Apps: []*heureka.Application{{Name: list[0].App, Instances: list}}}
+}
+
+func TestBackup(t *testing.T) { // C-BK-1, C-BK-3
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "2", up))
+		eureka.interfere(answerAll(500))
+		b := &memoryBackup{apps: backedUp(inst("a", "1", up))}
+		c := w.client(client.Config{Servers: []string{url("eureka")}, Backup: b})
+		w.run(c)
+		time.Sleep(10 * time.Second)
+		if got := c.Snapshot(); !slices.Equal(ids(got.App("a")), []string{"1"}) || got.Source() != client.FromBackup {
+			t.Errorf("copy = %v from %s", ids(got.App("a")), got.Source())
+		}
+		if b.loads != 1 {
+			t.Errorf("loaded %d times", b.loads)
+		}
+		eureka.interfere(nil)
+		time.Sleep(10 * time.Second)
+		if got := c.Snapshot(); !slices.Equal(ids(got.App("a")), []string{"2"}) || got.Source() != client.FromServer {
+			t.Errorf("copy = %v from %s", ids(got.App("a")), got.Source())
+		}
+		for i := range 20 { // a change every 30 s
+			eureka.put(inst("b", fmt.Sprint(i), up))
+			time.Sleep(30 * time.Second)
+		}
+		if b.saves < 8 || b.saves > 11 {
+			t.Errorf("saved %d times in ten minutes, want about once a minute", b.saves)
+		}
+	})
+}
+
+func TestFileBackup(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "registry.json")
+	b := client.FileBackup(name)
+	if _, err := b.Load(t.Context()); err == nil {
+		t.Error("loaded a file that is not there")
+	}
+	apps := backedUp(inst("a", "1", up), inst("a", "2", heureka.StatusDown))
+	for range 2 {
+		if err := b.Save(t.Context(), apps); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := b.Load(t.Context())
+	if err != nil || len(got.Apps) != 1 || !slices.Equal(ids(got.Apps[0].Instances), []string{"1", "2"}) {
+		t.Errorf("loaded %+v, %v", got, err)
+	}
+	if files, _ := filepath.Glob(name + "*"); len(files) != 1 {
+		t.Errorf("files: %v", files)
+	}
+	if err := client.FileBackup(filepath.Join(name, "x")).Save(t.Context(), apps); err == nil {
+		t.Error("saved below a file")
+	}
+}
+
+func TestEnforceFetch(t *testing.T) { // C-ST-1 (6)
+	for name, backup := range map[string]client.Backup{
+		"without backup": nil, "empty backup": &memoryBackup{err: errors.New("gone")}, "with backup": &memoryBackup{apps: backedUp(inst("a", "1", up))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.server("eureka").interfere(answerAll(500))
+				c := w.client(client.Config{Servers: []string{url("eureka")}, EnforceFetch: true, Backup: backup})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				err := c.Run(ctx)
+				if (err == nil) != (name == "with backup") {
+					t.Errorf("Run = %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestLogDeltaDiff(t *testing.T) { // C-RF-8
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		var log safeBuffer
+		c := w.client(client.Config{Servers: []string{url("eureka")}, LogDeltaDiff: true, Logger: log.logger()})
+		w.run(c)
+		time.Sleep(time.Second)
+		eureka.mu.Lock() // changes that no delta tells
+		eureka.records[heureka.Key{App: "B", ID: "7"}] = inst("b", "7", up)
+		eureka.mu.Unlock()
+		time.Sleep(30 * time.Second)
+		if got := log.String(); !strings.Contains(got, "how=missing app=B id=7 status=UP") {
+			t.Errorf("log:\n%s", got)
+		}
+		eureka.requests()
+		time.Sleep(30 * time.Second)
+		if diff := cmp.Diff([]string{getDelta}, eureka.requests()); diff != "" {
+			t.Errorf("afterwards (-want +got):\n%s", diff)
+		}
+	})
+}
