@@ -33,14 +33,14 @@ func (v variant) joint(before, after *leaf, p *piece) segment {
 type encoder struct {
 	variant variant
 	now     time.Time
-	stale   time.Time // pieces older than that should be made anew,
+	stale   time.Time // pieces of that time or before should be made anew,
 	refresh int       // but no more of them than this: others do for now
 }
 
 // block returns the encoding of g, making what is missing.
 func (e *encoder) block(g *group) *block {
 	b := g.blocks[e.variant].Load()
-	if b != nil && (e.refresh == 0 || !b.oldest.Before(e.stale)) {
+	if b != nil && (e.refresh == 0 || b.oldest.After(e.stale)) {
 		return b
 	}
 	b = &block{parts: make([][]byte, 0, 2*len(g.leaves)), oldest: e.now}
@@ -63,7 +63,7 @@ func (e *encoder) piece(l *leaf) *piece {
 	p := l.pieces[e.variant].Load()
 	switch {
 	case p == nil:
-	case e.refresh > 0 && p.at.Before(e.stale):
+	case e.refresh > 0 && !p.at.After(e.stale):
 		e.refresh--
 	default:
 		return p

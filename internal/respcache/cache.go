@@ -48,6 +48,7 @@ type Config struct {
 	DeltaRetention   time.Duration  // 0 stands for 180 s
 	DisableFallback  bool           // eureka.server.disable-transparent-fallback-to-other-region
 	Regions          []RegionConfig // remote regions
+	ChunkBytes       int            // the longest text that is compressed in one piece, about; 0 stands for 256 KiB
 	LookupBytes      int64          // how much is kept of documents of applications and VIPs; 0 stands for 64 MiB
 
 	// Token stands in every ETag. It must be different in every process, restarts included, or two of them could give
@@ -102,6 +103,7 @@ const (
 
 // New returns an empty cache.
 func New(cfg Config) *Cache {
+	weight := cmp.Or(cfg.ChunkBytes, defaultWeight)
 	c := &Cache{
 		settings: &settings{
 			expiration: cmp.Or(cfg.AutoExpiration, defaultExpiration),
@@ -109,14 +111,14 @@ func New(cfg Config) *Cache {
 		},
 		interval:  cmp.Or(cfg.UpdateInterval, defaultInterval),
 		retention: cmp.Or(cfg.DeltaRetention, defaultRetention),
-		local:     newMirror(),
+		local:     newMirror(weight),
 		lookups:   newShelf[*lookup](cmp.Or(cfg.LookupBytes, defaultLookupBytes)),
 		views:     map[string]*view{},
 	}
 	if cfg.UseReadOnlyCache {
 		c.readOnly = newShelf[level](cmp.Or(cfg.LookupBytes, defaultLookupBytes))
 	}
-	c.setRegions(cfg.Regions, !cfg.DisableFallback)
+	c.setRegions(cfg.Regions, !cfg.DisableFallback, weight)
 	c.all.mirror.vips = newVIPIndex()
 	for _, f := range []wire.Form{{}, {Format: wire.JSON}, {Detail: wire.Compact}, {Format: wire.JSON, Detail: wire.Compact}} {
 		empty := appendVIPDocument(nil, f, nil, "")

@@ -96,9 +96,9 @@ func (d *document) build(s *state, now time.Time) *built {
 	return b
 }
 
-// clear forgets the document and its encodings, if nobody has asked for it since cutoff.
-func (d *document) clear(cutoff time.Time) {
-	if d.current.Load() == nil || d.used.Load() >= cutoff.Unix() {
+// clear forgets the document and its encodings.
+func (d *document) clear() {
+	if d.current.Load() == nil {
 		return
 	}
 	d.mu.Lock()

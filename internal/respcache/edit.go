@@ -7,13 +7,12 @@ import (
 	"heureka/internal/registry"
 )
 
-// Sizes of nodes. A full leaf of 256 KiB splits into halves of 128 KiB: smaller ones compress badly, larger ones cost
-// more at each change (design.md, section 5, has the numbers).
+// How many leaves a group has. Leaves are limited by the weight of their records: a full one of 256 KiB splits into halves
+// of 128 KiB; smaller ones compress badly, larger ones cost more at each change (design.md, section 5, has the numbers).
 const (
-	maxWeight = 256 << 10
-	minWeight = maxWeight / 8
-	maxLeaves = 64
-	minLeaves = maxLeaves / 8
+	maxLeaves     = 64
+	minLeaves     = maxLeaves / 8
+	defaultWeight = 256 << 10
 )
 
 // roomy is how full a node is at most after it was joined or built: the next changes shall not split it again.
@@ -39,29 +38,18 @@ func newLeaf(records []registry.Record) *leaf {
 	return l
 }
 
-// newTree returns a tree of records that are sorted already.
-func newTree(records []registry.Record) *tree {
-	var leaves []*leaf
-	for len(records) > 0 {
-		n, weight := 0, 0
-		for n < len(records) && weight < roomy(maxWeight) {
-			weight += weigh(records[n])
-			n++
-		}
-		leaves = append(leaves, &leaf{records: slices.Clone(records[:n]), weight: weight})
-		records = records[n:]
-	}
-	t := &tree{}
-	for part := range slices.Chunk(leaves, roomy(maxLeaves)) {
-		t.groups = append(t.groups, &group{leaves: part})
-	}
-	return t
+// first returns a tree of one record.
+func (t *tree) first(r registry.Record) *tree {
+	return t.of([]*group{{leaves: []*leaf{newLeaf([]registry.Record{r})}}})
 }
+
+// of returns a tree of groups with the limit of t.
+func (t *tree) of(groups []*group) *tree { return &tree{groups: groups, limit: t.limit} }
 
 // put returns a tree with r, and the record that had its key before.
 func (t *tree) put(r registry.Record) (after *tree, old registry.Record) {
 	if len(t.groups) == 0 {
-		return newTree([]registry.Record{r}), old
+		return t.first(r), old
 	}
 	p := t.place(r.Instance.Key())
 	l := t.at(p)
@@ -95,37 +83,40 @@ func (t *tree) replace(p place, l *leaf) *tree {
 	switch {
 	case len(l.records) == 0:
 		leaves = without(leaves, p.leaf)
-	case l.weight > maxWeight && len(l.records) > 1:
+	case l.weight > t.limit && len(l.records) > 1:
 		a, b := l.split()
 		leaves = insert(with(leaves, p.leaf, b), p.leaf, a)
-	case l.weight < minWeight && len(leaves) > 1:
-		leaves = joinLeaf(with(leaves, p.leaf, l), p.leaf)
+	case l.weight < t.limit/8 && len(leaves) > 1:
+		leaves = joinLeaf(with(leaves, p.leaf, l), p.leaf, roomy(t.limit))
 	default:
 		leaves = with(leaves, p.leaf, l)
 	}
 	return t.splice(p.group, leaves)
 }
 
-// split halves a leaf by weight; both halves get a record.
+// split halves a leaf where its two parts weigh most alike; both get a record.
 func (l *leaf) split() (a, b *leaf) {
 	n, weight := 1, weigh(l.records[0])
-	for n < len(l.records)-1 && weight < l.weight/2 {
-		weight += weigh(l.records[n])
-		n++
+	for n < len(l.records)-1 {
+		next := weight + weigh(l.records[n])
+		if weight+next > l.weight { // what remains is nearer to a half without the next one
+			break
+		}
+		n, weight = n+1, next
 	}
 	return &leaf{records: slices.Clone(l.records[:n]), weight: weight},
 		&leaf{records: slices.Clone(l.records[n:]), weight: l.weight - weight}
 }
 
-// joinLeaf makes one of leaf i and a neighbour, if that has room.
-func joinLeaf(leaves []*leaf, i int) []*leaf {
+// joinLeaf makes one of leaf i and a neighbour, if they weigh no more than limit.
+func joinLeaf(leaves []*leaf, i, limit int) []*leaf {
 	left := max(i-1, 0)
 	a, b := leaves[left], leaves[left+1]
-	if a.weight+b.weight > roomy(maxWeight) {
+	if a.weight+b.weight > limit {
 		return leaves
 	}
 	joined := &leaf{records: slices.Concat(a.records, b.records), weight: a.weight + b.weight}
-	return with(without(leaves, left), left, joined)
+	return with(without(leaves, left+1), left, joined)
 }
 
 // splice returns a tree whose group i has other leaves, with the same care for its size.
@@ -133,21 +124,30 @@ func (t *tree) splice(i int, leaves []*leaf) *tree {
 	n := len(leaves)
 	switch {
 	case n == 0:
-		return &tree{groups: without(t.groups, i)}
+		return t.of(without(t.groups, i))
 	case n > maxLeaves:
 		a, b := &group{leaves: slices.Clone(leaves[:n/2])}, &group{leaves: slices.Clone(leaves[n/2:])}
-		return &tree{groups: insert(with(t.groups, i, b), i, a)}
-	case n < minLeaves && i+1 < len(t.groups) && n+len(t.groups[i+1].leaves) <= roomy(maxLeaves):
-		joined := &group{leaves: slices.Concat(leaves, t.groups[i+1].leaves)}
-		return &tree{groups: with(without(t.groups, i), i, joined)}
+		return t.of(insert(with(t.groups, i, b), i, a))
+	case n < minLeaves && len(t.groups) > 1:
+		return t.of(joinGroup(with(t.groups, i, &group{leaves: leaves}), i))
 	}
-	return &tree{groups: with(t.groups, i, &group{leaves: leaves})}
+	return t.of(with(t.groups, i, &group{leaves: leaves}))
+}
+
+// joinGroup makes one of group i and a neighbour, if they are not too large.
+func joinGroup(groups []*group, i int) []*group {
+	left := max(i-1, 0)
+	a, b := groups[left], groups[left+1]
+	if len(a.leaves)+len(b.leaves) > roomy(maxLeaves) {
+		return groups
+	}
+	return with(without(groups, left+1), left, &group{leaves: slices.Concat(a.leaves, b.leaves)})
 }
 
 // filter returns a tree of the records that keep holds for. Nodes of which nothing goes stay as they are, with their
 // encodings.
 func (t *tree) filter(keep func(registry.Record) bool) *tree {
-	out := &tree{}
+	out := t.of(nil)
 	for _, g := range t.groups {
 		leaves := g.filter(keep)
 		switch {

@@ -194,3 +194,64 @@ func byApp(instances []*heureka.Instance) (apps [][]*heureka.Instance) {
 
 func appName(i int) string { return fmt.Sprintf("SERVICE-%04d", i) }
 func hostID(i int) string  { return fmt.Sprintf("host-%06d", i) }
+
+// decode returns the decoded JSON answer to q.
+func (f *fixture) decode(q respcache.Query) *heureka.Applications {
+	f.t.Helper()
+	apps, err := wire.DecodeApplications(wire.JSON, []byte(f.get(q)))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return apps
+}
+
+func (f *fixture) version(q respcache.Query) int64 {
+	f.t.Helper()
+	return f.decode(q).Version
+}
+
+// region fills a region of the cache with UP instances, named "APP/id".
+func (f *fixture) region(name string, keys ...string) *respcache.Region {
+	f.t.Helper()
+	r := f.cache.Region(name)
+	r.Replace(applications(keys...), f.now)
+	return r
+}
+
+// applications returns UP instances named "APP/id", as a decoder does.
+func applications(keys ...string) (apps []*heureka.Application) {
+	for _, k := range keys {
+		app, id, _ := strings.Cut(k, "/")
+		apps = append(apps, &heureka.Application{Name: app, Instances: []*heureka.Instance{instance(app, id, heureka.StatusUp)}})
+	}
+	return apps
+}
+
+// A registryFixture has a real registry in front of the cache, for tests about leases.
+type registryFixture struct {
+	*fixture
+	registry *registry.Registry
+}
+
+func newRegistryFixture(t testing.TB, cfg respcache.Config) *registryFixture {
+	f := newFixture(t, cfg)
+	r, err := registry.New(registry.Config{OnChange: f.cache.Apply})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &registryFixture{fixture: f, registry: r}
+}
+
+func (f *registryFixture) register(in *heureka.Instance) {
+	f.t.Helper()
+	if _, err := f.registry.Register(in, registry.FromClient, f.now); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *registryFixture) renew(app, id string) {
+	f.t.Helper()
+	if err := f.registry.Renew(heureka.Key{App: app, ID: id}, registry.Claim{}, registry.FromClient, f.now); err != nil {
+		f.t.Fatal(err)
+	}
+}

@@ -21,11 +21,11 @@ type lookup struct {
 
 // found is an answer and what it was made of.
 type found struct {
-	answer  *Answer
-	mirror  *mirror
-	seq     uint64  // of the state it shows
-	leaves  []*leaf // of applications: it shows every state that has the same leaves
-	expires time.Time
+	answer    *Answer
+	mirror    *mirror
+	seq       uint64              // of the state it shows
+	instances []*heureka.Instance // of applications: it shows every state that has the same ones
+	expires   time.Time
 }
 
 // A selection is what a lookup shall show: part of one state.
@@ -33,8 +33,8 @@ type selection struct {
 	query   Query
 	mirror  *mirror
 	state   *state
-	apps    []string
-	changed uint64 // of VIPs: seq of the last change
+	apps    []string // of VIPs: those that have it,
+	changed uint64   // and seq of the last change
 }
 
 // selection returns what q asks for now. ok is false if nobody has the name.
@@ -57,7 +57,7 @@ func (c *Cache) application(q Query) (sel selection, ok bool) {
 	for _, m := range c.fallback {
 		s := m.state()
 		for range s.live.app(q.Name) {
-			return selection{query: q, mirror: m, state: s, apps: []string{q.Name}}, true
+			return selection{query: q, mirror: m, state: s}, true
 		}
 	}
 	return sel, false
@@ -73,14 +73,21 @@ func (f *found) shows(sel *selection) bool {
 	case sel.query.Kind != App:
 		return f.seq >= sel.changed
 	}
-	i := 0
-	for l := range sel.state.live.app(sel.query.Name) {
-		if i == len(f.leaves) || f.leaves[i] != l {
-			return false
+	return sel.holds(f.instances)
+}
+
+// holds reports whether the application has exactly these instances. A change replaces an instance, so comparing
+// pointers is enough.
+func (sel *selection) holds(instances []*heureka.Instance) bool {
+	for records := range sel.state.live.app(sel.query.Name) {
+		for _, r := range records {
+			if len(instances) == 0 || instances[0] != r.Instance {
+				return false
+			}
+			instances = instances[1:]
 		}
-		i++
 	}
-	return i == len(f.leaves)
+	return len(instances) == 0
 }
 
 // lookup answers a query for one application or VIP.
@@ -101,7 +108,7 @@ func (c *Cache) lookup(q Query, now time.Time) (*Answer, error) {
 		return f.answer, nil
 	}
 	a := l.update(&sel, now, c.settings)
-	c.lookups.replace(q, l, a.Length)
+	c.lookups.replace(q, l, 2*a.Length) // with the instances, which may be gone from the registry
 	return a, nil
 }
 
@@ -122,26 +129,26 @@ func (l *lookup) update(sel *selection, now time.Time, set *settings) *Answer {
 func (sel *selection) find() *found {
 	f := &found{mirror: sel.mirror, seq: sel.state.seq}
 	if sel.query.Kind == App {
-		f.answer, f.leaves = sel.applicationDocument()
+		f.answer, f.instances = sel.applicationDocument()
 	} else {
 		f.answer = sel.vipDocument()
 	}
 	return f
 }
 
-func (sel *selection) applicationDocument() (a *Answer, leaves []*leaf) {
+func (sel *selection) applicationDocument() (a *Answer, instances []*heureka.Instance) {
 	form := sel.query.Form
 	b := form.AppendApplicationHead(nil, sel.query.Name)
-	for l, records := range sel.state.live.app(sel.query.Name) {
-		for i, r := range records {
-			if i > 0 || len(leaves) > 0 {
+	for records := range sel.state.live.app(sel.query.Name) {
+		for _, r := range records {
+			if len(instances) > 0 {
 				b = append(b, form.Separator()...)
 			}
 			b = form.AppendApplicationInstance(b, r.Instance, r.Lease())
+			instances = append(instances, r.Instance)
 		}
-		leaves = append(leaves, l)
 	}
-	return NewAnswer(form.Format, "", form.AppendApplicationTail(b)), leaves
+	return NewAnswer(form.Format, "", form.AppendApplicationTail(b)), instances
 }
 
 // vipDocument holds the instances that have the VIP, with a hash of their own (S-CACHE-14).
@@ -149,7 +156,7 @@ func (sel *selection) vipDocument() *Answer {
 	var records []registry.Record
 	var counts heureka.StatusCounts
 	for _, app := range sel.apps {
-		for _, own := range sel.state.live.app(app) {
+		for own := range sel.state.live.app(app) {
 			for _, r := range own {
 				if hasVIP(vipsOf(sel.query.Kind, r.Instance), sel.query.Name) {
 					records = append(records, r)

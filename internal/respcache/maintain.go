@@ -16,31 +16,18 @@ const (
 func (c *Cache) Maintain(now time.Time, budget int) (done int) {
 	cutoff := now.Add(-c.expiration)
 	c.lookups.expire(cutoff)
-	for _, v := range c.usedViews(cutoff) {
-		for kind := range v.documents {
-			for i := range v.documents[kind] {
-				d := &v.documents[kind][i]
-				d.clear(cutoff)
-				done += d.improve(now, budget-done)
+	for _, v := range c.dropViews(cutoff) {
+		v.clear()
+	}
+	for _, v := range c.allViews() {
+		for d := range v.all() {
+			if d.used.Load() < cutoff.Unix() {
+				d.clear()
 			}
+			done += d.improve(now, budget-done)
 		}
 	}
 	return done
-}
-
-// usedViews drops the views that nobody has asked for since cutoff, and returns the others.
-func (c *Cache) usedViews(cutoff time.Time) []*view {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	used := []*view{c.all}
-	for names, v := range c.views {
-		if v.used.Load() < cutoff.Unix() {
-			c.dropView(names)
-		} else {
-			used = append(used, v)
-		}
-	}
-	return used
 }
 
 // improve encodes up to budget chunks again that are old, or quiet and compressed quickly.

@@ -18,7 +18,7 @@ type merged struct {
 
 // merge adds a merged mirror. The caller holds mu, or nobody else has the cache yet.
 func (c *Cache) merge(regions []*Region) *mirror {
-	m := &merged{mirror: newMirror(), local: c.local, regions: regions}
+	m := &merged{mirror: &mirror{}, local: c.local, regions: regions}
 	m.fill()
 	c.merged = append(c.merged, m)
 	return m.mirror
@@ -58,10 +58,10 @@ func (m *merged) winner(k heureka.Key) (registry.Record, bool) {
 // lists reports whether the white list lets an application of the region into answers.
 func (r *Region) lists(app string) bool { return r.listed == nil || r.listed[app] }
 
-// fill starts an empty mirror with what its sources hold.
+// fill starts the mirror with what its sources hold.
 func (m *merged) fill() {
 	local := m.local.state()
-	s := &state{live: local.live, recent: emptyTree, counts: local.counts}
+	s := &state{live: local.live, recent: local.recent.of(nil), counts: local.counts}
 	for _, r := range m.regions {
 		for rec := range r.mirror.state().live.all() {
 			if r.lists(rec.Instance.App) {

@@ -31,9 +31,10 @@ type change struct {
 	at time.Time
 }
 
-func newMirror() *mirror {
+// newMirror returns an empty mirror; weight limits the leaves of its trees.
+func newMirror(weight int) *mirror {
 	m := &mirror{}
-	m.current.Store(&state{live: emptyTree, recent: emptyTree})
+	m.current.Store(&state{live: &tree{limit: weight}, recent: &tree{limit: weight}})
 	return m
 }
 

@@ -29,9 +29,9 @@ type Region struct {
 
 // setRegions makes the regions and what answers queries without regions: all of them together with the local registry
 // (S-REGION-6), or with fallback disabled the local registry only.
-func (c *Cache) setRegions(configs []RegionConfig, fallback bool) {
+func (c *Cache) setRegions(configs []RegionConfig, fallback bool, weight int) {
 	for _, cfg := range configs {
-		r := &Region{name: strings.ToLower(cfg.Name), mirror: newMirror(), cache: c}
+		r := &Region{name: strings.ToLower(cfg.Name), mirror: newMirror(weight), cache: c}
 		if cfg.Apps != nil {
 			r.listed = map[string]bool{}
 			for _, app := range cfg.Apps {

@@ -1,9 +1,10 @@
 package respcache
 
 import (
-	"cmp"
 	"iter"
 	"slices"
+	"sort"
+	"strings"
 	"sync/atomic"
 
 	"heureka"
@@ -16,6 +17,7 @@ import (
 // kept in the nodes themselves. Three levels are enough: a hundred groups of 64 leaves of some 180 records are a million.
 type tree struct {
 	groups []*group
+	limit  int // weight of a leaf
 }
 
 // A group is a run of leaves, whose encodings it joins.
@@ -31,15 +33,15 @@ type leaf struct {
 	pieces  [variants]atomic.Pointer[piece]
 }
 
-// emptyTree holds nothing.
-var emptyTree = &tree{}
-
 func (l *leaf) first() registry.Record { return l.records[0] }
 func (l *leaf) last() registry.Record  { return l.records[len(l.records)-1] }
 
 // compare orders records by key.
 func compare(r registry.Record, k heureka.Key) int {
-	return cmp.Or(cmp.Compare(r.Instance.App, k.App), cmp.Compare(r.Instance.ResolvedID(), k.ID))
+	if c := strings.Compare(r.Instance.App, k.App); c != 0 {
+		return c
+	}
+	return strings.Compare(r.Instance.ResolvedID(), k.ID)
 }
 
 // A place is where a record is or would be.
@@ -101,15 +103,15 @@ func (t *tree) all() iter.Seq[registry.Record] {
 }
 
 // app iterates over the records of one application, leaf by leaf.
-func (t *tree) app(name string) iter.Seq2[*leaf, []registry.Record] {
-	return func(yield func(*leaf, []registry.Record) bool) {
+func (t *tree) app(name string) iter.Seq[[]registry.Record] {
+	return func(yield func([]registry.Record) bool) {
 		p := t.place(heureka.Key{App: name})
 		for ; p.group < len(t.groups); p = (place{group: p.group + 1}) {
 			for _, l := range t.groups[p.group].leaves[p.leaf:] {
 				if l.first().Instance.App > name {
 					return
 				}
-				if own := l.app(name); len(own) > 0 && !yield(l, own) {
+				if own := l.app(name); len(own) > 0 && !yield(own) {
 					return
 				}
 			}
@@ -119,12 +121,7 @@ func (t *tree) app(name string) iter.Seq2[*leaf, []registry.Record] {
 
 // app returns the records of one application.
 func (l *leaf) app(name string) []registry.Record {
-	from, _ := slices.BinarySearchFunc(l.records, heureka.Key{App: name}, compare)
-	n, _ := slices.BinarySearchFunc(l.records[from:], name, func(r registry.Record, name string) int {
-		if r.Instance.App == name {
-			return -1
-		}
-		return 1
-	})
+	from := sort.Search(len(l.records), func(i int) bool { return l.records[i].Instance.App >= name })
+	n := sort.Search(len(l.records)-from, func(i int) bool { return l.records[from+i].Instance.App > name })
 	return l.records[from : from+n]
 }

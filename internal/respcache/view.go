@@ -1,6 +1,8 @@
 package respcache
 
 import (
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -39,7 +41,9 @@ func (c *Cache) view(list string, now time.Time) *view {
 	v := c.views[names]
 	c.mu.RUnlock()
 	if v == nil {
-		v = c.addView(chosen, names)
+		var dropped *view
+		v, dropped = c.addView(chosen, names)
+		dropped.clear()
 	}
 	v.used.Store(now.Unix())
 	return v
@@ -57,22 +61,23 @@ func (c *Cache) choose(list string) (chosen []*Region, names string) {
 	return chosen, names
 }
 
-func (c *Cache) addView(chosen []*Region, names string) *view {
+// addView returns the view of the chosen regions, and the one that had to make room for it, if any.
+func (c *Cache) addView(chosen []*Region, names string) (v, dropped *view) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if v := c.views[names]; v != nil {
-		return v
+	if v = c.views[names]; v != nil {
+		return v, nil
 	}
 	if len(c.views) >= maxViews {
-		c.dropView(c.oldestView())
+		dropped = c.dropView(c.oldestView())
 	}
 	m := c.local
 	if len(chosen) > 0 {
 		m = c.merge(chosen)
 	}
-	v := newView(m, &c.regionVersions, c.settings)
+	v = newView(m, &c.regionVersions, c.settings)
 	c.views[names] = v
-	return v
+	return v, dropped
 }
 
 func (c *Cache) oldestView() (oldest string) {
@@ -84,8 +89,52 @@ func (c *Cache) oldestView() (oldest string) {
 	return oldest
 }
 
-func (c *Cache) dropView(names string) {
-	m := c.views[names].mirror
-	c.merged = slices.DeleteFunc(c.merged, func(x *merged) bool { return x.mirror == m })
+// dropView takes a view away. Its encodings may be in leaves that other views share, so somebody has to clear it.
+func (c *Cache) dropView(names string) *view {
+	v := c.views[names]
+	c.merged = slices.DeleteFunc(c.merged, func(m *merged) bool { return m.mirror == v.mirror })
 	delete(c.views, names)
+	return v
+}
+
+// dropViews takes away the views that nobody has asked for since cutoff.
+func (c *Cache) dropViews(cutoff time.Time) (dropped []*view) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for names, v := range c.views {
+		if v.used.Load() < cutoff.Unix() {
+			dropped = append(dropped, c.dropView(names))
+		}
+	}
+	return dropped
+}
+
+// allViews returns the views that there are, that of queries without regions first.
+func (c *Cache) allViews() []*view {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return slices.AppendSeq([]*view{c.all}, maps.Values(c.views))
+}
+
+// clear forgets the view's documents. Other views that share their encodings make them again.
+func (v *view) clear() {
+	if v == nil {
+		return
+	}
+	for d := range v.all() {
+		d.clear()
+	}
+}
+
+// all iterates over the documents of all kinds and variants.
+func (v *view) all() iter.Seq[*document] {
+	return func(yield func(*document) bool) {
+		for kind := range v.documents {
+			for i := range v.documents[kind] {
+				if !yield(&v.documents[kind][i]) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -1,0 +1,188 @@
+package respcache
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"heureka"
+	"heureka/internal/registry"
+)
+
+// rec returns a record that weighs about as much as is asked for.
+func rec(app, id string, weight int) registry.Record {
+	return registry.Record{Instance: &heureka.Instance{App: app, ID: id, HomePageURL: long[:weight]}}
+}
+
+var long = strings.Repeat("x", 20_000)
+
+// The tree behaves like a sorted map, whatever the order of changes, and every earlier tree stays as it was.
+func TestTreeIsSortedMap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := &treeModel{tree: &tree{limit: 16 << 10}, records: map[heureka.Key]registry.Record{}}
+		t.Repeat(map[string]func(*rapid.T){
+			"put":    m.put,
+			"remove": m.remove,
+			"many":   m.many,
+			"fewer":  m.fewer,
+			"filter": m.filter,
+			"":       m.check,
+		})
+	})
+}
+
+type treeModel struct {
+	tree    *tree
+	records map[heureka.Key]registry.Record
+	before  *tree // an earlier one, and what it held
+	held    []registry.Record
+}
+
+func key(t *rapid.T) heureka.Key {
+	return heureka.Key{
+		App: fmt.Sprintf("APP%d", rapid.IntRange(0, 9).Draw(t, "app")),
+		ID:  fmt.Sprintf("id%03d", rapid.IntRange(0, 300).Draw(t, "id")),
+	}
+}
+
+func (m *treeModel) set(t *rapid.T, k heureka.Key, weight int) {
+	r := rec(k.App, k.ID, weight)
+	next, old := m.tree.put(r)
+	if old != m.records[k] {
+		t.Fatalf("put(%v) replaced %v, want %v", k, old, m.records[k])
+	}
+	m.tree, m.records[k] = next, r
+}
+
+func (m *treeModel) unset(t *rapid.T, k heureka.Key) {
+	want, had := m.records[k]
+	next, old, found := m.tree.remove(k)
+	if found != had || old != want {
+		t.Fatalf("remove(%v) = %v, %v; want %v, %v", k, old, found, want, had)
+	}
+	if !found && next != m.tree {
+		t.Fatalf("remove(%v) made a new tree of the same contents", k)
+	}
+	delete(m.records, k)
+	m.tree = next
+}
+
+func (m *treeModel) put(t *rapid.T) {
+	m.set(t, key(t), rapid.SampledFrom([]int{0, 100, 5000, 20_000}).Draw(t, "weight"))
+}
+func (m *treeModel) remove(t *rapid.T) { m.unset(t, key(t)) }
+
+// many adds enough records for leaves and groups to split.
+func (m *treeModel) many(t *rapid.T) {
+	from, step := key(t), rapid.IntRange(1, 7).Draw(t, "step")
+	for i := range 200 {
+		m.set(t, heureka.Key{App: from.App, ID: fmt.Sprintf("%s-%d", from.ID, i*step%200)}, 3000)
+	}
+}
+
+// fewer removes most of what is there, so that leaves and groups are joined.
+func (m *treeModel) fewer(t *rapid.T) {
+	keep := rapid.IntRange(0, 5).Draw(t, "keep")
+	for i, k := range m.keys() {
+		if keep == 0 || i%(10*keep) != 0 {
+			m.unset(t, k)
+		}
+	}
+}
+
+func (m *treeModel) filter(t *rapid.T) {
+	app := key(t).App
+	keep := func(r registry.Record) bool { return r.Instance.App != app }
+	m.tree = m.tree.filter(keep)
+	maps.DeleteFunc(m.records, func(_ heureka.Key, r registry.Record) bool { return !keep(r) })
+}
+
+func (m *treeModel) keys() []heureka.Key {
+	return slices.SortedFunc(maps.Keys(m.records), func(a, b heureka.Key) int {
+		return strings.Compare(a.App+"\x00"+a.ID, b.App+"\x00"+b.ID)
+	})
+}
+
+func (m *treeModel) check(t *rapid.T) {
+	var want []registry.Record
+	for _, k := range m.keys() {
+		want = append(want, m.records[k])
+	}
+	if got := slices.Collect(m.tree.all()); !slices.Equal(got, want) {
+		t.Fatalf("tree holds %d records in some order, want %d sorted", len(got), len(want))
+	}
+	if m.before != nil && !slices.Equal(slices.Collect(m.before.all()), m.held) {
+		t.Fatal("a change reached an earlier tree")
+	}
+	m.before, m.held = m.tree, want
+	checkNodes(t, m.tree)
+	m.checkApps(t, want)
+	for _, k := range []heureka.Key{{App: "APP", ID: "before"}, key(t), {App: "ZZ", ID: "behind"}} {
+		if got, ok := m.tree.get(k); got != m.records[k] || ok != (got.Instance != nil) {
+			t.Fatalf("get(%v) = %v, %v; want %v", k, got, ok, m.records[k])
+		}
+	}
+}
+
+// checkNodes checks what the tree promises of its nodes: none is empty or too large, and weights are right.
+func checkNodes(t *rapid.T, tr *tree) {
+	for _, g := range tr.groups {
+		if n := len(g.leaves); n == 0 || n > maxLeaves {
+			t.Fatalf("a group of %d leaves", n)
+		}
+		for _, l := range g.leaves {
+			w, heaviest := 0, 0
+			for _, r := range l.records {
+				w, heaviest = w+weigh(r), max(heaviest, weigh(r))
+			}
+			if w == 0 || w != l.weight || w-heaviest > tr.limit {
+				t.Fatalf("a leaf of %d records that weigh %d, the heaviest %d, says it weighs %d", len(l.records), w, heaviest, l.weight)
+			}
+		}
+	}
+}
+
+func (m *treeModel) checkApps(t *rapid.T, all []registry.Record) {
+	for _, name := range []string{"", "APP0", "APP3", "APP9", "APPX"} {
+		var got []registry.Record
+		for records := range m.tree.app(name) {
+			got = append(got, records...)
+		}
+		want := slices.DeleteFunc(slices.Clone(all), func(r registry.Record) bool { return r.Instance.App != name })
+		if !slices.Equal(got, want) {
+			t.Fatalf("app(%q) has %d records, want %d", name, len(got), len(want))
+		}
+	}
+}
+
+// Leaves grow and shrink with their contents: however records come and go, they stay about half full.
+func TestTreeStaysPacked(t *testing.T) {
+	tr := &tree{limit: 16 << 10}
+	count := func() (leaves, records int) {
+		for _, g := range tr.groups {
+			for _, l := range g.leaves {
+				leaves, records = leaves+1, records+len(l.records)
+			}
+		}
+		return leaves, records
+	}
+	for i := range 20_000 {
+		tr, _ = tr.put(rec("APP", fmt.Sprint(i*7919%20_000), 300))
+	}
+	full, _ := count()
+	if full > 20_000/6 {
+		t.Errorf("20000 records of 1 kB take %d leaves of 16 kB", full)
+	}
+	for i := range 20_000 {
+		if i%20 != 0 {
+			tr, _, _ = tr.remove(heureka.Key{App: "APP", ID: fmt.Sprint(i)})
+		}
+	}
+	if sparse, n := count(); n != 1000 || sparse > 1000/2 || len(tr.groups) > sparse/4 {
+		t.Errorf("%d records are left in %d leaves and %d groups", n, sparse, len(tr.groups))
+	}
+}
