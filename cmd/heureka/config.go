@@ -28,6 +28,7 @@ func (p *program) config(cmd *cobra.Command, args settingsArgs) error {
 	if err != nil {
 		return err
 	}
+	p.printWarnings(settings)
 	var view config.View
 	view.Secrets, _ = cmd.Flags().GetBool("show-secrets")
 	view.Inert, _ = cmd.Flags().GetBool("all")
@@ -55,8 +56,8 @@ func (p *program) explain(settings *config.Settings, name string, view config.Vi
 	key, ok := config.FindKey(name)
 	if !ok {
 		f := &failure{status: statusUsage, err: fmt.Errorf("%s: no such setting", name), hint: "heureka config --all lists them"}
-		if near := config.Nearest(name); near != "" {
-			f.hint = "did you mean " + near + "?"
+		if near := config.Nearest(name); near != nil {
+			f.hint = "did you mean " + near.Usage() + "?"
 		}
 		return f
 	}

@@ -70,6 +70,13 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		return err
 	}
 	logger := newLogger(p.stderr, settings.Text("heureka.log-format"), settings.Text("heureka.log-level"))
+	if settings.Text("heureka.log-format") == "json" {
+		for _, w := range settings.Warnings {
+			logger.Warn("setting", "problem", w, "hint", hintOf(w))
+		}
+	} else {
+		p.printWarnings(settings)
+	}
 	ln, err := listen(settings)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func (s *Settings) instance() *heureka.Instance {
 		HostName:   s.hostName(),
 		IPAddr:     s.Text("eureka.instance.ip-address"),
 		Status:     status,
-		Port:       heureka.Port{Number: s.Int("eureka.instance.non-secure-port"), Enabled: s.Bool("eureka.instance.non-secure-port-enabled")},
+		Port:       heureka.Port{Number: s.port(), Enabled: s.Bool("eureka.instance.non-secure-port-enabled")},
 		SecurePort: heureka.Port{Number: s.Int("eureka.instance.secure-port"), Enabled: s.Bool("eureka.instance.secure-port-enabled")},
 		CountryID:  heureka.DefaultCountryID,
 		DataCenter: heureka.OwnDataCenter,
@@ -67,6 +68,11 @@ func (s *Settings) instance() *heureka.Instance {
 		SecureVIPAddress:     s.Text("eureka.instance.secure-virtual-host-name"),
 		ASGName:              s.Text("eureka.instance.a-s-g-name"),
 	}
+}
+
+// port is the registered port. It is 0 only where ${server.port} was written for a port that the system chose.
+func (s *Settings) port() int {
+	return cmp.Or(s.Int("eureka.instance.non-secure-port"), s.Int("server.port"))
 }
 
 // hostName is the registered host: the address wins where it is preferred, even over a configured name, as in Spring.
@@ -124,7 +130,7 @@ func (s *Settings) pageURL(key string) string {
 	if path == "" {
 		return ""
 	}
-	host := net.JoinHostPort(s.hostName(), s.Text("eureka.instance.non-secure-port"))
+	host := net.JoinHostPort(s.hostName(), strconv.Itoa(s.port()))
 	return "http://" + host + contextPath(s.Text("server.servlet.context-path")) + "/" + strings.TrimLeft(path, "/")
 }
 

@@ -54,7 +54,7 @@ func (l *loader) setting(s *Settings, k *Key, canonical string) {
 		l.malformed(k, canonical, p, p.Text, err)
 		return
 	}
-	if text == "" && !k.Map && k.Kind != Text { // Spring, too, takes an empty value for none
+	if text == "" && (!k.Map || k.Kind == URL) { // such as ${MY_URL:}: left at its default
 		return
 	}
 	v, err := k.parse(text)
@@ -68,8 +68,9 @@ func (l *loader) setting(s *Settings, k *Key, canonical string) {
 		full = canonical
 	}
 	s.set[full] = Setting{Key: k, Name: full, Value: v, Origin: p.Origin}
-	if def, _ := k.parse(k.Default); !k.Effective() && v.Text != def.Text && k.Name != sslPrefix {
-		l.inert(k, p, full)
+	if def, _ := k.parse(k.Default); !k.Effective() && v.Text != def.Text && k.Name != sslPrefix && !l.warned[k] {
+		l.warned[k] = true
+		l.warn(&Mistake{Origin: p.Origin, Key: full, Problem: k.Inert})
 	}
 }
 
@@ -81,14 +82,6 @@ func (l *loader) malformed(k *Key, canonical string, p property, text string, er
 	l.fail(&Mistake{Origin: p.Origin, Key: canonical, Value: k.masked(Value{Text: text, Sub: parseName(canonical).sub}), Problem: problem})
 }
 
-// inert warns once for each key that does nothing.
-func (l *loader) inert(k *Key, p property, full string) {
-	said := func(e error) bool { m, ok := e.(*Mistake); return ok && strings.HasPrefix(m.Key, k.Name) }
-	if !slices.ContainsFunc(l.warnings, said) {
-		l.warn(&Mistake{Origin: p.Origin, Key: full, Problem: k.Inert})
-	}
-}
-
 // checkUnknown judges names outside of the table. Ours and the server's must be right, since a mistyped one would silently
 // not protect anything; the rest belongs to others, or to a client.
 func (l *loader) checkUnknown(canonicals []string) {
@@ -97,12 +90,21 @@ func (l *loader) checkUnknown(canonicals []string) {
 		if l.resolver.used[canonical] || strings.HasPrefix(canonical, "spring.") {
 			continue
 		}
-		m := &Mistake{Origin: p.Origin, Key: shownName(p), Problem: "no such setting"}
-		near := Nearest(canonical)
-		if near != "" {
-			m.Hint = "did you mean " + near + "?"
+		m := &Mistake{Origin: p.Origin, Key: p.Raw, Problem: "no such setting"}
+		inEnvironment := p.Origin.Source == Environment
+		if inEnvironment {
+			m.Key = "" // the origin says it
 		}
-		switch severity(canonical, p.Origin.Source, near != "") {
+		near := Nearest(canonical)
+		switch {
+		case near != nil && inEnvironment:
+			m.Hint = "did you mean " + near.EnvName() + "?"
+		case near != nil:
+			m.Hint = "did you mean " + near.Usage() + "?"
+		default:
+			m.Hint = "heureka config --all lists the settings"
+		}
+		switch severity(canonical, p.Origin.Source, near != nil) {
 		case fatal:
 			l.fail(m)
 		case warning:
@@ -120,17 +122,16 @@ const (
 )
 
 // severity says what an unknown name means. The environment is shared with other programs, so there only what looks like
-// a mistyped setting is refused. An argument was meant for us.
+// a mistyped setting counts. An argument was meant for us.
 func severity(canonical string, source Source, near bool) level {
-	switch first, rest, _ := strings.Cut(canonical, "."); {
-	case first == "heureka", first == "eureka" && strings.HasPrefix(rest, "server."):
-		if source == Environment && !near {
-			return warning
-		}
+	first, rest, _ := strings.Cut(canonical, ".")
+	strict := first == "heureka" || first == "eureka" && strings.HasPrefix(rest, "server.")
+	switch {
+	case source == Environment && !near:
+		return silent
+	case strict:
 		return fatal
-	case first == "eureka":
-		return warning
-	case first == "server" && near, source == Argument && !slices.Contains(foreign, first):
+	case first == "eureka", near && first == "server", source == Argument && !slices.Contains(foreign, first):
 		return warning
 	}
 	return silent
@@ -139,14 +140,6 @@ func severity(canonical string, source Source, near bool) level {
 // foreign are namespaces of Spring Boot in which nothing is ours to judge.
 var foreign = []string{"server", "management", "logging", "info", "debug", "trace"}
 
-// shownName is how a message names an unknown property: as the user spelled it.
-func shownName(p property) string {
-	if p.Origin.Source == Environment {
-		return ""
-	}
-	return p.Raw
-}
-
 const sslPrefix = "server.ssl"
 
 // checkTLS refuses to serve plain HTTP where TLS was asked for.
@@ -154,8 +147,8 @@ func (l *loader) checkTLS(s *Settings) {
 	if on, err := parseBool(s.set[sslPrefix+".enabled"].Value.Text); err == nil && !on {
 		return
 	}
-	for _, setting := range s.set {
-		if setting.Key.Name != sslPrefix || !slices.Contains(tlsKeys, squash(setting.Value.Sub)) || setting.Value.Text == "" {
+	for _, setting := range s.Of(table.parseName(sslPrefix + ".enabled").key) {
+		if !slices.Contains(tlsKeys, squash(setting.Value.Sub)) || setting.Value.Text == "" {
 			continue
 		}
 		l.fail(&Mistake{Origin: setting.Origin, Key: setting.Name, Problem: "heureka serves plain HTTP, TLS was asked for",

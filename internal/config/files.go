@@ -62,7 +62,8 @@ type reader struct {
 	dir      string // what relative paths start from
 	name     string // "application"
 	read     map[string][]document
-	files    []string // in the order of reading
+	expand   func(property) property // resolves placeholders in imports, from outside of files
+	files    []string                // in the order of reading
 	warnings []error
 	errs     []error
 }
@@ -115,11 +116,14 @@ func suffix(profile string) string {
 // directories returns the directories that the location stands for, or nil if it is a file.
 func (r *reader) directories(loc location) []string {
 	if strings.Contains(loc.path, "*") {
-		dirs, _ := filepath.Glob(r.abs(loc.path)) // sorted; a broken pattern matches nothing
-		for i := range dirs {
-			dirs[i] = r.rel(dirs[i])
+		dirs := []string{}
+		matches, _ := filepath.Glob(r.abs(loc.path)) // sorted; a broken pattern matches nothing
+		for _, match := range matches {
+			if info, err := os.Stat(match); err == nil && info.IsDir() {
+				dirs = append(dirs, r.rel(match))
+			}
 		}
-		return append([]string{}, dirs...)
+		return dirs
 	}
 	info, err := os.Stat(r.abs(loc.path))
 	switch {
@@ -209,8 +213,9 @@ func (r *reader) file(path string, loc location, profiles []string, depth int) [
 			continue
 		}
 		layers = append(layers, d.props)
-		for _, text := range splitList(d.imports.Text) {
-			layers = append(layers, r.imported(text, d.imports, path, profiles, depth)...)
+		imports := r.expand(d.imports)
+		for _, text := range splitList(imports.Text) {
+			layers = append(layers, r.imported(text, imports, path, profiles, depth)...)
 		}
 	}
 	return layers

@@ -47,6 +47,14 @@ type Key struct {
 // Effective reports whether the key has an effect.
 func (k *Key) Effective() bool { return k.Inert == "" }
 
+// Usage returns the name as it is to be written, with <key> where a map key goes.
+func (k *Key) Usage() string {
+	if k.Map {
+		return k.Name + ".<key>"
+	}
+	return k.Name
+}
+
 // EnvName returns the environment variable for the key, with <KEY> where a map key goes.
 func (k *Key) EnvName() string {
 	name := strings.ToUpper(strings.NewReplacer("-", "", ".", "_").Replace(k.Name))
@@ -63,12 +71,10 @@ func (k *Key) UnitName() string {
 		return "bytes"
 	case k.Kind != Duration:
 		return ""
-	case k.Unit == time.Millisecond:
-		return "ms"
 	case k.Unit == time.Second:
 		return "s"
 	}
-	return "min"
+	return "ms"
 }
 
 // Keys returns the table of all known keys, in the order in which they are shown.

@@ -21,7 +21,7 @@ type Options struct {
 // Load reads all settings, in Spring Boot's order of precedence: arguments, SPRING_APPLICATION_JSON, environment
 // variables, files of profiles, other files, defaults. The error joins all mistakes, each a *Mistake; see Mistakes.
 func Load(o Options) (*Settings, error) {
-	l := loader{options: o, env: environment(o.Env)}
+	l := loader{options: o, env: environment(o.Env), warned: map[*Key]bool{}}
 	l.readArguments()
 	l.readEnvironment()
 	l.readFiles()
@@ -39,13 +39,13 @@ type loader struct {
 	profiles []string
 	names    []string // of the files read
 	resolver *resolver
+	warned   map[*Key]bool // about having no effect
 	warnings []error
 	errs     []error
 }
 
 func (l *loader) fail(err error)  { l.errs = append(l.errs, err) }
 func (l *loader) warn(m *Mistake) { l.warnings = append(l.warnings, m) }
-func (l *loader) above() []layer  { return []layer{l.envLayer, l.json, l.args} }
 func (l *loader) newResolver(files []layer) *resolver {
 	envLayer := alignSubs(l.envLayer, slices.Concat(files, []layer{l.json, l.args})...)
 	return &resolver{
@@ -121,6 +121,7 @@ func fromKubernetes(name, value string) bool {
 func (l *loader) readFiles() {
 	r := l.newResolver(nil)
 	files := &reader{dir: l.options.Dir, name: "application", read: map[string][]document{}}
+	files.expand = func(p property) property { return l.expanded(r, p) }
 	if p, ok := get(r.merged, configName); ok {
 		files.name = p.Text
 	}

@@ -66,11 +66,13 @@ func parseEnvName(raw string) name {
 	if n, ok := envKey(tokens, index); ok && (index < 0 || n.key.isList()) {
 		return n
 	}
-	n, ok := envKey(full, -1)
-	if !ok {
-		n = name{canonical: strings.Join(full, "."), index: -1}
+	if n, ok := envKey(full, -1); ok {
+		return n
 	}
-	return n
+	if canonical, ok := switches[strings.Join(full, "")]; ok {
+		return name{canonical: canonical, index: -1}
+	}
+	return name{canonical: strings.Join(full, "."), index: -1}
 }
 
 func envKey(tokens []string, index int) (name, bool) {
@@ -105,7 +107,9 @@ func splitName(raw string) (elems []string, index int) {
 		if n, err := strconv.ParseUint(inner, 10, 16); err == nil && rest == "" {
 			return elems, int(n)
 		}
-		elems = append(elems, inner)
+		if inner != "" {
+			elems = append(elems, inner)
+		}
 	}
 	return elems, index
 }
@@ -125,43 +129,55 @@ func isCanonical(s string) bool {
 	})
 }
 
-// Nearest returns the known key that raw was probably meant to be, or "".
-func Nearest(raw string) string {
-	want := squash(raw)
-	best, bestDistance := "", len(want)/5+1
+// Nearest returns the key that raw, which is none, was probably meant to be, or nil. One mistake in four characters is
+// forgiven, not counting the namespace.
+func Nearest(raw string) *Key {
+	elems, _ := splitName(raw)
+	if len(elems) > 0 {
+		elems = elems[1:]
+	}
+	if len(elems) > 1 {
+		elems = elems[1:]
+	}
+	want := squashAll(raw)
+	var best *Key
+	limit := max(1, len(squashAll(strings.Join(elems, "")))/4) + 1
 	for _, k := range table.keys {
 		for _, alias := range k.names() {
-			if d := distance(want, squash(alias), bestDistance); d < bestDistance {
-				best, bestDistance = k.Name, d
+			if d := distance(want, squashAll(alias), limit); d < limit {
+				best, limit = k, d
 			}
 		}
 	}
 	return best
 }
 
-// distance is the edit distance of a and b, or limit if it is not below that.
+// distance is the edit distance of a and b, with neighbours that changed places counting once, or limit if it is not below
+// that.
 func distance(a, b string, limit int) int {
 	if d := len(a) - len(b); d >= limit || -d >= limit {
 		return limit
 	}
-	row := make([]int, len(b)+1)
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
+		before, last, row = last, row, before
 		row[0] = i + 1
 		for j := range len(b) {
-			cost := diagonal
+			cost := last[j]
 			if a[i] != b[j] {
 				cost++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				cost = min(cost, before[j-1]+1)
+			}
+			row[j+1] = min(cost, last[j+1]+1, row[j]+1)
 		}
-		if slices.Min(row) >= limit {
+		if slices.Min(row) > limit {
 			return limit
 		}
 	}
-	return row[len(b)]
+	return min(row[len(b)], limit)
 }

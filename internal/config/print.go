@@ -57,7 +57,7 @@ func (s *Settings) WriteKey(w io.Writer, k *Key, v View) error {
 		fmt.Fprintf(&b, "%s = %s (%s)\n", x.Name, x.withUnit(v.Secrets), x.Origin)
 	}
 	if k.Map && b.Len() == 0 {
-		fmt.Fprintf(&b, "%s.<key> has no entries\n", k.Name)
+		fmt.Fprintf(&b, "%s has no entries\n", k.Usage())
 	}
 	fmt.Fprintf(&b, "\n  %s\n", k.Doc)
 	if !k.Effective() {

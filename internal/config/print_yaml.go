@@ -3,7 +3,9 @@ package config
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -79,14 +81,16 @@ func (s Setting) yaml(text string) string {
 	return yamlText(strings.ReplaceAll(text, "${", `\${`))
 }
 
+// plain is text that needs no quotes, if it does not look like another type.
+var plain = regexp.MustCompile(`^[A-Za-z0-9/.][A-Za-z0-9,/:@%_+=.*-]*$`)
+
+// yamlText returns the text as a plain or quoted scalar. Go's escapes are all known to YAML.
 func yamlText(text string) string {
-	node := yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}
-	if strings.ContainsAny(text, "\n\r") {
-		node.Style = yaml.DoubleQuotedStyle
+	var node yaml.Node
+	if plain.MatchString(text) && yaml.Unmarshal([]byte(text), &node) == nil {
+		if n := node.Content[0]; n.Kind == yaml.ScalarNode && n.Tag == "!!str" && n.Value == text {
+			return text
+		}
 	}
-	out, err := yaml.Marshal(&node)
-	if err != nil {
-		return fmt.Sprintf("%q", text)
-	}
-	return strings.TrimSuffix(string(out), "\n")
+	return strconv.Quote(text)
 }

@@ -21,6 +21,11 @@ const (
 	springJSON       = "SPRING_APPLICATION_JSON"
 )
 
+// switches are the names above that environment variables may spell with more underscores than dots.
+var switches = map[string]string{
+	strings.ReplaceAll(configAdditional, ".", ""): configAdditional,
+}
+
 // newDocument takes the switches that concern the document itself out of its properties.
 func newDocument(l layer) document {
 	d := document{props: l, imports: l[configImport]}
@@ -37,10 +42,11 @@ func newDocument(l layer) document {
 	return d
 }
 
-// active reports whether the document's condition holds for these profiles. Commas mean "or".
+// active reports whether the document's condition holds for these profiles. Commas mean "or". While profiles are not known,
+// which is nil, no condition holds.
 func (d document) active(profiles []string) bool {
-	if d.condition == "" {
-		return true
+	if d.condition == "" || profiles == nil {
+		return d.condition == ""
 	}
 	return slices.ContainsFunc(splitList(d.condition), func(expression string) bool {
 		e := profileExpression{rest: expression, profiles: profiles}
@@ -100,7 +106,7 @@ func (e *profileExpression) take(c byte) bool {
 }
 
 // activeProfiles returns the profiles that r's layers switch on: the included ones first, each followed by its group; the
-// later win.
+// later win. It is never nil without an error.
 func activeProfiles(r *resolver) ([]string, error) {
 	var profiles []string
 	for _, k := range []string{profilesInclude, profilesActive} {
@@ -118,7 +124,7 @@ func activeProfiles(r *resolver) ([]string, error) {
 		}
 		profiles = splitList(p.Text)
 	}
-	return expandGroups(r, profiles, nil), nil
+	return expandGroups(r, profiles, []string{}), nil
 }
 
 func expandGroups(r *resolver, profiles, seen []string) []string {

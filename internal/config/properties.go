@@ -2,6 +2,7 @@ package config
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,35 +11,31 @@ import (
 
 // readProperties reads all documents of a .properties text.
 func readProperties(data []byte, origin Origin) ([]document, error) {
+	lines := strings.Split(string(data), "\n")
 	var docs []document
-	line := 0
-	for _, part := range splitDocuments(string(data)) {
-		doc, err := readPropertiesPart(part, line, origin)
+	for first := 0; first <= len(lines); {
+		n := slices.IndexFunc(lines[first:], isSeparator)
+		if n < 0 {
+			n = len(lines) - first
+		}
+		doc, err := readPropertiesPart(strings.Join(lines[first:first+n], "\n"), first, origin)
 		if err != nil {
 			return nil, err
 		}
 		docs = append(docs, doc)
-		line += strings.Count(part, "\n") + 1
+		first += n + 1
 	}
 	return docs, nil
 }
 
-// splitDocuments splits at lines that are just #--- or !---.
-func splitDocuments(text string) []string {
-	var parts []string
-	var part []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if l := strings.TrimRight(line, " \t\r"); l == "#---" || l == "!---" {
-			parts, part = append(parts, strings.Join(part, "\n")), nil
-			continue
-		}
-		part = append(part, line)
-	}
-	return append(parts, strings.Join(part, "\n"))
+func isSeparator(line string) bool {
+	line = strings.TrimRight(line, " \t\r")
+	return line == "#---" || line == "!---"
 }
 
 var propertiesLine = regexp.MustCompile(`^properties: Line (\d+): `)
 
+// readPropertiesPart reads one document, which follows the given number of lines.
 func readPropertiesPart(text string, before int, origin Origin) (document, error) {
 	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
 	props, err := loader.LoadBytes([]byte(text))

@@ -29,7 +29,7 @@ var instanceKeys = []Key{
 	{Name: "non-secure-port", Kind: Int, Min: 0, Max: 65535, derive: func(s *Settings) string { return s.Text("server.port") },
 		Doc: "Port in the registration. By default server.port."},
 	{Name: "non-secure-port-enabled", Kind: Bool, Default: "true", Doc: "Whether that port is in use."},
-	{Name: "secure-port", Kind: Int, Min: 0, Max: 65535, Default: "443", Doc: "TLS port in the registration."},
+	{Name: "secure-port", Kind: Int, Min: 0, Max: 65535, Default: "443", derive: securePortDefault, Doc: "TLS port in the registration. By default 443, or server.port if it is enabled."},
 	{Name: "secure-port-enabled", Kind: Bool, Default: "false", Doc: "Whether that port is in use."},
 	{Name: "virtual-host-name", derive: (*Settings).vip, Doc: "VIP address. By default the application name."},
 	{Name: "secure-virtual-host-name", derive: (*Settings).vip, Doc: "Secure VIP address. By default the application name."},
@@ -59,4 +59,11 @@ var instanceKeys = []Key{
 	{Name: "default-address-resolution-order", Kind: List, Inert: whyAWS, Doc: "Which address of an AWS instance is its host name."},
 	{Name: "namespace", Default: "eureka", Inert: "has no effect: keys start with eureka", Doc: "Prefix of the keys of the Java client."},
 	{Name: "environment", Map: true, Inert: whyDead, Doc: "Internal to the Java client."},
+}
+
+func securePortDefault(s *Settings) string {
+	if s.Bool("eureka.instance.secure-port-enabled") {
+		return s.Text("server.port")
+	}
+	return "443"
 }

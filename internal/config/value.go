@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -55,7 +56,7 @@ func (k *Key) parse(text string) (Value, error) {
 		v.List = splitList(text)
 		v.Text = strings.Join(v.List, ",")
 		for _, u := range v.List {
-			err = errors.Join(err, checkURL(u))
+			err = cmp.Or(err, checkURL(u))
 		}
 	case Enum:
 		v.Text, err = k.parseWord(text)
@@ -79,27 +80,30 @@ func (k *Key) parseInt(text string) (int64, error) {
 	switch {
 	case err != nil && k.Kind == Duration:
 		return 0, fmt.Errorf("a whole number of %s", unitWords[k.Unit])
-	case err != nil || n > math.MaxInt32 && k.Kind == Int:
+	case err != nil:
 		return 0, errors.New("a whole number")
-	case k.Max > 0 && (n < k.Min || n > k.Max):
-		return 0, fmt.Errorf("a number from %d to %d", k.Min, k.Max)
-	case n < k.Min:
-		return 0, fmt.Errorf("at least %d", k.Min)
+	case n < k.Min || n > k.max():
+		return 0, fmt.Errorf("a number from %d to %d", k.Min, k.max())
 	}
 	return n, nil
+}
+
+// max is the largest number allowed. Numbers without a unit are 32 bits wide in Java too.
+func (k *Key) max() int64 {
+	switch {
+	case k.Max > 0:
+		return k.Max
+	case k.Kind == Duration:
+		return int64(math.MaxInt64 / k.Unit)
+	}
+	return math.MaxInt32
 }
 
 var unitWords = map[time.Duration]string{ms: "milliseconds", sec: "seconds"}
 
 func (k *Key) parseDuration(text string) (time.Duration, error) {
 	n, err := k.parseInt(text)
-	if err != nil {
-		return 0, err
-	}
-	if n > int64(math.MaxInt64/k.Unit) {
-		return 0, fmt.Errorf("at most %d", math.MaxInt64/k.Unit)
-	}
-	return time.Duration(n) * k.Unit, nil
+	return time.Duration(n) * k.Unit, err
 }
 
 // A ratio of zero is refused, since server.Config takes it for the default, and no use of it is known.

@@ -1,0 +1,208 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"heureka/internal/config"
+)
+
+const envKey = "eureka.environment"
+
+// places are sources of one setting, from the weakest to the strongest. Each sets it to its own name.
+var places = []struct {
+	name   string
+	source source
+}{
+	{"test", source{}}, // the default
+	{"./application.yaml", file("application.yaml", "eureka.environment: ./application.yaml")},
+	{"./application.yml", file("application.yml", "eureka.environment: ./application.yml")},
+	{"./application.properties", file("application.properties", "eureka.environment=./application.properties")},
+	{"config/application.yml", file("config/application.yml", "eureka.environment: config/application.yml")},
+	{"config/application.properties", file("config/application.properties", "eureka.environment=config/application.properties")},
+	{"config/sub/application.yml", file("config/sub/application.yml", "eureka.environment: config/sub/application.yml")},
+	{"./application-a.yml", file("application-a.yml", "eureka.environment: ./application-a.yml")},
+	{"config/application-a.properties", file("config/application-a.properties", "eureka.environment=config/application-a.properties")},
+	{"./application-b.yml", file("application-b.yml", "eureka.environment: ./application-b.yml")},
+	{"environment", env("EUREKA_ENVIRONMENT=environment")},
+	{"json", env(`SPRING_APPLICATION_JSON={"eureka":{"environment":"json"}}`)},
+	{"argument", args("--eureka.environment=argument")},
+}
+
+func TestPrecedence(t *testing.T) {
+	profiles := args("--spring.profiles.active=a,b")
+	for i, strong := range places {
+		for _, weak := range places[:i] {
+			s := profiles.and(weak.source).and(strong.source).mustLoad(t)
+			if got := s.Text(envKey); got != strong.name {
+				t.Errorf("%s and %s: the value is from %s", weak.name, strong.name, got)
+			}
+		}
+	}
+}
+
+func TestOrigins(t *testing.T) {
+	for _, tt := range []struct {
+		source source
+		want   string
+	}{
+		{source{}, "default"},
+		{args("--eureka.environment=x"), "argument"},
+		{env("EUREKA_ENVIRONMENT=x"), "environment variable EUREKA_ENVIRONMENT"},
+		{env(`SPRING_APPLICATION_JSON={"eureka.environment":"x"}`), "SPRING_APPLICATION_JSON"},
+		{args(`--spring.application.json={"eureka.environment":"x"}`), "SPRING_APPLICATION_JSON"},
+		{yamlFile("# a comment\n\neureka:\n  environment: x\n"), "application.yml:4"},
+		{yamlFile("a: 1\n---\neureka:\n  environment: x\n"), "application.yml:4"},
+		{file("config/application.properties", "# a\n! b\na=1 \\\n  c=2\n\neureka.environment : x\n"), "config/application.properties:6"},
+		{file("application.properties", "a=1\n#---\neureka.environment=x\n"), "application.properties:3"},
+		{file("application.properties", `eureka\.environment=x`), "application.properties"},
+	} {
+		s := tt.source.mustLoad(t)
+		k, _ := config.FindKey(envKey)
+		if got := s.Of(k)[0].Origin.String(); got != tt.want {
+			t.Errorf("%+v: origin %q, want %q", tt.source, got, tt.want)
+		}
+	}
+}
+
+// A list is replaced as a whole by a stronger source; entries of a map are replaced one by one.
+func TestListsAndMapsFromSeveralSources(t *testing.T) {
+	s := yamlFile(`
+eureka:
+  client:
+    service-url:
+      a: [http://a1/, http://a2/]
+      b: http://b1/
+`).and(args("--eureka.client.service-url.a[0]=http://a3/", "--eureka.client.service-url.c=http://c1/,http://c2/")).mustLoad(t)
+	want := map[string][]string{"a": {"http://a3/"}, "b": {"http://b1/"}, "c": {"http://c1/", "http://c2/"}}
+	if diff := cmp.Diff(want, s.ServerConfig(1).ServiceURLs); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLocations(t *testing.T) {
+	files := source{files: map[string]string{
+		"application.yml":        "eureka.environment: cwd",
+		"etc/application.yml":    "eureka.environment: etc",
+		"etc/application-p.yml":  "eureka.environment: etc-p",
+		"etc/other.yml":          "eureka.environment: other",
+		"etc/other-p.yml":        "eureka.environment: other-p",
+		"etc/custom.properties":  "eureka.environment=custom",
+		"more/application.yml":   "eureka.datacenter: more",
+		"more/x/application.yml": "eureka.environment: x",
+		"more/y/application.yml": "eureka.environment: y",
+		"hinted":                 "eureka.environment=hinted",
+	}}
+	for _, tt := range []struct {
+		args string
+		want string
+	}{
+		{"", "cwd"},
+		{"--spring.config.location=etc/", "etc"},
+		{"--spring.config.location=file:etc/", "etc"},
+		{"--spring.config.location=file:./etc/other.yml", "other"},
+		{"--spring.config.location=etc/other.yml --spring.profiles.active=p", "other-p"},
+		{"--spring.config.location=etc/ --spring.profiles.active=p", "etc-p"},
+		{"--spring.config.location=etc/,etc/other.yml", "other"},
+		{"--spring.config.location=etc/,etc/other.yml --spring.profiles.active=p", "other-p"},
+		{"--spring.config.location=etc/;./ --spring.profiles.active=p", "etc-p"}, // one group: profiles win
+		{"--spring.config.location=etc/,./ --spring.profiles.active=p", "cwd"},   // two groups: the later wins
+		{"--spring.config.location=optional:none/,etc/", "etc"},
+		{"--spring.config.location=optional:none.yml", "test"},
+		{"--spring.config.location=more/*/", "y"},
+		{"--spring.config.location=${WHERE:etc}/", "etc"},
+		{"--spring.config.location=optional:classpath:/,etc/", "etc"},
+		{"--spring.config.location=hinted[.properties]", "hinted"},
+		{"--spring.config.additional-location=etc/", "etc"},
+		{"--spring.config.additional-location=more/", "cwd"},
+		{"--spring.config.name=custom --spring.config.location=etc/", "custom"},
+	} {
+		s, err := files.and(args(strings.Fields(tt.args)...)).load(t)
+		if err != nil {
+			t.Errorf("%s: %v", tt.args, err)
+			continue
+		}
+		if got := s.Text(envKey); got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestLocationFromEnvironment(t *testing.T) {
+	files := file("etc/application.yml", "eureka.environment: etc")
+	for _, name := range []string{"SPRING_CONFIG_LOCATION", "SPRING_CONFIG_ADDITIONALLOCATION", "SPRING_CONFIG_ADDITIONAL_LOCATION"} {
+		if got := files.and(env(name + "=etc/")).mustLoad(t).Text(envKey); got != "etc" {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+func TestBrokenLocations(t *testing.T) {
+	for _, tt := range []struct {
+		source source
+		want   string
+	}{
+		{args("--spring.config.location=none/"),
+			`error: argument: spring.config.location is "none/": no such file or directory | write optional: in front of what may be missing`},
+		{args("--spring.config.location=none.yml"),
+			`error: argument: spring.config.location is "none.yml": no such file or directory | write optional: in front of what may be missing`},
+		{args("--spring.config.location=https://user:secret@host/x.yml"),
+			`error: argument: spring.config.location is "https://******@host/x.yml": heureka reads files only | put the settings into a file, or into environment variables`},
+		{file("a.txt", "x").and(args("--spring.config.location=a.txt")),
+			`error: a.txt: want a file that ends in .yml, .yaml or .properties`},
+		{file("application.yml/x", ""), `error: application.yml: is a directory`},
+		{yamlFile("a: [1\nb: 2"), `error: application.yml:1: not valid YAML: did not find expected ',' or ']'`},
+		{yamlFile("a: 1\na: 2"), `error: application.yml:2: a is there twice, first in line 1`},
+		{yamlFile("- a\n- b"), `error: application.yml:1: want lines such as server.port: 8761`},
+		{yamlFile("? [a]\n: b"), `error: application.yml:1: want a name before the colon`},
+		{file("application.properties", "a=1\nb=\\u00zz"), `error: application.properties:2: not a valid properties file: invalid unicode literal`},
+		{env("SPRING_APPLICATION_JSON={"), `error: SPRING_APPLICATION_JSON: not valid YAML: did not find expected node content`},
+		{yamlFile("spring.config.import: x.yml"),
+			`error: application.yml:1: spring.config.import is "x.yml": no such file or directory | write optional: in front of what may be missing`},
+		{yamlFile("spring.config.import: application.yml"),
+			`error: application.yml:1: spring.config.import is "application.yml": want imports without a cycle`},
+		{args("--=x"), `error: argument: unexpected --=x | write settings as --key=value`},
+		{args("8761"), `error: argument: unexpected 8761 | write settings as --key=value`},
+	} {
+		s, err := tt.source.load(t)
+		if got := strings.Join(problems(s, err), "\n"); got != tt.want {
+			t.Errorf("got:  %s\nwant: %s", got, tt.want)
+		}
+	}
+}
+
+func TestHugeFileIsRefused(t *testing.T) {
+	s, err := yamlFile("# " + strings.Repeat("x", 5<<20)).load(t)
+	if got, want := strings.Join(problems(s, err), "\n"), "error: application.yml: larger than 4 MB"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+func TestUnreadableFile(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("everything is readable for root")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "application.yml"), nil, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(config.Options{Dir: dir}); err == nil {
+		t.Error("a file without permission was ignored")
+	}
+}
+
+func TestImports(t *testing.T) {
+	s := source{files: map[string]string{
+		"application.yml":      "spring.config.import: 'extra/one.yml,optional:none.yml,optional:file:.env[.properties]'\neureka.environment: base\neureka.datacenter: base",
+		"extra/one.yml":        "spring.config.import: ${TWO:two}.properties\neureka.environment: one",
+		"extra/two.properties": "eureka.datacenter=two",
+		".env":                 "SERVER_NAME=x\neureka.dashboard.path=/env",
+	}}.mustLoad(t)
+	if s.Text(envKey) != "one" || s.Text("eureka.datacenter") != "two" || s.Text("eureka.dashboard.path") != "/env" {
+		t.Errorf("imports do not win over the importing file: %v", changed(s))
+	}
+}

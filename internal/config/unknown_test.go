@@ -1,0 +1,119 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"heureka/internal/config"
+)
+
+func TestUnknownNames(t *testing.T) {
+	const noHint = " | heureka config --all lists the settings"
+	for _, tt := range []struct {
+		source source
+		want   string
+	}{
+		{args("--eureka.server.evictionInterval=1"), "error: argument: eureka.server.evictionInterval: no such setting" + noHint},
+		{args("--eureka.server.evictionIntervalTimerInM=1"), "error: argument: eureka.server.evictionIntervalTimerInM: no such setting | did you mean eureka.server.eviction-interval-timer-in-ms?"},
+		{yamlFile("heureka: {compatability: netflix}"), "error: application.yml:1: heureka.compatability: no such setting | did you mean heureka.compatibility?"},
+		{yamlFile("heureka: {log: {level: debug}}"), "error: application.yml:1: heureka.log.level: no such setting | did you mean heureka.log-level?"},
+		{env("HEUREKA_COMPATABILITY=netflix"), "error: environment variable HEUREKA_COMPATABILITY: no such setting | did you mean HEUREKA_COMPATIBILITY?"},
+		{env("EUREKA_SERVER_RENEWAL_PERCENT_TRESHOLD=1"), "error: environment variable EUREKA_SERVER_RENEWAL_PERCENT_TRESHOLD: no such setting | did you mean EUREKA_SERVER_RENEWALPERCENTTHRESHOLD?"},
+		{env("EUREKA_SERVER_URL=http://a/", "HEUREKA_HOME=/opt", "EUREKA=1", "EUREKA_PORT=1", "_=x", "A__B=", "=C:=x"), ""},
+		{env("EUREKA_CLIENT_REGISTER_WITH_EUREK=true"), "warning: environment variable EUREKA_CLIENT_REGISTER_WITH_EUREK: no such setting | did you mean EUREKA_CLIENT_REGISTERWITHEUREKA?"},
+		{yamlFile("eureka: {client: {registerWithEureke: true}}"), "warning: application.yml:1: eureka.client.registerWithEureke: no such setting | did you mean eureka.client.register-with-eureka?"},
+		{yamlFile("eureka: {enableSelfPreservation: true}"), "warning: application.yml:1: eureka.enableSelfPreservation: no such setting" + noHint},
+		{yamlFile("eureka: {client: {serviceUrl: http://a/}}"), "warning: application.yml:1: eureka.client.serviceUrl: no such setting | did you mean eureka.client.service-url.<key>?"},
+		{yamlFile("server: {prot: 1, tomcat.max-threads: 5, http2.enabled: true}"), "warning: application.yml:1: server.prot: no such setting | did you mean server.port?"},
+		{args("--port=1"), "warning: argument: port: no such setting" + noHint},
+		{args("--debug", "--management.x=1", "--spring.y=1", "--logging.level.a=info"), ""},
+		{yamlFile("spring: {jmx.enabled: false}\nmanagement: {x: 1}\nlogging: {level: {com.netflix: 'OFF'}}\nmy: {app: 1}"), ""},
+	} {
+		s, err := tt.source.load(t)
+		if got := strings.Join(problems(s, err), "\n"); got != tt.want {
+			t.Errorf("got:  %s\nwant: %s", got, tt.want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for typo, want := range map[string]string{
+		"server.prot":                            "server.port",
+		"server.porrt":                           "server.port",
+		"server.ports":                           "server.port",
+		"server.host":                            "",
+		"eureka.server.my-ulr":                   "eureka.server.my-url",
+		"eureka.server.enableSelfPreservaton":    "eureka.server.enable-self-preservation",
+		"eureka.server.registry-sync-retires":    "eureka.server.registry-sync-retries",
+		"eureka.server.response-cache-update-ms": "",
+		"eureka.instance.host-name.x":            "eureka.instance.hostname",
+		"eureka.instance.hostnam":                "eureka.instance.hostname",
+		"heureka.lease":                          "",
+		"":                                       "",
+		"....":                                   "",
+	} {
+		got := ""
+		if k := config.Nearest(typo); k != nil {
+			got = k.Name
+		}
+		if got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", typo, got, want)
+		}
+	}
+}
+
+func TestKeysWithoutEffectWarnOnce(t *testing.T) {
+	s := yamlFile(`
+eureka:
+  server:
+    rate-limiter-enabled: true
+    rate-limiter-burst-size: 10      # its default
+    batchReplication: false          # its default
+    peer-node-total-connections-per-host: 5
+    peer-node-total-connections: 5
+  client:
+    transport: {a: 1, b: 2}
+server.shutdown: graceful
+`).mustLoad(t)
+	want := []string{
+		"warning: application.yml:8: eureka.server.peer-node-total-connections: has no effect: connections to peers are pooled without a fixed limit",
+		"warning: application.yml:7: eureka.server.peer-node-total-connections-per-host: has no effect: connections to peers are pooled without a fixed limit",
+		"warning: application.yml:4: eureka.server.rate-limiter-enabled: has no effect, here as on a Spring Cloud server: requests are not rate-limited by it",
+		"warning: application.yml:10: eureka.client.transport.a: has no effect: heureka has its own connections to peers",
+	}
+	wantLines(t, "warnings", problems(s, nil), strings.Join(want, "\n"))
+}
+
+// Nobody must believe that traffic is encrypted when it is not.
+func TestTLSIsRefused(t *testing.T) {
+	for setting, refused := range map[string]bool{
+		"key-store: a.p12":                   true,
+		"keyStore: a.p12":                    true,
+		"certificate: a.pem":                 true,
+		"bundle: web":                        true,
+		"enabled: true":                      true,
+		"{key-store: a.p12, enabled: false}": false,
+		"key-store: ''":                      false,
+		"enabled: false":                     false,
+		"client-auth: none":                  false,
+	} {
+		text := "server:\n  ssl:\n    " + setting
+		if setting[0] == '{' {
+			text = "server:\n  ssl: " + setting
+		}
+		s, err := yamlFile(text).load(t)
+		if (err != nil) != refused || len(s.Warnings) > 0 {
+			t.Errorf("%s: %v", setting, problems(s, err))
+		}
+	}
+}
+
+func TestMistakes(t *testing.T) {
+	_, err := args("--server.port=a", "--eureka.dashboard.enabled=b", "x").load(t)
+	if got := len(config.Mistakes(err)); got != 3 {
+		t.Errorf("%d mistakes in %v", got, err)
+	}
+	if got := config.Mistakes(nil); got != nil {
+		t.Errorf("mistakes of nil: %v", got)
+	}
+}
