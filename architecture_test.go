@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"heurekatest":     {"", "server", "internal/memnet", "internal/remote"},
 	"bench":           {"internal/bench"},
 	"bench/baseline":  {},
+	"bench/ring":      {"", "internal/bench", "internal/remote"},
 	"internal/bench":  {"", "internal/wire"},
 	"internal/config": {"", "server"},
 	"cmd/heureka":     {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire"},

@@ -12,7 +12,7 @@ import (
 
 // measure runs the mode's load for the configured time and adds up what happened.
 func (t *target) measure(ctx context.Context) (*Result, error) {
-	before := usageOf(t.cfg.PID)
+	before := UsageOf(t.cfg.PID)
 	start := time.Now()
 	runCtx, cancel := context.WithTimeout(ctx, t.cfg.Duration)
 	defer cancel()
@@ -27,7 +27,7 @@ func (t *target) measure(ctx context.Context) (*Result, error) {
 	if err == nil {
 		err = ctx.Err()
 	}
-	return t.result(time.Since(start), before, usageOf(t.cfg.PID)), err
+	return t.result(time.Since(start), before, UsageOf(t.cfg.PID)), err
 }
 
 func (t *target) load(ctx context.Context) error {

@@ -35,7 +35,7 @@ type Percentiles struct {
 	Max time.Duration `json:"maxNs"`
 }
 
-func (t *target) result(took time.Duration, before, after usage) *Result {
+func (t *target) result(took time.Duration, before, after Usage) *Result {
 	ops := t.ops.Load()
 	r := &Result{
 		URL: t.cfg.URL, Mode: t.cfg.Mode, Instances: t.cfg.Instances, Seconds: took.Seconds(),
@@ -50,12 +50,12 @@ func (t *target) result(took time.Duration, before, after usage) *Result {
 	}
 	if ops > 0 {
 		r.BytesPerOp = float64(r.Bytes) / float64(ops)
-		if before.ok && after.ok {
-			r.CPUPerOp = (after.cpu - before.cpu) / time.Duration(ops)
+		if before.OK && after.OK {
+			r.CPUPerOp = (after.CPU - before.CPU) / time.Duration(ops)
 		}
 	}
-	if after.ok {
-		r.Resident = after.resident
+	if after.OK {
+		r.Resident = after.Resident
 	}
 	return r
 }

@@ -34,11 +34,11 @@ func TestLatenciesStayBoundedAndTrue(t *testing.T) {
 func TestParseUsage(t *testing.T) {
 	stat := "42 (a) b (c) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 8 0 100 1000 200 18446744073709551615"
 	got := parseUsage(stat, "1000 25 10 1 0 500 0\n", 4096)
-	if want := (usage{cpu: 3 * time.Second, resident: 25 * 4096, ok: true}); got != want {
+	if want := (Usage{CPU: 3 * time.Second, Resident: 25 * 4096, OK: true}); got != want {
 		t.Errorf("parseUsage() = %+v, want %+v", got, want)
 	}
 	for _, bad := range []string{"", "42 (x) S 1", "42 (x) S a b c d e f g h i j k l m"} {
-		if parseUsage(bad, "1 2", 4096).ok {
+		if parseUsage(bad, "1 2", 4096).OK {
 			t.Errorf("parseUsage(%q) is ok", bad)
 		}
 	}
