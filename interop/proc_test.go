@@ -140,7 +140,7 @@ func awaitReady(t testing.TB, p *proc, ready func() error) time.Duration {
 	t.Helper()
 	return eventually(t, limit, func() error {
 		if p.ended() {
-			return &fatalError{fmt.Errorf("%s ended: %s", p.name, p.tail(20))}
+			return &fatalError{fmt.Errorf("%s ended, %v: %s", p.name, p.cmd.ProcessState, p.tail(20))}
 		}
 		return ready()
 	})

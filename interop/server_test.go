@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,19 +64,34 @@ func startJavaServer(t testing.TB, gen string, port int, peers []string, extra .
 	return startNode(t, gen, port, peers, extra...)
 }
 
-// launch starts a node and waits for nothing. Of settings given twice the last counts.
+// launch starts a node and waits for nothing.
 func launch(t testing.TB, gen string, port int, peers []string, extra ...string) *server {
 	t.Helper()
-	args := append(serverSettings(port, peers), extra...)
+	args := replacing(serverSettings(port, peers), extra)
 	s := &server{gen: gen, port: port, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	var cmd *exec.Cmd
 	if gen == heurekaGen {
 		cmd = exec.Command(need(t, heurekaBinary), append([]string{"serve"}, args...)...)
 	} else {
-		cmd = javaCommand(need(t, javaFixtures), "server-"+gen, nil, "heureka.interop.Server", 256, append(args, javaServerSettings(port)...))
+		cmd = javaCommand(need(t, javaFixtures), "server-"+gen, nil, "heureka.interop.Server", 256, replacing(javaServerSettings(port), args))
 	}
 	s.proc = start(t, fmt.Sprintf("server-%s-%d", gen, port), cmd)
 	return s
+}
+
+// replacing appends extra to settings, without those that extra sets anew: Spring
+// would join the two values of a repeated argument with a comma.
+func replacing(settings, extra []string) []string {
+	set := map[string]bool{}
+	for _, arg := range extra {
+		name, _, _ := strings.Cut(arg, "=")
+		set[name] = true
+	}
+	kept := slices.DeleteFunc(slices.Clone(settings), func(arg string) bool {
+		name, _, _ := strings.Cut(arg, "=")
+		return set[name]
+	})
+	return append(kept, extra...)
 }
 
 // awaitOpen waits until the node answers reads; it returns an error if it ended.
@@ -84,7 +100,7 @@ func (s *server) awaitOpen(t testing.TB) error {
 	var ended error
 	eventually(t, limit, func() error {
 		if s.ended() {
-			ended = fmt.Errorf("%s ended: %s", s.name, s.tail(20))
+			ended = fmt.Errorf("%s ended, %v: %s", s.name, s.cmd.ProcessState, s.tail(20))
 			return nil
 		}
 		_, err := apps(s.url)

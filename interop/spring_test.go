@@ -18,14 +18,14 @@ func spring(gen, transport string, extra ...string) kind {
 	switch transport {
 	case "jersey1":
 		behind = []string{"jersey-2021"}
-	case "resttemplate":
-		extra = append(extra, "--eureka.client.restclient.enabled=false")
+	case "restclient":
+		extra = append(extra, "--eureka.client.restclient.enabled=true") // the default is RestTemplate
 	}
 	name := "spring-" + gen
 	// A client that registers again as OUT_OF_SERVICE while its lease is UP stays UP:
 	// only DOWN and STARTING are taken from the client itself.
 	return kind{name: name, away: "DOWN", command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
-		args := append(springSettings(name, eureka, app, port), extra...)
+		args := replacing(springSettings(name, eureka, app, port), extra)
 		return javaCommand(need(t, javaFixtures), "client-"+gen, behind, "heureka.interop.Client", 128, args)
 	}}
 }
