@@ -201,6 +201,8 @@ func (c *Config) registry() registry.Config {
 		CountClients:                c.netflix(),
 		ExpectedClientInterval:      c.ExpectedClientRenewalInterval,
 		InitialClients:              max(c.ExpectedClients, 0),
+		WarnAfter:                   max(c.WaitTimeWhenSyncEmpty, 0),
+		NoOverrideRepair:            c.netflix(),
 		Rand:                        c.split(),
 	}
 }
