@@ -3,6 +3,7 @@ package heureka_test
 import (
 	"errors"
 	"maps"
+	"strings"
 	"testing"
 
 	"heureka"
@@ -109,12 +110,12 @@ func TestMetadata(t *testing.T) {
 	if _, ok := with.Lookup("d"); ok {
 		t.Error("Lookup finds what is not there")
 	}
-	var order string
+	var order strings.Builder
 	for k := range with.All() {
-		order += k
+		order.WriteString(k)
 	}
-	if order != "abc" {
-		t.Errorf("All() goes %q, want abc", order)
+	if order.String() != "abc" {
+		t.Errorf("All() goes %q, want abc", order.String())
 	}
 }
 

@@ -64,7 +64,7 @@ func TestSilentInstanceIsEvictedWhileOthersBeat(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
 		conn := n.Conn("client")
 		var alive []heureka.Key
-		for _, id := range strings.Fields("a b c d e f g h i j k l m n o p q r s t") {
+		for id := range strings.FieldsSeq("a b c d e f g h i j k l m n o p q r s t") {
 			register(t, conn, instance("ORDERS", id))
 			alive = append(alive, heureka.Key{App: "ORDERS", ID: id})
 		}
@@ -90,7 +90,7 @@ func TestMassSilenceEvictsNobody(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
 		conn := n.Conn("client")
 		var keys []heureka.Key
-		for _, id := range strings.Fields("a b c d e f g h i j") {
+		for id := range strings.FieldsSeq("a b c d e f g h i j") {
 			register(t, conn, instance("ORDERS", id))
 			keys = append(keys, heureka.Key{App: "ORDERS", ID: id})
 		}
