@@ -243,7 +243,7 @@ func (cfg *Config) zones() []string {
 
 // urlsOf returns the base URLs of a zone (C-ZN-3).
 func (cfg *Config) urlsOf(zone string) []string {
-	if urls := cfg.ServiceURLs[zone]; len(urls) > 0 {
+	if urls := cfg.ServiceURLs[zone]; len(urls) > 0 && zone != defaultZone {
 		return urls
 	}
 	if len(cfg.Servers) > 0 {

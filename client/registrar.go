@@ -139,8 +139,10 @@ func (r *Registration) calm() {
 	r.urgent = false
 }
 
-// push registers the instance as it is now.
+// push registers the instance as it is now. It takes no longer than the next heartbeat can wait.
 func (g *registrar) push(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, g.heartbeat.interval)
+	defer cancel()
 	in, _, _ := g.r.state()
 	err := g.api.Register(ctx, in)
 	g.r.settle(in, err)
@@ -155,7 +157,7 @@ func (g *registrar) push(ctx context.Context) error {
 	case g.beatAt.IsZero() || g.first.delay > 0:
 		g.beatAt, g.first.delay = time.Now().Add(g.heartbeat.interval), 0
 	}
-	if ctx.Err() == nil {
+	if !errors.Is(ctx.Err(), context.Canceled) {
 		g.log.report(g.cfg.Logger, "registration", err, "app", in.App, "id", in.ResolvedID())
 	}
 	return err
@@ -163,13 +165,12 @@ func (g *registrar) push(ctx context.Context) error {
 
 // beat sends a heartbeat, or tries again to register.
 func (g *registrar) beat(ctx context.Context) {
-	interval := g.heartbeat.interval
-	beatCtx, cancel := context.WithTimeout(ctx, interval)
-	defer cancel()
 	if !g.registered {
-		_ = g.push(beatCtx)
+		_ = g.push(ctx)
 		return
 	}
+	beatCtx, cancel := context.WithTimeout(ctx, g.heartbeat.interval)
+	defer cancel()
 	info := g.renew(beatCtx)
 	if ctx.Err() != nil {
 		return

@@ -33,14 +33,12 @@ type serverList struct {
 	shuffled time.Time
 }
 
-// static returns the configured servers, zone by zone, each URL once (C-ZN-7).
+// static returns the configured servers, zone by zone.
 func (cfg *Config) static() []address {
 	var all []address
-	seen := make(map[string]bool)
 	for _, zone := range cfg.zones() {
 		for _, u := range cfg.urlsOf(zone) {
-			if u = strings.TrimSpace(u); u != "" && !seen[u] {
-				seen[u] = true
+			if u = strings.TrimSpace(u); u != "" {
 				all = append(all, address{u, zone})
 			}
 		}
@@ -56,6 +54,9 @@ func (l *serverList) set(now time.Time, known []address) error {
 	conns := make(map[string]*remote.Conn, len(known))
 	l.known = l.known[:0:0]
 	for _, a := range known {
+		if conns[a.url] != nil { // of another zone already (C-ZN-7)
+			continue
+		}
 		conn, err := l.conn(a.url)
 		if err != nil {
 			errs = append(errs, err)

@@ -26,6 +26,7 @@ type Request struct {
 	Limit  int64       // of the answer; 0 stands for Config.MaxBytes
 
 	pooled bool // the reply's body may come from a pool: the caller must release it
+	unread bool // nobody wants the body: whatever it is, the status alone counts (W-GOCLI-3)
 }
 
 // A Reply is an answer, read to its end and decompressed.
@@ -98,6 +99,9 @@ func (c *Conn) exchangeOnce(ctx context.Context, op op, req Request) (*Reply, er
 	reply := &Reply{Status: resp.StatusCode, Header: resp.Header}
 	if !succeeded(resp.StatusCode, hr) {
 		return reply, c.refusal(op, hr, resp, reply)
+	}
+	if req.unread {
+		return reply, nil
 	}
 	if err := c.readBody(reply, resp, req, quiet); err != nil {
 		return reply, fmt.Errorf("%s at %s: %w", op, c.shown, quiet.cause(err))

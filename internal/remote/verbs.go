@@ -31,6 +31,7 @@ func (c *Conn) Register(ctx context.Context, in *heureka.Instance) error {
 		Method: http.MethodPost,
 		Path:   "apps/" + url.PathEscape(in.App),
 		Body:   wire.AppendRegistration(nil, in),
+		unread: true,
 	})
 	return err
 }
@@ -118,6 +119,7 @@ func (c *Conn) onKey(ctx context.Context, verb, method string, key heureka.Key, 
 		Method: method,
 		Path:   "apps/" + url.PathEscape(key.App) + "/" + url.PathEscape(key.ID) + suffix,
 		Query:  q.String(),
+		unread: true,
 	})
 	return err
 }
