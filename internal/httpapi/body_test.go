@@ -13,6 +13,7 @@ import (
 	"heureka"
 	"heureka/internal/httpapi"
 	"heureka/internal/registry"
+	"heureka/internal/respcache"
 )
 
 // posts are the two resources that read bodies.
@@ -102,6 +103,25 @@ func TestCompressedBomb(t *testing.T) {
 			t.Errorf("%d of %d bytes were read", src.n, bomb.Len())
 		}
 	}
+}
+
+// Compressed data that unpack to nothing are not read without end either.
+func TestCompressedNothing(t *testing.T) {
+	for _, path := range posts {
+		n := newNode(t, httpapi.Config{MaxBodyBytes: 1000, MaxBatchBytes: 1000})
+		src := &countingReader{r: endless(gzipped(""))}
+		wantEmpty(t, n.send(t, path, src, "Content-Encoding: gzip"), http.StatusRequestEntityTooLarge)
+		if src.n > 10_000 {
+			t.Errorf("%d bytes were read", src.n)
+		}
+	}
+}
+
+// endless repeats itself.
+type endless string
+
+func (e endless) Read(p []byte) (int, error) {
+	return copy(p, strings.Repeat(string(e), 1+len(p)/len(e))), nil
 }
 
 type countingReader struct {
@@ -199,6 +219,20 @@ func TestPanic(t *testing.T) {
 	}
 	wantEmpty(t, do(t, httpapi.New(httpapi.Config{}, panicking{n}), "PUT", "/eureka/apps/DEMO/i-1", ""), 500)
 }
+
+// What a handler had begun to say before it panicked is not part of the 500.
+func TestPanicForgetsHeaders(t *testing.T) {
+	n := demo(t, httpapi.Config{})
+	a := do(t, httpapi.New(httpapi.Config{}, answerless{n}), "GET", "/eureka/apps", "")
+	wantEmpty(t, a, http.StatusInternalServerError)
+	if got := a.header.Get("Vary"); got != "" {
+		t.Errorf("Vary %q", got)
+	}
+}
+
+type answerless struct{ *node }
+
+func (answerless) Answer(respcache.Query) (*respcache.Answer, error) { return nil, nil }
 
 type panicking struct{ *node }
 

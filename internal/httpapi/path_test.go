@@ -94,7 +94,8 @@ func TestPath5TrailingSlash(t *testing.T) {
 		}
 		wantEmpty(t, n.do(t, firstMethod(r.methods), "/eureka/"+r.path+"//", "", asJSON), http.StatusNotFound)
 	}
-	for _, path := range []string{"/eureka//apps", "//eureka/apps", "/eureka/apps//i-1", "/eureka/apps//", "/eureka/v2//apps"} {
+	for _, path := range []string{"/eureka//apps", "//eureka/apps", "/eureka/apps//i-1", "/eureka/apps//", "/eureka/v2//apps",
+		"/eureka/vips//", "/eureka/vips/;x", "/eureka/svips/;/"} {
 		wantEmpty(t, n.do(t, "GET", "http://h"+path, "", asJSON), http.StatusNotFound)
 	}
 }
