@@ -17,7 +17,8 @@ type Source interface {
 type Batch struct {
 	entries       []*entry // oldest first
 	items         []wire.ReplicationItem
-	most          int // items that it can become
+	most          int  // items that it can become
+	probe         bool // to be sent even if it is empty
 	maxAge        time.Duration
 	gone, expired uint64
 }

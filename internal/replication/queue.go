@@ -117,10 +117,11 @@ func (q *Queue) Oldest() time.Time {
 // Failing reports whether the last batch failed.
 func (q *Queue) Failing() bool { return q.failures > 0 }
 
-// Clear drops everything pending, uncounted: for a peer that turned out not to need it.
+// Clear drops everything pending, uncounted, and every pause: for a peer that turned out not to need it.
 func (q *Queue) Clear() {
 	clear(q.entries)
 	q.ops, q.beats, q.free = fifo{}, fifo{}, nil
+	q.failures, q.notBefore = 0, time.Time{}
 }
 
 // Add notes that a client asked for action. It reports whether the sender should ask Next again, because that may have
@@ -213,7 +214,7 @@ func (q *Queue) Next(now time.Time) (*Batch, time.Duration) {
 	case wait > 0:
 		return nil, wait
 	case q.failures > 0:
-		return q.take(min(probeSize, q.limit)), 0
+		return q.probe(min(probeSize, q.limit)), 0
 	case q.ops.n > 0 || q.beats.n >= q.limit:
 		return q.take(q.limit), 0
 	case q.beats.n == 0:
@@ -231,7 +232,13 @@ func (q *Queue) Probe(now time.Time) *Batch {
 	if q.out != nil || q.notBefore.After(now) {
 		return nil
 	}
-	return q.take(q.limit)
+	return q.probe(q.limit)
+}
+
+func (q *Queue) probe(limit int) *Batch {
+	b := q.take(limit)
+	b.probe = true
+	return b
 }
 
 func (q *Queue) take(limit int) *Batch {

@@ -1,0 +1,264 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"heureka/internal/registry"
+	"heureka/internal/remote"
+)
+
+const (
+	bucketsAtOnce = 32
+	maxAnswer     = 64 << 20         // of anything a peer says, except a whole registry
+	forgetBuckets = 10 * time.Minute // see bucketMemory
+)
+
+// drift watches whether the registries of two nodes differ for longer than changes are under way. Guarded by peer.mu.
+type drift struct {
+	since     time.Time // they have differed at every look since; zero: they do not differ
+	notBefore time.Time // the next exchange
+}
+
+// compare looks at the digest that came with a batch, and reports whether to exchange now: at the first contact, or when
+// the difference has lasted.
+func (h *health) compare(r *reply, n news, disabled bool) bool {
+	theirs := r.header.Get(HeaderDigest)
+	if theirs == "" || disabled || r.err != nil {
+		return false
+	}
+	if theirs == r.digest {
+		h.equal(r.came)
+		return false
+	}
+	return h.differ(r.came, n.first)
+}
+
+func (h *health) equal(now time.Time) {
+	h.s.EqualAt = now
+	h.drift.since = time.Time{}
+}
+
+// differ notes a difference. If it does not count yet, another look is due when it may.
+func (h *health) differ(now time.Time, atOnce bool) bool {
+	d := &h.drift
+	if d.since.IsZero() {
+		d.since = now
+	}
+	if atOnce {
+		d.notBefore = now
+		return true
+	}
+	ripe := later(d.since.Add(settleTime), d.notBefore)
+	if now.Before(ripe) {
+		h.probeBy(ripe)
+		return false
+	}
+	return true
+}
+
+func (h *health) probeBy(t time.Time) {
+	if t.Before(h.probeAt) {
+		h.probeAt = t
+	}
+}
+
+// exchanged notes the end of an exchange. One that brought nothing is not worth repeating soon: registries can differ for
+// good reasons, such as instances that are expired and protected on one side only.
+func (h *health) exchanged(healed int, pause time.Duration, now time.Time) {
+	h.s.Exchanges++
+	h.s.Healed += uint64(healed)
+	if healed > 0 {
+		pause = settleTime
+	}
+	h.drift = drift{notBefore: now.Add(pause)}
+	h.probeBy(now.Add(time.Second))
+}
+
+// repair exchanges digests with the peer whenever somebody has noticed that they differ, until ctx ends.
+func (p *peer) repair(ctx context.Context) {
+	complain := new(complaint)
+	log := p.set.log.With("peer", p.conn.URL())
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.differs:
+		}
+		if !p.mayExchange(time.Now()) {
+			continue
+		}
+		healed, err := p.exchange(ctx)
+		p.mu.Lock()
+		p.health.exchanged(healed, p.set.cfg.ExchangeInterval, time.Now())
+		p.mu.Unlock()
+		poke(p.wake)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			complain.about(log, "cannot compare registries with peer", err.Error())
+		case healed > 0:
+			complain.over()
+			log.Info("took over what the peer knew better", "instances", healed)
+		}
+	}
+}
+
+// mayExchange reports whether what woke repair has not been settled by an exchange since.
+func (p *peer) mayExchange(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.has(replica) && !now.Before(p.health.drift.notBefore)
+}
+
+// exchange takes over what the peer knows better. What this node knows better the peer finds out in the same way, soon,
+// because the request tells it that the digests differ.
+func (p *peer) exchange(ctx context.Context) (healed int, err error) {
+	f := p.set.fetcher(p.conn)
+	theirs, err := f.digest(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now := time.Now()
+	mine := p.set.cfg.Store.Digest()
+	var buckets []int
+	for i := range mine {
+		if mine[i] != theirs[i] && !p.buckets.fruitless(i, mine[i], theirs[i], now) {
+			buckets = append(buckets, i)
+		}
+	}
+	healed, err = f.pull(ctx, buckets)
+	if err != nil {
+		return healed, err
+	}
+	mine = p.set.cfg.Store.Digest()
+	for _, i := range buckets {
+		p.buckets.remember(i, mine[i], theirs[i], now)
+	}
+	return healed, nil
+}
+
+// bucketMemory remembers which buckets were still different after an exchange, so that they are not fetched again and
+// again while both sides stay as they are.
+type bucketMemory map[int]bucketPair
+
+type bucketPair struct {
+	mine, theirs uint64
+	at           time.Time
+}
+
+func (m bucketMemory) fruitless(i int, mine, theirs uint64, now time.Time) bool {
+	b, ok := m[i]
+	return ok && b.mine == mine && b.theirs == theirs && now.Sub(b.at) < forgetBuckets
+}
+
+func (m bucketMemory) remember(i int, mine, theirs uint64, now time.Time) {
+	if mine == theirs {
+		delete(m, i)
+		return
+	}
+	m[i] = bucketPair{mine, theirs, now}
+}
+
+// errNotHeureka marks answers of anything else.
+var errNotHeureka = errors.New("not a heureka node")
+
+// A fetcher asks one heureka node for parts of its registry, and merges them.
+type fetcher struct {
+	conn  *remote.Conn
+	store Store
+	hello func() http.Header
+
+	node, phase string // what the node said of itself in its last answer
+	received    int    // instances
+}
+
+func (ps *Peers) fetcher(conn *remote.Conn) *fetcher {
+	return &fetcher{conn: conn, store: ps.cfg.Store, hello: ps.greeting}
+}
+
+// ask sends one request and decodes its answer.
+func (f *fetcher) ask(ctx context.Context, req remote.Request, answer any) error {
+	req.Header = f.hello()
+	reply, err := f.conn.Do(ctx, req)
+	f.node, f.phase = reply.Header.Get(HeaderNode), reply.Header.Get(HeaderPhase)
+	if err != nil {
+		return err
+	}
+	if f.node == "" {
+		return fmt.Errorf("%s: %w", f.conn.URL(), errNotHeureka)
+	}
+	if err := json.Unmarshal(reply.Body, answer); err != nil {
+		return fmt.Errorf("%s%s: %w", f.conn.URL(), req.Path, err)
+	}
+	return nil
+}
+
+func (f *fetcher) digest(ctx context.Context) ([registry.Buckets]uint64, error) {
+	var answer digestAnswer
+	if err := f.ask(ctx, remote.Request{Path: digestPath}, &answer); err != nil {
+		return [registry.Buckets]uint64{}, err
+	}
+	return decodeDigest(answer.Digest)
+}
+
+// pull merges what the node has in these buckets and this one has not. It returns how many instances changed here.
+func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err error) {
+	for len(buckets) > 0 {
+		n := min(len(buckets), bucketsAtOnce)
+		answer, err := f.buckets(ctx, buckets[:n])
+		if err != nil {
+			return changed, err
+		}
+		if len(answer.Rest) >= n {
+			return changed, fmt.Errorf("%s: none of %d buckets came", f.conn.URL(), n)
+		}
+		merged, err := f.merge(answer.Entries)
+		changed += merged
+		if err != nil {
+			return changed, err
+		}
+		buckets = append(answer.Rest, buckets[n:]...)
+	}
+	return changed, nil
+}
+
+func (f *fetcher) buckets(ctx context.Context, buckets []int) (*bucketsAnswer, error) {
+	var ask bucketsRequest
+	now := time.Now()
+	for _, i := range buckets {
+		b := bucketRequest{Bucket: i}
+		for _, e := range f.store.Bucket(i, now) {
+			b.Have = appendWords(b.Have, e.Digest())
+		}
+		ask.Buckets = append(ask.Buckets, b)
+	}
+	body, err := json.Marshal(ask)
+	if err != nil {
+		return nil, err
+	}
+	answer := new(bucketsAnswer)
+	return answer, f.ask(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body}, answer)
+}
+
+func (f *fetcher) merge(docs []entryDoc) (changed int, err error) {
+	now := time.Now()
+	for i := range docs {
+		e, err := docs[i].entry()
+		if err != nil {
+			return changed, fmt.Errorf("%s: %w", f.conn.URL(), err)
+		}
+		if !e.Tombstone {
+			f.received++
+		}
+		if f.store.Merge(e, now) {
+			changed++
+		}
+	}
+	return changed, nil
+}

@@ -1,0 +1,129 @@
+package replication
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/wire"
+)
+
+// What heureka nodes say to each other beside batches. It is ours alone: both ends are heureka, and what one does not
+// know it leaves out.
+
+// digestAnswer answers GET peerreplication/digest.
+type digestAnswer struct {
+	Digest []byte `json:"digest"` // one number of eight bytes for each bucket
+}
+
+// bucketsRequest asks POST peerreplication/buckets for what the asker lacks.
+type bucketsRequest struct {
+	Buckets []bucketRequest `json:"buckets"`
+}
+
+// bucketRequest names a bucket, and what the asker has in it.
+type bucketRequest struct {
+	Bucket int    `json:"bucket"`
+	Have   []byte `json:"have,omitempty"` // digests of entries, eight bytes each
+}
+
+// bucketsAnswer holds the entries of the first buckets asked for that the asker does not have; those in Rest it must ask
+// for again.
+type bucketsAnswer struct {
+	Entries []entryDoc `json:"entries"`
+	Rest    []int      `json:"rest,omitempty"`
+}
+
+// entryDoc is a registry.Entry.
+type entryDoc struct {
+	App         string          `json:"app"`
+	ID          string          `json:"id"`
+	DirtyMS     int64           `json:"dirty"`
+	Rev         uint64          `json:"rev"`
+	Override    string          `json:"override,omitempty"`
+	OverrideRev uint64          `json:"overrideRev,omitempty"`
+	AgeMS       int64           `json:"age"`
+	Instance    json.RawMessage `json:"record,omitempty"` // as in a registration; absent: cancelled
+}
+
+func docOf(e *registry.Entry) entryDoc {
+	d := entryDoc{
+		App: e.Key.App, ID: e.Key.ID, DirtyMS: e.DirtyMS, Rev: e.Rev, OverrideRev: e.OverrideRev, AgeMS: e.Age.Milliseconds(),
+	}
+	if e.HasOverride {
+		d.Override = e.Override.String()
+	}
+	if !e.Tombstone {
+		d.Instance = wire.AppendRegistration(nil, e.Instance)
+	}
+	return d
+}
+
+// entry returns what the document says; whether that makes sense is for Merge to judge.
+func (d *entryDoc) entry() (registry.Entry, error) {
+	e := registry.Entry{
+		Key: heureka.Key{App: d.App, ID: d.ID}, DirtyMS: d.DirtyMS, Rev: d.Rev, OverrideRev: d.OverrideRev,
+		Age: time.Duration(d.AgeMS) * time.Millisecond, Tombstone: len(d.Instance) == 0,
+	}
+	if d.Override != "" {
+		var ok bool
+		if e.Override, ok = heureka.ParseStatus(d.Override); !ok {
+			return e, fmt.Errorf("entry %s: unknown status %q", e.Key, d.Override)
+		}
+		e.HasOverride = true
+	}
+	if !e.Tombstone {
+		in, err := wire.DecodeInstance(wire.JSON, d.Instance)
+		if err != nil {
+			return e, fmt.Errorf("entry %s: %w", e.Key, err)
+		}
+		e.Instance = in
+	}
+	return e, nil
+}
+
+var errDigest = errors.New("digest of another size")
+
+func appendWords(b []byte, words ...uint64) []byte {
+	for _, w := range words {
+		b = binary.BigEndian.AppendUint64(b, w)
+	}
+	return b
+}
+
+func decodeDigest(b []byte) (d [registry.Buckets]uint64, err error) {
+	if len(b) != 8*len(d) {
+		return d, errDigest
+	}
+	for i := range d {
+		d[i] = binary.BigEndian.Uint64(b[8*i:])
+	}
+	return d, nil
+}
+
+// wordSet returns the numbers in b.
+func wordSet(b []byte) map[uint64]bool {
+	set := make(map[uint64]bool, len(b)/8)
+	for ; len(b) >= 8; b = b[8:] {
+		set[binary.BigEndian.Uint64(b)] = true
+	}
+	return set
+}
+
+// digest returns the hash of the whole registry, fit for a header.
+func (ps *Peers) digest() string {
+	if ps.cfg.DisableAntiEntropy {
+		return ""
+	}
+	var root uint64
+	for _, w := range ps.cfg.Store.Digest() {
+		root = (root ^ w) * 0x9e3779b97f4a7c15 // an odd number: every bit of every bucket counts
+		root ^= root >> 29
+	}
+	return base64.RawURLEncoding.EncodeToString(appendWords(nil, root))
+}

@@ -1,0 +1,75 @@
+package replication
+
+import "slices"
+
+// Headers that heureka nodes add to batches and their answers. Java servers ignore the first and send neither.
+const (
+	HeaderNode   = "X-Heureka-Node"   // who speaks: 128 random bits, in hexadecimal
+	HeaderDigest = "X-Heureka-Digest" // hash of the whole registry of who speaks
+	HeaderPhase  = "X-Heureka-Phase"  // how far the start of who speaks has come
+)
+
+// A role is what a URL is used for.
+type role int32
+
+const (
+	replica   role = iota // replicated to
+	thisNode              // leads to this node
+	duplicate             // leads to a node that is replicated to under another URL
+)
+
+// standing is what the set knows about a URL, to decide on its role. Guarded by Peers.mu.
+type standing struct {
+	nodeID  string // of who answered last; "" for Java servers and before the first answer
+	ok      bool   // the last batch arrived
+	certain bool   // it is this node's URL by configuration
+	likely  bool   // it has this node's host and port
+}
+
+// identify notes who answers at p and decides the roles anew.
+func (ps *Peers) identify(p *peer, nodeID string, ok bool) {
+	ps.mu.Lock()
+	p.standing.ok = ok
+	if nodeID != "" || ok {
+		p.standing.nodeID = nodeID
+	}
+	ps.mu.Unlock()
+	ps.elect()
+}
+
+// elect gives each URL its role. Of several that lead to one node, the first that works is used; those that do not work
+// stay, so that whoever configured them sees it.
+func (ps *Peers) elect() {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	used := map[string]bool{}
+	for _, p := range *ps.list.Load() {
+		s := &p.standing
+		switch {
+		case s.certain || s.nodeID == ps.nodeID || s.likely && s.nodeID == "":
+			p.take(thisNode)
+		case s.ok && used[s.nodeID]:
+			p.take(duplicate)
+		default:
+			p.take(replica)
+			used[s.nodeID] = used[s.nodeID] || s.ok && s.nodeID != ""
+		}
+	}
+}
+
+// peersOf returns the URLs that lead to a node. One that has not been met, because it has just started, may be behind any
+// of those that do not answer.
+func (ps *Peers) peersOf(nodeID string) (found []*peer, met bool) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	list := *ps.list.Load()
+	for _, p := range list {
+		if p.standing.nodeID == nodeID {
+			found = append(found, p)
+		}
+	}
+	if found != nil {
+		return found, true
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(p *peer) bool { return p.standing.ok }), false
+}

@@ -1,0 +1,50 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"heureka"
+	"heureka/internal/remote"
+)
+
+// outcomeOf sorts what came of a request (S-DISP-11). Statuses that speak of the moment rather than of the request, such
+// as those of a proxy whose server is restarting, count as busy; the reference drops batches then.
+func outcomeOf(err error) Outcome {
+	if err == nil {
+		return Delivered
+	}
+	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
+		switch status.Code {
+		case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout:
+			return Busy
+		case http.StatusRequestEntityTooLarge:
+			return TooLarge
+		}
+		return Refused
+	}
+	switch op, isOp := errors.AsType[*net.OpError](err); {
+	case errors.Is(err, errUnreadable) || errors.Is(err, remote.ErrTooLarge):
+		return Refused
+	case isOp && op.Op == "dial":
+		return Unreachable
+	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
+		return Busy
+	}
+	return Unreachable
+}
+
+// errUnreadable marks answers with status 200 that are not what was asked for, such as the page of a proxy.
+var errUnreadable = errors.New("is this a Eureka server?")
+
+// retryAfter returns how long the peer asked to be left alone.
+func retryAfter(err error) time.Duration {
+	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
+		return status.RetryAfter
+	}
+	return 0
+}

@@ -1,0 +1,235 @@
+package replication
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"heureka"
+	"heureka/internal/remote"
+	"heureka/internal/wire"
+)
+
+// maxBatchAnswer leaves room for a record with each of batchSize results.
+const maxBatchAnswer = 8 << 20
+
+// patience is how many read time-outs a batch may take as a whole: a peer that sends something now and then is not silent.
+const patience = 4
+
+// A peer is one URL with its queue, and the two goroutines that belong to it: run sends, repair exchanges digests.
+type peer struct {
+	set      *Peers
+	target   Target
+	conn     *remote.Conn
+	rng      *rand.Rand    // used by run only
+	wake     chan struct{} // the queue may have something earlier than run waits for
+	differs  chan struct{} // wakes repair
+	role     atomic.Int32
+	standing standing     // guarded by set.mu
+	buckets  bucketMemory // used by repair only
+
+	mu     sync.Mutex
+	q      *Queue
+	health health
+}
+
+func newPeer(ps *Peers, t Target, rng *rand.Rand) (*peer, error) {
+	conn, err := remote.New(remote.Config{
+		URL: t.URL, Transport: ps.cfg.Transport, ReadTimeout: ps.cfg.ReadTimeout,
+		ClientName: "DefaultServer", ClientVersion: "1.0", ClientID: ps.cfg.ClientID, // S-BATCH-1
+		MaxRegistryBytes: maxRegistry, MaxBytes: maxAnswer,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p := &peer{
+		buckets: make(bucketMemory),
+		set:     ps, target: t, conn: conn, rng: rng,
+		wake: make(chan struct{}, 1), differs: make(chan struct{}, 1),
+		q: NewQueue(QueueConfig{
+			MaxPending: ps.cfg.MaxPending, MaxAge: ps.cfg.MaxAge, Linger: ps.cfg.Linger,
+			Rand: rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())),
+		}),
+	}
+	p.standing.certain, p.standing.likely = ps.cfg.isMine(t)
+	return p, nil
+}
+
+func (p *peer) has(r role) bool { return role(p.role.Load()) == r }
+
+// take gives p a role. A new one concerns the sender.
+func (p *peer) take(r role) {
+	if role(p.role.Swap(int32(r))) != r {
+		poke(p.wake)
+	}
+}
+
+// add queues an operation.
+func (p *peer) add(action wire.ReplicationAction, key heureka.Key, now time.Time) {
+	if !p.has(replica) {
+		return
+	}
+	p.mu.Lock()
+	wake := p.q.Add(action, key, now)
+	p.mu.Unlock()
+	if wake {
+		poke(p.wake)
+	}
+}
+
+// busy reports whether something is queued or out, for a peer that answers.
+func (p *peer) busy() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.has(replica) && !p.q.Failing() && !p.q.Oldest().IsZero()
+}
+
+// contact says that the node behind p has just spoken to this one.
+func (p *peer) contact(now time.Time) {
+	p.mu.Lock()
+	wake := p.q.Contact(now)
+	p.mu.Unlock()
+	if wake {
+		poke(p.wake)
+	}
+}
+
+// run sends batches, one at a time, until ctx ends. Its first one, empty if need be, finds out who is there.
+func (p *peer) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		batch, wait := p.next(time.Now())
+		if batch != nil {
+			p.send(ctx, batch)
+			continue
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-p.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// next returns what to send now, or for how long there is nothing.
+func (p *peer) next(now time.Time) (*Batch, time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	wait := Idle
+	if p.has(replica) {
+		var batch *Batch
+		if batch, wait = p.q.Next(now); batch != nil {
+			return batch, 0
+		}
+	} else {
+		p.q.Clear()
+	}
+	if until := p.health.probeAt.Sub(now); until > 0 {
+		return nil, min(wait, until)
+	}
+	batch := p.q.Probe(now)
+	return batch, wait
+}
+
+// reply is what came back for a batch, if anything.
+type reply struct {
+	err        error
+	results    []wire.ReplicationResult
+	header     http.Header
+	date       time.Time // the peer's clock
+	sent, came time.Time
+	digest     string // this node's, when the answer had come
+}
+
+func (p *peer) send(ctx context.Context, b *Batch) {
+	items := b.Fill(p.set.cfg.Store, time.Now())
+	if len(items) == 0 && !b.probe {
+		p.mu.Lock()
+		p.q.Done(b, Result{Outcome: Unsent}, time.Now())
+		p.mu.Unlock()
+		return
+	}
+	r := p.post(ctx, items)
+	if ctx.Err() != nil {
+		return
+	}
+	p.settle(b, r)
+}
+
+// post sends items (S-BATCH-1).
+func (p *peer) post(ctx context.Context, items []wire.ReplicationItem) *reply {
+	ctx, cancel := context.WithTimeout(ctx, patience*p.set.cfg.ReadTimeout)
+	defer cancel()
+	req := remote.Request{
+		Method: http.MethodPost, Path: batchPath + "/",
+		Header: p.set.greeting(), Body: wire.AppendBatch(nil, items), Limit: maxBatchAnswer,
+	}
+	if p.set.cfg.Compress {
+		req.Header.Set("Content-Encoding", "gzip")
+		req.Body = compressed(req.Body)
+	}
+	r := &reply{sent: time.Now()}
+	answer, err := p.conn.Do(ctx, req)
+	r.came, r.err, r.header, r.date = time.Now(), err, answer.Header, answer.Date()
+	r.digest = p.set.digest()
+	if err == nil {
+		if r.results, err = wire.DecodeBatchResult(answer.Body); err != nil {
+			r.err = fmt.Errorf("replicate to %s: unreadable answer of type %q, %w", p.conn.URL(), answer.Header.Get("Content-Type"), errUnreadable)
+		}
+	}
+	return r
+}
+
+// settle tells the queue, the health and the set what came back.
+func (p *peer) settle(b *Batch, r *reply) {
+	result := Result{Outcome: outcomeOf(r.err), Results: r.results, RetryAfter: retryAfter(r.err)}
+	p.mu.Lock()
+	adopt := p.q.Done(b, result, r.came)
+	news := p.health.note(r, result.Outcome, p.pause())
+	differs := p.health.compare(r, news, p.set.cfg.DisableAntiEntropy)
+	p.mu.Unlock()
+	for _, in := range adopt {
+		_, _ = p.set.cfg.Store.Adopt(in, r.came) // a record that the registry refuses is the peer's own affair
+	}
+	p.report(news)
+	if news.changed {
+		p.set.identify(p, news.nodeID, result.Outcome == Delivered)
+	}
+	if differs {
+		poke(p.differs)
+	}
+	poke(p.set.sent)
+}
+
+// pause returns how long nothing need be sent for before p is asked whether it is still there.
+func (p *peer) pause() time.Duration {
+	if p.has(replica) {
+		return jitter(p.rng, probeInterval)
+	}
+	return jitter(p.rng, recheckInterval)
+}
+
+// greeting returns the headers by which heureka nodes know each other.
+func (ps *Peers) greeting() http.Header {
+	return http.Header{
+		HeaderNode:   {ps.nodeID},
+		HeaderDigest: {ps.digest()},
+		HeaderPhase:  {ps.cfg.Phase()},
+	}
+}
+
+func compressed(b []byte) []byte {
+	var out bytes.Buffer
+	zw, _ := gzip.NewWriterLevel(&out, gzip.BestSpeed) // the level exists
+	_, _ = zw.Write(b)                                 // a buffer does not fail
+	_ = zw.Close()
+	return out.Bytes()
+}

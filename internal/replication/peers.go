@@ -1,0 +1,210 @@
+package replication
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"heureka"
+	"heureka/internal/wire"
+)
+
+// Peers is the set of nodes that this one replicates to. Use New to make one, and Run to let it work. All methods are safe
+// for concurrent use.
+type Peers struct {
+	cfg    Config
+	log    *slog.Logger
+	nodeID string
+	prefix string
+	rng    *rand.Rand // used by Run only
+
+	reload   chan struct{} // wakes Run
+	resolved chan struct{} // closed when peers have been resolved for the first time
+	sent     chan struct{} // a batch has come back: wakes Drain
+
+	list atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
+
+	mu sync.Mutex // guards the standing of each peer
+}
+
+// New returns a set that does nothing yet. It fails if cfg makes no sense.
+func New(cfg Config) (*Peers, error) {
+	cfg, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(cfg.Rand)
+	id := binary.BigEndian.AppendUint64(nil, rng.Uint64())
+	id = binary.BigEndian.AppendUint64(id, rng.Uint64())
+	ps := &Peers{
+		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id),
+		prefix: strings.TrimSuffix("/"+strings.Trim(cfg.Prefix, "/"), "/"),
+		reload: make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
+	}
+	ps.list.Store(new([]*peer))
+	return ps, nil
+}
+
+// NodeID returns the random name under which this node is known to its peers until it ends.
+func (ps *Peers) NodeID() string { return ps.nodeID }
+
+// Add queues an operation of a client for every peer (S-REPL-1). It is quick and never waits for a peer.
+func (ps *Peers) Add(action wire.ReplicationAction, key heureka.Key, now time.Time) {
+	for _, p := range *ps.list.Load() {
+		p.add(action, key, now)
+	}
+}
+
+// Reload resolves the peers again, soon.
+func (ps *Peers) Reload() { poke(ps.reload) }
+
+// Status returns the state of each URL, in order of resolution.
+func (ps *Peers) Status(now time.Time) []Status {
+	list := *ps.list.Load()
+	out := make([]Status, len(list))
+	for i, p := range list {
+		out[i] = p.status(now)
+	}
+	return out
+}
+
+// Drain waits until everything has been sent to the peers that answer, or ctx ends: for a node that says goodbye.
+func (ps *Peers) Drain(ctx context.Context) error {
+	for {
+		if !slices.ContainsFunc(*ps.list.Load(), (*peer).busy) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ps.sent:
+		}
+	}
+}
+
+// Run keeps the set current and sends to its members until ctx ends. It returns when all goroutines have ended; what is
+// still queued is dropped (S-BOOT-14).
+func (ps *Peers) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	m := members{ps: ps, wg: &wg, stops: make(map[*peer]context.CancelFunc)}
+	for {
+		next := m.update(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ps.reload:
+		case <-time.After(jitter(ps.rng, next)):
+		}
+	}
+}
+
+// members starts and stops peers as their URLs come and go. It belongs to Run.
+type members struct {
+	ps       *Peers
+	wg       *sync.WaitGroup
+	stops    map[*peer]context.CancelFunc
+	complain complaint
+	resolved bool
+}
+
+// update resolves the peers once. It returns when to do so again.
+func (m *members) update(ctx context.Context) (again time.Duration) {
+	targets, err := m.ps.cfg.Resolver.Resolve(ctx)
+	if ctx.Err() != nil {
+		return 0
+	}
+	old := *m.ps.list.Load()
+	switch {
+	case err != nil:
+		again = min(retryResolution, m.ps.cfg.UpdateInterval)
+		m.complain.about(m.ps.log, "cannot find all peers, keeping those known", err.Error())
+	case len(targets) == 0 && len(old) > 0: // protects against an empty DNS answer (S-DEF-15)
+		again = m.ps.cfg.UpdateInterval
+		m.complain.about(m.ps.log, "the list of peers is empty, keeping those known", "")
+	default:
+		again = m.ps.cfg.UpdateInterval
+		m.complain.over()
+	}
+	m.replace(ctx, old, targets, err != nil || len(targets) == 0)
+	if !m.resolved {
+		m.resolved = true
+		close(m.ps.resolved)
+	}
+	return again
+}
+
+// replace makes targets the set, with those of old that are still in it, or all if keep is set.
+func (m *members) replace(ctx context.Context, old []*peer, targets []Target, keep bool) {
+	var list []*peer
+	known := make(map[string]*peer)
+	for _, p := range old {
+		known[p.target.URL] = p
+		if keep {
+			list = append(list, p)
+		}
+	}
+	for _, t := range targets {
+		p := known[t.URL]
+		if p == nil {
+			if p = m.start(ctx, t); p == nil {
+				continue
+			}
+		}
+		known[t.URL] = p
+		if !slices.Contains(list, p) {
+			list = append(list, p)
+		}
+	}
+	m.ps.list.Store(&list)
+	for _, p := range old {
+		if !slices.Contains(list, p) {
+			m.stops[p]()
+			delete(m.stops, p)
+			m.ps.log.Info("peer removed", "peer", p.conn.URL())
+		}
+	}
+	m.ps.elect()
+}
+
+// start runs a new peer, or returns nil if its URL is none.
+func (m *members) start(ctx context.Context, t Target) *peer {
+	p, err := newPeer(m.ps, t, rand.New(rand.NewPCG(m.ps.rng.Uint64(), m.ps.rng.Uint64())))
+	if err != nil {
+		m.complain.about(m.ps.log, "peer left out", err.Error())
+		return nil
+	}
+	ctx, stop := context.WithCancel(ctx)
+	m.stops[p] = stop
+	m.wg.Go(func() { p.run(ctx) })
+	m.wg.Go(func() { p.repair(ctx) })
+	m.ps.log.Info("peer added", "peer", p.conn.URL(), "zone", t.Zone)
+	return p
+}
+
+// A complaint is logged when it begins and when it changes, not each time.
+type complaint struct{ said string }
+
+func (c *complaint) about(log *slog.Logger, msg, detail string) {
+	if said := msg + detail; c.said != said {
+		c.said = said
+		log.Warn(msg, "err", detail)
+	}
+}
+
+func (c *complaint) over() { c.said = "" }
+
+// poke wakes whoever waits for c, now or when it looks next.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

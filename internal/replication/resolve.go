@@ -1,0 +1,254 @@
+package replication
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// defaultZone is the key of the URLs for zones without an entry of their own, and the zone of a region without zones.
+const defaultZone = "defaultZone"
+
+// Prefixes of the scheme of a service URL that stands for many: its host is looked up, and each address, or each target of
+// the SRV record, is a peer. The first fits a headless service; over TLS use the second, which yields names.
+const (
+	addressPrefix = "dns+"
+	srvPrefix     = "dnssrv+"
+)
+
+// A Target is a URL under which a peer may be found. URL may hold credentials: never show it.
+type Target struct {
+	URL  string
+	Zone string
+}
+
+// A Resolver finds the URLs of all nodes, this one included if it is configured like the others. With an error it returns
+// what it found all the same.
+type Resolver interface {
+	Resolve(ctx context.Context) ([]Target, error)
+}
+
+// A DNS answers the questions of a Zones resolver. SystemDNS is the real one.
+type DNS interface {
+	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
+	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
+	// LookupTexts returns the character-strings of all TXT records of a name, not joined.
+	LookupTexts(ctx context.Context, name string) ([]string, error)
+}
+
+// ZonesConfig sets up a Zones resolver with the properties of the reference (S-PEER-1).
+type ZonesConfig struct {
+	Region            string              // "" stands for us-east-1
+	AvailabilityZones map[string][]string // region to zones, own zone first; none stands for defaultZone
+	ServiceURLs       map[string][]string // zone to URLs; those of "defaultZone" for zones without an entry
+
+	// TXTName makes peers come from TXT records instead of ServiceURLs: those of txt.{region}.{TXTName} name zones, those
+	// of each zone hosts (C-DN-1, C-DN-2).
+	TXTName    string
+	TXTPort    int    // of those hosts; required with TXTName
+	TXTContext string // path of their API, such as "eureka"
+
+	DNS DNS // nil: SystemDNS
+}
+
+// Zones resolves the nodes of all zones of one region, own zone first. Its methods are safe for concurrent use.
+type Zones struct {
+	cfg   ZonesConfig
+	zones []string
+}
+
+// NewZones returns a resolver, or all mistakes in cfg. It looks nothing up.
+func NewZones(cfg ZonesConfig) (*Zones, error) {
+	cfg.Region = cmp.Or(cfg.Region, "us-east-1")
+	if cfg.DNS == nil {
+		cfg.DNS = SystemDNS()
+	}
+	z := &Zones{cfg: cfg, zones: cfg.AvailabilityZones[cfg.Region]}
+	if len(z.zones) == 0 {
+		z.zones = []string{defaultZone}
+	}
+	var bad []error
+	if cfg.TXTName != "" && (cfg.TXTPort <= 0 || cfg.TXTPort > 65535) {
+		bad = append(bad, fmt.Errorf("peers from TXT records of %s need a port, not %d", cfg.TXTName, cfg.TXTPort))
+	}
+	for _, t := range z.static() {
+		if _, err := parsePeerURL(t.URL); err != nil {
+			bad = append(bad, fmt.Errorf("zone %s: %w", t.Zone, err))
+		}
+	}
+	return z, errors.Join(bad...)
+}
+
+// Resolve looks up what has to be looked up. URLs that occur twice are returned once.
+func (z *Zones) Resolve(ctx context.Context) ([]Target, error) {
+	if z.cfg.TXTName != "" {
+		found, err := z.fromTexts(ctx)
+		return unique(found), err
+	}
+	var found []Target
+	var failed []error
+	for _, t := range z.static() {
+		expanded, err := z.expand(ctx, t)
+		found = append(found, expanded...)
+		failed = append(failed, err)
+	}
+	return unique(found), errors.Join(failed...)
+}
+
+// static returns the configured URLs zone by zone (C-ZN-3).
+func (z *Zones) static() (all []Target) {
+	if z.cfg.TXTName != "" {
+		return nil
+	}
+	for _, zone := range z.zones {
+		urls := z.cfg.ServiceURLs[zone]
+		if len(urls) == 0 {
+			urls = z.cfg.ServiceURLs[defaultZone]
+		}
+		for _, u := range urls {
+			all = append(all, Target{URL: withSlash(strings.TrimSpace(u)), Zone: zone})
+		}
+	}
+	return all
+}
+
+// expand replaces a URL that stands for many by those.
+func (z *Zones) expand(ctx context.Context, t Target) ([]Target, error) {
+	plain, isAddress := strings.CutPrefix(t.URL, addressPrefix)
+	if !isAddress {
+		var isSRV bool
+		if plain, isSRV = strings.CutPrefix(t.URL, srvPrefix); !isSRV {
+			return []Target{t}, nil
+		}
+	}
+	u, err := parsePeerURL(plain)
+	if err != nil {
+		return nil, err
+	}
+	hosts, err := z.hosts(ctx, u, isAddress)
+	if err != nil {
+		return nil, fmt.Errorf("look up peers at %s: %w", u.Hostname(), err)
+	}
+	var all []Target
+	for _, h := range hosts {
+		each := *u
+		each.Host = h
+		all = append(all, Target{URL: each.String(), Zone: t.Zone})
+	}
+	return all, nil
+}
+
+func (z *Zones) hosts(ctx context.Context, u *url.URL, isAddress bool) (hosts []string, err error) {
+	if isAddress {
+		addrs, err := z.cfg.DNS.LookupNetIP(ctx, "ip", u.Hostname())
+		for _, a := range addrs {
+			hosts = append(hosts, joinPort(a.Unmap().String(), u.Port()))
+		}
+		slices.Sort(hosts)
+		return hosts, err
+	}
+	_, records, err := z.cfg.DNS.LookupSRV(ctx, "", "", u.Hostname())
+	for _, r := range records {
+		hosts = append(hosts, joinPort(strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))))
+	}
+	slices.Sort(hosts)
+	return hosts, err
+}
+
+func joinPort(host, port string) string {
+	if port != "" {
+		return net.JoinHostPort(host, port)
+	}
+	if strings.Contains(host, ":") {
+		return "[" + host + "]"
+	}
+	return host
+}
+
+// fromTexts follows the reference's two levels of TXT records. A failing lookup fails everything (C-DN-5): half a list
+// would make nodes forget each other.
+func (z *Zones) fromTexts(ctx context.Context) ([]Target, error) {
+	zones, err := z.texts(ctx, "txt."+z.cfg.Region+"."+z.cfg.TXTName)
+	if err != nil {
+		return nil, err
+	}
+	var all []Target
+	for _, domain := range zones {
+		hosts, err := z.texts(ctx, "txt."+strings.TrimPrefix(domain, "txt."))
+		if err != nil {
+			return nil, err
+		}
+		zone, _, _ := strings.Cut(strings.TrimPrefix(domain, "txt."), ".")
+		for _, h := range hosts {
+			u := url.URL{Scheme: "http", Host: joinPort(h, strconv.Itoa(z.cfg.TXTPort)), Path: "/" + strings.Trim(z.cfg.TXTContext, "/")}
+			all = append(all, Target{URL: withSlash(u.String()), Zone: zone})
+		}
+	}
+	return all, nil
+}
+
+// texts returns the names in the TXT records of a name, sorted (C-DN-3, C-DN-4).
+func (z *Zones) texts(ctx context.Context, name string) ([]string, error) {
+	texts, err := z.cfg.DNS.LookupTexts(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("look up TXT records of %s: %w", name, err)
+	}
+	var names []string
+	for _, t := range texts {
+		names = append(names, strings.Fields(strings.Trim(t, `"`))...)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("TXT records of %s name nothing", name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func unique(ts []Target) []Target {
+	seen := make(map[string]bool)
+	return slices.DeleteFunc(ts, func(t Target) bool {
+		known := seen[t.URL]
+		seen[t.URL] = true
+		return known
+	})
+}
+
+func withSlash(u string) string {
+	if strings.HasSuffix(u, "/") {
+		return u
+	}
+	return u + "/"
+}
+
+// parsePeerURL never quotes the URL in its errors, because that may hold a password.
+func parsePeerURL(raw string) (*url.URL, error) {
+	for _, prefix := range []string{addressPrefix, srvPrefix} {
+		raw = strings.TrimPrefix(raw, prefix)
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return nil, errors.New("service URL is not a URL (reserved characters in a password must be percent-encoded)")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("service URL must begin with http:// or https://, not %q", u.Scheme)
+	case u.Hostname() == "":
+		return nil, errors.New("service URL has no host")
+	}
+	return u, nil
+}
+
+// hostPort returns host and port of a URL for comparison: in lower case, the port always there.
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+}

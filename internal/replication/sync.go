@@ -1,0 +1,135 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/remote"
+)
+
+const (
+	maxRegistry  = 512 << 20       // of a whole registry, decompressed
+	syncPatience = 2 * time.Minute // with one peer that keeps sending
+)
+
+// A Copied says what one peer gave at start-up.
+type Copied struct {
+	Peer      string // its URL, without credentials
+	Heureka   bool
+	Phase     string        // of a heureka peer: how far its own start has come
+	Instances int           // that it told of
+	Changed   int           // of them, new or newer here
+	Took      time.Duration // for all of it
+	// Err says why there is no complete answer; nil if there is. ErrNotReady of package heureka: the peer is itself starting.
+	Err error
+}
+
+// Complete reports whether the peer's registry is whole and has been taken over.
+func (c *Copied) Complete() bool { return c.Err == nil }
+
+// Sync copies the registry of each peer in turn, those of the own zone first, and says after each what came of it: an
+// iteration is one round. What a heureka node has comes with overrides, ages and cancellations, and is merged as in
+// anti-entropy. Of another server's records each is taken that is newer than what is there (S-DEF-21). A node that takes
+// clients from the first complete answer on loses nothing by going on with the rest meanwhile.
+//
+// It waits until Run has resolved the peers. Whatever a peer answers, it costs bounded time and memory.
+func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
+	return func(yield func(Copied) bool) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ps.resolved:
+		}
+		for _, p := range *ps.list.Load() {
+			if p.has(thisNode) {
+				continue
+			}
+			c, other := ps.copyFrom(ctx, p)
+			if ctx.Err() != nil {
+				return
+			}
+			if other && !yield(c) {
+				return
+			}
+		}
+	}
+}
+
+// copyFrom copies the registry of one peer. It reports false if that turned out to be this node.
+func (ps *Peers) copyFrom(ctx context.Context, p *peer) (c Copied, other bool) {
+	ctx, cancel := context.WithTimeout(ctx, syncPatience)
+	defer cancel()
+	began := time.Now()
+	c = Copied{Peer: p.conn.URL()}
+	f := ps.fetcher(p.conn)
+	theirs, err := f.digest(ctx)
+	switch {
+	case f.node == ps.nodeID:
+		return c, false
+	case err == nil:
+		c.Heureka, c.Phase = true, f.phase
+		c.Changed, c.Err = f.pull(ctx, nonZero(theirs))
+		c.Instances = f.received
+		if c.Err == nil && c.Phase != PhaseOpen {
+			c.Err = heureka.ErrNotReady
+		}
+	case answered(err):
+		ps.copyApps(ctx, p.conn, &c)
+	default:
+		c.Err = err
+	}
+	c.Took = time.Since(began)
+	return c, true
+}
+
+// answered reports whether err is an answer, if not one of a heureka node.
+func answered(err error) bool {
+	_, refused := errors.AsType[*heureka.StatusError](err)
+	return refused || errors.Is(err, errNotHeureka)
+}
+
+// nonZero returns the buckets that are not empty.
+func nonZero(d [registry.Buckets]uint64) (buckets []int) {
+	for i, w := range d {
+		if w != 0 {
+			buckets = append(buckets, i)
+		}
+	}
+	return buckets
+}
+
+// copyApps takes over the records that any server lists.
+func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
+	doc, err := conn.Apps(ctx, remote.Query{})
+	if err != nil {
+		c.Err = err
+		if status, ok := errors.AsType[*heureka.StatusError](err); ok &&
+			(status.Code == http.StatusForbidden || status.Code == http.StatusServiceUnavailable) { // W-GATE-1
+			c.Err = errors.Join(heureka.ErrNotReady, err)
+		}
+		return
+	}
+	now := time.Now()
+	for _, app := range doc.Apps.Apps {
+		for _, in := range app.Instances {
+			c.Instances++
+			if ps.takeOver(in, now) {
+				c.Changed++
+			}
+		}
+	}
+}
+
+// takeOver registers a record unless there is one that is as new.
+func (ps *Peers) takeOver(in *heureka.Instance, now time.Time) bool {
+	if mine, ok := ps.cfg.Store.Find(in.Key()); ok && mine.Instance.LastDirtyMS >= in.LastDirtyMS {
+		return false
+	}
+	_, err := ps.cfg.Store.Register(in, registry.FromSync, now)
+	return err == nil
+}
