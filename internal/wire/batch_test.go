@@ -3,6 +3,8 @@ package wire_test
 import (
 	"errors"
 	"math"
+	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -98,6 +100,24 @@ func TestDecodeBatchRefuses(t *testing.T) {
 	}
 	if items, err := wire.DecodeBatch([]byte(`{"replicationList":[]}`)); err != nil || items == nil || len(items) != 0 {
 		t.Errorf("an empty list: got %v, %v", items, err)
+	}
+}
+
+// A batch of heartbeats costs little more than the names in it, however long it is.
+func TestDecodeBatchMemory(t *testing.T) {
+	items := make([]wire.ReplicationItem, 250) // W-REPL-14
+	for i := range items {
+		items[i] = wire.ReplicationItem{App: "ORDERS", ID: "host-" + strconv.Itoa(i) + ".example.org:orders:8080", Action: wire.Heartbeat}
+	}
+	body := wire.AppendBatch(nil, items)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if _, err := wire.DecodeBatch(body); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; used > 250_000 {
+		t.Errorf("%d bytes for a body of %d", used, len(body))
 	}
 }
 

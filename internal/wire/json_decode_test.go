@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -74,6 +75,8 @@ func TestDecodeRegistrationJSON(t *testing.T) {
 				in.CountryID, in.LastDirtyMS, in.LastUpdatedMS = math.MaxInt32, math.MaxInt64, math.MinInt64
 				in.Port.Number = math.MinInt32
 			}},
+		{"W-JDEC-4 numbers of 19 digits", `"lastDirtyTimestamp":9223372036854775807,"lastUpdatedTimestamp":"9999999999999999999"`,
+			func(in *instance) { in.LastDirtyMS, in.LastUpdatedMS = math.MaxInt64, math.MaxInt64 }},
 		{"W-JDEC-5 true", `"isCoordinatingDiscoveryServer":true`, func(in *instance) { in.CoordinatingServer = true }},
 		{"W-JDEC-5 the text true", `"isCoordinatingDiscoveryServer":"true"`, func(in *instance) { in.CoordinatingServer = true }},
 		{"W-JDEC-5 other texts are false", `"port":{"@enabled":"TRUE"},"securePort":{"@enabled":"yes"}`,
@@ -110,6 +113,8 @@ func TestDecodeRegistrationJSON(t *testing.T) {
 					RenewalIntervalSecs: 5, DurationSecs: 15, RegistrationMS: 2, LastRenewalMS: 3, EvictionMS: 4, ServiceUpMS: 5,
 				}
 			}},
+		{"W-JDEC-2 the later lease wins whole", `"leaseInfo":{"durationInSecs":15,"evictionTimestamp":4},"leaseInfo":{}`,
+			func(in *instance) {}},
 		{"W-FLD-8 intervals that make no sense", `"leaseInfo":{"renewalIntervalInSecs":0,"durationInSecs":-1}`, func(in *instance) {}},
 		{"W-FLD-8 endless intervals", `"leaseInfo":{"renewalIntervalInSecs":9223372036854775807,"durationInSecs":1e300}`,
 			func(in *instance) { in.Lease.RenewalIntervalSecs, in.Lease.DurationSecs = math.MaxInt32, math.MaxInt32 }},
@@ -365,6 +370,22 @@ func TestDecodeInstanceAllocations(t *testing.T) {
 	})
 	if allocs > 3 && !raceEnabled {
 		t.Errorf("%v allocations, want 3", allocs)
+	}
+}
+
+// A record at rest holds each text once: host names recur in ids and URLs, a home page begins the other pages.
+func TestDecodedTextsShareMemory(t *testing.T) {
+	in, err := wire.DecodeInstance(wire.JSON, wire.AppendRegistration(nil, service(1, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pair := range [][2]string{
+		{in.ID, in.HostName}, {in.StatusPageURL, in.HomePageURL}, {in.VIPAddress, in.App}, {in.VIPAddress, in.SecureVIPAddress},
+	} {
+		whole, part := uintptr(unsafe.Pointer(unsafe.StringData(pair[0]))), uintptr(unsafe.Pointer(unsafe.StringData(pair[1])))
+		if i := uintptr(strings.Index(pair[0], pair[1])); whole+i != part {
+			t.Errorf("%q and %q do not share memory", pair[0], pair[1])
+		}
 	}
 }
 

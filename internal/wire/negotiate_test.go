@@ -35,6 +35,7 @@ func TestNegotiation(t *testing.T) {
 		{"W-NEG-5 a range decides on its type", "application/xml;q=0.1, */*;q=0.5", xml, json},
 		{"W-NEG-5 a refused type", "application/xml;q=0, */*", xml, json},
 		{"W-NEG-5 equal ranges", "application/json;q=0.3;x=y, application/json;q=0.9, application/xml;q=0.5", json, json},
+		{"W-NEG-5 equal ranges in another order", "application/json;q=0.9, application/json;q=0.3, application/xml;q=0.5", json, json},
 		{"W-CQ-S-5 RestTemplate", "application/json, application/*+json", json, json},
 		{"a browser", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", xml, xml},
 		{"an old Java client", "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", xml, xml},

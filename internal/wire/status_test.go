@@ -53,6 +53,16 @@ func TestStatusInfoJSON(t *testing.T) {
 	}
 }
 
+// W-XENC-9 holds here too: the version of the API is not known.
+func TestStatusInfoStatus(t *testing.T) {
+	in := orders(func(in *heureka.Instance) { in.Status = heureka.StatusOutOfService })
+	for f, want := range map[wire.Format]string{wire.XML: "<status>DOWN</status>", wire.JSON: `"status":"OUT_OF_SERVICE"`} {
+		if doc := string(wire.AppendStatusInfo(nil, f, nil, nil, in, in.Lease, nil)); !strings.Contains(doc, want) {
+			t.Errorf("no %s in\n%s", want, doc)
+		}
+	}
+}
+
 func TestStatusInfoWithoutInstance(t *testing.T) {
 	if got := string(wire.AppendStatusInfo(nil, wire.JSON, nil, nil, nil, heureka.LeaseInfo{}, nil)); got != `{"generalStats":{},"applicationStats":{}}` {
 		t.Errorf("got %s", got)

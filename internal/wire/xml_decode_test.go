@@ -56,6 +56,8 @@ func TestDecodeRegistrationXML(t *testing.T) {
 			func(in *instance) { in.DataCenter = amazon() }},
 		{"W-XDEC-6 metadata of others", `<dataCenterInfo><name>MyOwn</name><metadata><a>b</a></metadata><x/></dataCenterInfo>`,
 			func(in *instance) {}},
+		{"W-XDEC-6 the last one counts whole", `<dataCenterInfo><name>Amazon</name><metadata><a>b</a></metadata></dataCenterInfo>
+			<dataCenterInfo><name>Amazon</name></dataCenterInfo>`, func(in *instance) { in.DataCenter = amazon() }},
 		{"W-XDEC-6 no name", `<dataCenterInfo></dataCenterInfo>`, func(in *instance) { in.DataCenter = nil }},
 		{"W-XDEC-7 lease", `<leaseInfo><durationInSecs>15</durationInSecs><renewalIntervalInSecs>5</renewalIntervalInSecs>
 			<registrationTimestamp>2</registrationTimestamp><lastRenewalTimestamp>3</lastRenewalTimestamp>
