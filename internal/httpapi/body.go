@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
+
+	"heureka/internal/wire"
 )
 
 // Sizes of pooled buffers: a new one holds the usual registration, and one grown by a rare giant is not kept.
@@ -130,12 +132,8 @@ func appendAll(b []byte, src io.Reader, limit int64) ([]byte, error) {
 // undecodable is the 400 for a body that cannot be read or parsed: fixed text, under the type that the request had
 // (W-ERR-4).
 func (c *call) undecodable() {
-	body := `<error><message>cannot parse request body</message></error>`
-	if strings.EqualFold(c.header("Content-Type"), "application/json") {
-		body = `{"error": "cannot parse request body"}`
-	}
 	h := c.w.Header()
 	h["Content-Type"] = c.r.Header["Content-Type"]
 	h["X-Content-Type-Options"] = noSniff
-	c.body(http.StatusBadRequest, []byte(body))
+	c.body(http.StatusBadRequest, wire.AppendParseError(nil, c.header("Content-Type")))
 }
