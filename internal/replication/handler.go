@@ -56,7 +56,8 @@ func (ps *Peers) resource(path string) string {
 	return ""
 }
 
-// serveBatch refuses what this node sent itself: performing it would bring cancelled instances back (W-REPL-16).
+// serveBatch refuses what this node sent itself (W-REPL-16), and what comes too late: performing either would bring
+// cancelled instances back.
 func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	from, theirs := r.Header.Get(HeaderNode), r.Header.Get(HeaderDigest)
 	if from == "" {
@@ -66,6 +67,10 @@ func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Ha
 	if from == ps.nodeID {
 		ps.greet(w.Header())
 		w.WriteHeader(http.StatusMisdirectedRequest)
+		return
+	}
+	if ps.stale(from, r.Header.Get(HeaderBatch)) {
+		w.WriteHeader(http.StatusConflict)
 		return
 	}
 	gw := &greeter{ResponseWriter: w, ps: ps}

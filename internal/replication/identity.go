@@ -1,12 +1,16 @@
 package replication
 
-import "slices"
+import (
+	"slices"
+	"strconv"
+)
 
 // Headers that heureka nodes add to batches and their answers. Java servers ignore the first and send neither.
 const (
 	HeaderNode   = "X-Heureka-Node"   // who speaks: 128 random bits, in hexadecimal
 	HeaderDigest = "X-Heureka-Digest" // hash of the whole registry of who speaks
 	HeaderPhase  = "X-Heureka-Phase"  // how far the start of who speaks has come
+	HeaderBatch  = "X-Heureka-Batch"  // number of the batch: a later one of the same node has a higher number
 )
 
 // A role is what a URL is used for.
@@ -55,6 +59,28 @@ func (ps *Peers) elect() {
 			used[s.nodeID] = used[s.nodeID] || s.ok && s.nodeID != ""
 		}
 	}
+}
+
+// maxSenders is how many nodes are remembered with the number of their last batch; far more than any ring has.
+const maxSenders = 1024
+
+// stale reports whether a batch was overtaken by a later one of the same node. Its sender has given it up long ago, and
+// has sent its contents again, or better ones: performing it now could bring a cancelled instance back.
+func (ps *Peers) stale(nodeID, number string) bool {
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return false
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	if n <= ps.lastBatch[nodeID] {
+		return true
+	}
+	if len(ps.lastBatch) >= maxSenders {
+		clear(ps.lastBatch)
+	}
+	ps.lastBatch[nodeID] = n
+	return false
 }
 
 // peersOf returns the URLs that lead to a node. One that has not been met, because it has just started, may be behind any

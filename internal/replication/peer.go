@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,6 +173,7 @@ func (p *peer) post(ctx context.Context, items []wire.ReplicationItem) *reply {
 		Method: http.MethodPost, Path: batchPath + "/",
 		Header: p.set.greeting(), Body: wire.AppendBatch(nil, items), Limit: maxBatchAnswer,
 	}
+	req.Header.Set(HeaderBatch, strconv.FormatUint(p.set.batches.Add(1), 10))
 	if p.set.cfg.Compress {
 		req.Header.Set("Content-Encoding", "gzip")
 		req.Body = compressed(req.Body)

@@ -31,7 +31,10 @@ type Peers struct {
 
 	list atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
 
-	mu sync.Mutex // guards the standing of each peer
+	batches atomic.Uint64 // sent
+
+	mu        sync.Mutex        // also guards the standing of each peer
+	lastBatch map[string]uint64 // of each node that sends to this one
 }
 
 // New returns a set that does nothing yet. It fails if cfg makes no sense.
@@ -47,6 +50,7 @@ func New(cfg Config) (*Peers, error) {
 		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id),
 		prefix: strings.TrimSuffix("/"+strings.Trim(cfg.Prefix, "/"), "/"),
 		reload: make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
+		lastBatch: make(map[string]uint64),
 	}
 	ps.list.Store(new([]*peer))
 	return ps, nil

@@ -289,6 +289,51 @@ func TestDuplicateDelivery(t *testing.T) {
 	})
 }
 
+// A request that a partition held back must not be performed when later ones have been: its sender gave it up.
+func TestOvertakenBatch(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		a := r.start("a", nil)
+		c := &http.Client{Transport: r.transport("b")}
+		post := func(number, body string) int {
+			req, err := http.NewRequest("POST", url("a")+"peerreplication/batch/", strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set(replication.HeaderNode, "sender")
+			req.Header.Set(replication.HeaderBatch, number)
+			resp, err := c.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			return resp.StatusCode
+		}
+		register := string(wire.AppendBatch(nil, []wire.ReplicationItem{{App: "APP", ID: "1", Action: wire.Register, Instance: instance("1")}}))
+		cancel := string(wire.AppendBatch(nil, []wire.ReplicationItem{{App: "APP", ID: "1", Action: wire.Cancel}}))
+		for _, step := range []struct {
+			number, body string
+			want         int
+		}{{"5", register, 200}, {"7", cancel, 200}, {"6", register, 409}, {"7", cancel, 409}, {"", cancel, 200}, {"8", register, 200}} {
+			if got := post(step.number, step.body); got != step.want {
+				t.Errorf("batch %s: %d, want %d", step.number, got, step.want)
+			}
+			if step.number == "6" && a.has("1") {
+				t.Error("the cancelled instance is back")
+			}
+		}
+		for i := range 3000 { // other senders come and go
+			req, _ := http.NewRequest("POST", url("a")+"peerreplication/batch/", strings.NewReader(cancel))
+			req.Header.Set(replication.HeaderNode, fmt.Sprint(i))
+			req.Header.Set(replication.HeaderBatch, "1")
+			resp, err := c.Do(req)
+			if err != nil || resp.StatusCode != 200 {
+				t.Fatalf("batch of sender %d: %v", i, err)
+			}
+			resp.Body.Close()
+		}
+	})
+}
+
 // S-SYNC-5, S-SYNC-7: a lost registration is healed by the next heartbeat.
 func TestSync7LostRegister(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
