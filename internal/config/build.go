@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"maps"
 	"net"
 	"strconv"
 	"strings"
@@ -32,9 +33,7 @@ func (s *Settings) ListenAddress() string {
 func (s *Settings) onPort(port int) *Settings {
 	known := *s
 	known.set = make(map[string]Setting, len(s.set)+1)
-	for k, v := range s.set {
-		known.set[k] = v
-	}
+	maps.Copy(known.set, s.set)
 	x := s.setting(s.table.parseName("server.port").key)
 	x.Value.Int, x.Value.Text = int64(port), strconv.Itoa(port)
 	known.set[x.Name] = x
@@ -126,12 +125,8 @@ func (s *Settings) pageURL(key string) string {
 	if u := s.Text(key); u != "" {
 		return u
 	}
-	path := s.Text(key + "-path")
-	if path == "" {
-		return ""
-	}
 	host := net.JoinHostPort(s.hostName(), strconv.Itoa(s.port()))
-	return "http://" + host + contextPath(s.Text("server.servlet.context-path")) + "/" + strings.TrimLeft(path, "/")
+	return "http://" + host + contextPath(s.Text("server.servlet.context-path")) + "/" + strings.TrimLeft(s.Text(key+"-path"), "/")
 }
 
 // contextPath brings a path into the form that server.Config wants: "" or a leading slash and no trailing one.

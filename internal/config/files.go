@@ -32,10 +32,7 @@ func parseLocation(text string, asked property) location {
 		loc.scheme, text = text[:i], text[i+1:]
 	}
 	if loc.scheme == "file" {
-		loc.scheme = ""
-		if strings.HasPrefix(text, "//") {
-			text = text[2:]
-		}
+		loc.scheme, text = "", strings.TrimPrefix(text, "//")
 	}
 	if base, hint, ok := strings.Cut(text, "["); ok && strings.HasSuffix(hint, "]") {
 		text, loc.format = base, strings.TrimSuffix(hint, "]")
@@ -120,7 +117,7 @@ func (r *reader) directories(loc location) []string {
 		matches, _ := filepath.Glob(r.abs(loc.path)) // sorted; a broken pattern matches nothing
 		for _, match := range matches {
 			if info, err := os.Stat(match); err == nil && info.IsDir() {
-				dirs = append(dirs, r.rel(match))
+				dirs = append(dirs, shorten(match, r.dir, loc.path))
 			}
 		}
 		return dirs
@@ -134,6 +131,14 @@ func (r *reader) directories(loc location) []string {
 		return []string{}
 	}
 	return nil
+}
+
+// shorten takes the directory off again that a relative path had been put into.
+func shorten(path, dir, pattern string) string {
+	if filepath.IsAbs(pattern) {
+		return path
+	}
+	return strings.TrimPrefix(path, dir+"/")
 }
 
 func (r *reader) singleFile(loc location, profile string) []string {
@@ -183,16 +188,9 @@ func appendNew(errs []error, m *Mistake) []error {
 
 func (r *reader) abs(path string) string {
 	if filepath.IsAbs(path) {
-		return path
+		return filepath.Clean(path)
 	}
 	return filepath.Join(r.dir, path)
-}
-
-func (r *reader) rel(path string) string {
-	if rel, err := filepath.Rel(r.dir, path); err == nil && r.dir != "" {
-		return rel
-	}
-	return path
 }
 
 func (r *reader) exists(path string) bool {

@@ -135,16 +135,10 @@ func (x *index) add(k *Key) {
 // names returns the name and then the aliases.
 func (k *Key) names() []string { return append([]string{k.Name}, k.Aliases...) }
 
-// under puts prefix before the names and aliases of keys; an alias that starts with "eureka." is whole already.
+// under puts prefix before the names of keys. Aliases are whole already.
 func under(prefix string, keys []Key) []Key {
 	for i := range keys {
-		k := &keys[i]
-		k.Name = prefix + k.Name
-		for j, a := range k.Aliases {
-			if !strings.HasPrefix(a, "eureka.") {
-				k.Aliases[j] = prefix + a
-			}
-		}
+		keys[i].Name = prefix + keys[i].Name
 	}
 	return keys
 }

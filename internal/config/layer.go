@@ -130,8 +130,8 @@ func get(k *koanf.Koanf, canonical string) (property, bool) {
 
 // alignSubs gives map keys from environment variables, which have lost case and punctuation, the spelling of a key that is
 // known from the other layers or from the zones.
-func alignSubs(env layer, others ...layer) layer {
-	known := knownSubs(others)
+func alignSubs(env layer, others []layer) layer {
+	known := knownSubs(env, others)
 	out := layer{}
 	for _, canonical := range slices.SortedFunc(maps.Keys(env), cmp.Compare) {
 		if n := parseName(canonical); n.key != nil && n.key.Map {
@@ -145,25 +145,30 @@ func alignSubs(env layer, others ...layer) layer {
 	return out
 }
 
-// knownSubs returns the spellings of map keys by the name of the map and the squashed map key.
-func knownSubs(layers []layer) map[string]string {
+// knownSubs returns the spellings of map keys by the name of the map and the squashed map key. The environment spells only
+// regions and zones in values.
+func knownSubs(env layer, others []layer) map[string]string {
 	known := map[string]string{}
 	learn := func(mapName, sub string) { known[mapName+"."+squashAll(sub)] = sub }
 	learn(availabilityZones, "us-east-1")
-	for _, l := range layers {
+	for _, l := range append([]layer{env}, others...) {
 		for canonical, p := range l {
-			n := parseName(canonical)
-			switch {
-			case n.key == nil:
-			case n.key.Map:
-				learn(n.key.Name, n.sub)
-			case n.key.Name == "eureka.client.region":
-				learn(availabilityZones, p.Text)
-			}
-			if n.key != nil && n.key.Name == availabilityZones {
-				for _, zone := range splitList(p.Text) {
-					learn(serviceURL, zone)
+			if n := parseName(canonical); n.key != nil {
+				switch n.key.Name {
+				case region:
+					learn(availabilityZones, p.Text)
+				case availabilityZones:
+					for _, zone := range splitList(p.Text) {
+						learn(serviceURL, zone)
+					}
 				}
+			}
+		}
+	}
+	for _, l := range others {
+		for canonical := range l {
+			if n := parseName(canonical); n.key != nil && n.key.Map {
+				learn(n.key.Name, n.sub)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/knadh/koanf/providers/env/v2"
@@ -47,7 +48,7 @@ type loader struct {
 func (l *loader) fail(err error)  { l.errs = append(l.errs, err) }
 func (l *loader) warn(m *Mistake) { l.warnings = append(l.warnings, m) }
 func (l *loader) newResolver(files []layer) *resolver {
-	envLayer := alignSubs(l.envLayer, slices.Concat(files, []layer{l.json, l.args})...)
+	envLayer := alignSubs(l.envLayer, slices.Concat(files, []layer{l.json, l.args}))
 	return &resolver{
 		merged: merge(slices.Concat(files, []layer{envLayer, l.json, l.args})...),
 		env:    l.env,
@@ -87,11 +88,26 @@ func environment(lines []string) map[string]string {
 	return m
 }
 
+// envName reads the name of a variable. A number at its end is a list index only where there is an element 0 too: EU_WEST_1
+// is more likely a region.
+func (l *loader) envName(k string) name {
+	n := parseEnvName(k, true)
+	if n.index > 0 {
+		first := strings.TrimSuffix(strings.TrimRight(k, "_"), strconv.Itoa(n.index)) + "0"
+		_, plain := l.env[first]
+		_, closed := l.env[first+"_"]
+		if !plain && !closed && !strings.Contains(k, "[") {
+			return parseEnvName(k, false)
+		}
+	}
+	return n
+}
+
 func (l *loader) readEnvironment() {
 	b := newLayerBuilder()
 	for _, k := range slices.Sorted(maps.Keys(l.env)) {
-		if n := parseEnvName(k); !fromKubernetes(k, l.env[k]) {
-			b.add(n, property{Raw: k, Text: l.env[k], Origin: Origin{Source: Environment, Name: k}})
+		if !fromKubernetes(k, l.env[k]) {
+			b.add(l.envName(k), property{Raw: k, Text: l.env[k], Origin: Origin{Source: Environment, Name: k}})
 		}
 	}
 	l.envLayer = b.done()

@@ -46,12 +46,14 @@ func (s spelling) named(rest []string, index int) (name, bool) {
 const (
 	serviceURL        = "eureka.client.service-url"
 	availabilityZones = "eureka.client.availability-zones"
+	region            = "eureka.client.region"
 	defaultZone       = "defaultZone"
 )
 
 // parseEnvName reads the name of an environment variable. Underscores separate elements or nothing at all, so known keys
-// are compared without them; a map key becomes lower case with dots, as Spring has it.
-func parseEnvName(raw string) name {
+// are compared without them; a map key becomes lower case with dots, as Spring has it. A number at the end is a list index
+// if lists is set, and else part of the name.
+func parseEnvName(raw string, lists bool) name {
 	if strings.ContainsAny(raw, ".[") { // Docker passes such names on unchanged
 		return parseName(raw)
 	}
@@ -63,7 +65,7 @@ func parseEnvName(raw string) name {
 	if n, err := strconv.ParseUint(tokens[len(tokens)-1], 10, 16); err == nil && len(tokens) > 1 {
 		tokens, index = tokens[:len(tokens)-1], int(n)
 	}
-	if n, ok := envKey(tokens, index); ok && (index < 0 || n.key.isList()) {
+	if n, ok := envKey(tokens, index); ok && lists && index >= 0 && n.key.isList() {
 		return n
 	}
 	if n, ok := envKey(full, -1); ok {

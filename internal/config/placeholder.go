@@ -138,7 +138,7 @@ func (r *resolver) lookup(wanted string) (string, bool) {
 	}
 	for _, candidate := range envSpellings(wanted) {
 		if v, ok := r.env[candidate]; ok {
-			r.used[parseEnvName(candidate).canonical] = true
+			r.used[parseEnvName(candidate, false).canonical] = true
 			return v, true
 		}
 	}

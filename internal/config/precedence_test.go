@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -133,10 +134,15 @@ func TestLocations(t *testing.T) {
 }
 
 func TestLocationFromEnvironment(t *testing.T) {
-	files := file("etc/application.yml", "eureka.environment: etc")
-	for _, name := range []string{"SPRING_CONFIG_LOCATION", "SPRING_CONFIG_ADDITIONALLOCATION", "SPRING_CONFIG_ADDITIONAL_LOCATION"} {
-		if got := files.and(env(name + "=etc/")).mustLoad(t).Text(envKey); got != "etc" {
-			t.Errorf("%s: %s", name, got)
+	files := file("etc/application.yml", "eureka.environment: etc").and(yamlFile("eureka.datacenter: cwd"))
+	for name, want := range map[string]string{
+		"SPRING_CONFIG_LOCATION":            "etc in default",
+		"SPRING_CONFIG_ADDITIONALLOCATION":  "etc in cwd",
+		"SPRING_CONFIG_ADDITIONAL_LOCATION": "etc in cwd",
+	} {
+		s := files.and(env(name + "=etc/")).mustLoad(t)
+		if got := s.Text(envKey) + " in " + s.Text("eureka.datacenter"); got != want {
+			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}
 }
@@ -204,5 +210,131 @@ func TestImports(t *testing.T) {
 	}}.mustLoad(t)
 	if s.Text(envKey) != "one" || s.Text("eureka.datacenter") != "two" || s.Text("eureka.dashboard.path") != "/env" {
 		t.Errorf("imports do not win over the importing file: %v", changed(s))
+	}
+}
+
+// S-CFG 9.1: the names below eureka.instance.registry win over their aliases, wherever either is set.
+func TestAliases(t *testing.T) {
+	const name, alias = "eureka.instance.registry.default-open-for-traffic-count", "eureka.server.defaultOpenForTrafficCount"
+	for _, tt := range []struct {
+		source source
+		want   int
+	}{
+		{args("--" + alias + "=5"), 5},
+		{env("EUREKA_SERVER_DEFAULTOPENFORTRAFFICCOUNT=5"), 5},
+		{args("--"+alias+"=5", "--"+name+"=6"), 6},
+		{args("--"+name+"=6", "--"+alias+"=5"), 6},
+		{yamlFile(name + ": 6").and(args("--" + alias + "=5")), 6},
+	} {
+		if got := tt.source.mustLoad(t).ServerConfig(1).OpenForTrafficCount; got != tt.want {
+			t.Errorf("%+v: %d, want %d", tt.source, got, tt.want)
+		}
+	}
+}
+
+func TestYAMLStructure(t *testing.T) {
+	for _, tt := range []struct{ yaml, want string }{
+		{"base: &b {environment: anchored}\neureka: *b", "anchored"},
+		{"base: &b {environment: merged, datacenter: x}\neureka:\n  <<: *b", "merged"},
+		{"base: &b {environment: merged}\neureka:\n  environment: own\n  <<: *b", "own"},
+		{"a: &a {environment: a}\nb: &b {environment: b}\neureka:\n  <<: [*a, *b]", "b"},
+		{"eureka: {environment: null}", "test"},
+		{"eureka: {environment: ~}", "test"},
+		{"eureka: {environment: []}", "test"},
+		{"eureka:", "test"},
+		{"eureka[environment]: x", "x"},
+		{"eureka: {'[environment]': x}", "x"},
+		{"eureka: {environment: [a, b]}", "a,b"},
+		{"eureka:\n  environment: |\n    two\n    lines\n", "two\nlines\n"},
+		{"\ufeffeureka.environment: bom", "bom"},
+		{"# only a comment", "test"},
+		{"---\n---\neureka.environment: third\n---\n", "third"},
+	} {
+		s, err := yamlFile(tt.yaml).load(t)
+		if err != nil {
+			t.Errorf("%q: %v", tt.yaml, err)
+			continue
+		}
+		if got := s.Text(envKey); got != tt.want {
+			t.Errorf("%q: %q, want %q", tt.yaml, got, tt.want)
+		}
+	}
+}
+
+func TestYAMLWithoutEnd(t *testing.T) {
+	bomb := "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n"
+	for i := range 8 {
+		bomb += strings.ReplaceAll("aN: &aN [*aM,*aM,*aM,*aM,*aM,*aM,*aM,*aM,*aM,*aM]\n", "M", strconv.Itoa(i))
+		bomb = strings.ReplaceAll(bomb, "N", strconv.Itoa(i+1))
+	}
+	for _, text := range []string{bomb, "a: &a [*a]", "a: &a {<<: *a}", strings.Repeat("[", 1000) + strings.Repeat("]", 1000), "a: " + strings.Repeat("{b: ", 100) + strings.Repeat("}", 100)} {
+		if _, err := yamlFile(text).load(t); err == nil {
+			t.Errorf("%.40q was accepted", text)
+		}
+	}
+}
+
+func TestAbsolutePaths(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "application.yml"), []byte("eureka.environment: absolute"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, location := range []string{dir, "file://" + dir, filepath.Join(dir, "application.yml"), dir + "/*.yml", filepath.Dir(dir) + "/*/"} {
+		s, err := args("--spring.config.location=optional:" + location).load(t)
+		want := "absolute"
+		if strings.HasSuffix(location, "*.yml") { // a pattern is for directories
+			want = "test"
+		}
+		if err != nil || s.Text(envKey) != want {
+			t.Errorf("%s: %s, %v", location, s.Text(envKey), err)
+		}
+	}
+}
+
+func TestBrokenSwitches(t *testing.T) {
+	for _, tt := range []struct {
+		source source
+		want   string
+	}{
+		{args("--spring.profiles.active=${NONE}"), `spring.profiles.active is "${NONE}": want a value for ${NONE}`},
+		{args("--spring.config.location=${NONE}"), `spring.config.location is "${NONE}": want a value for ${NONE}`},
+		{yamlFile("spring.config.import: ${NONE}"), `spring.config.import is "${NONE}": want a value for ${NONE}`},
+	} {
+		if _, err := tt.source.load(t); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("got %v, want %s", err, tt.want)
+		}
+	}
+}
+
+// Environment variables know no case and no dashes: map keys take the spelling of what else is known.
+func TestMapKeysFromTheEnvironment(t *testing.T) {
+	const zones = "EUREKA_CLIENT_AVAILABILITYZONES_"
+	for _, tt := range []struct {
+		source source
+		want   string
+	}{
+		{env(zones + "USEAST1=z"), "us-east-1"},
+		{env(zones+"EUWEST1=z", "EUREKA_CLIENT_REGION=eu-west-1"), "eu-west-1"},
+		{env(zones + "EU_WEST_1=z").and(args("--eureka.client.region=eu-west-1")), "eu-west-1"},
+		{env(zones + "EUWEST1=z").and(yamlFile("eureka.client.availability-zones.euWest-1: a")), "euWest-1"},
+		{env(zones + "NOWHERE=z"), "nowhere"},
+	} {
+		got := tt.source.mustLoad(t).ServerConfig(1).AvailabilityZones
+		if diff := cmp.Diff(map[string][]string{tt.want: {"z"}}, got); diff != "" {
+			t.Errorf("%+v: %s", tt.source, diff)
+		}
+	}
+}
+
+func TestEnvironmentLists(t *testing.T) {
+	s := env("EUREKA_CLIENT_SERVICEURL_ZONEA_1=http://b/", "EUREKA_CLIENT_SERVICEURL_ZONEA_0_=http://a/",
+		"EUREKA_INSTANCE_METADATAMAP_RACK_7=x", "eureka.client.service-url.zoneB[0]=http://c/").mustLoad(t)
+	c := s.ServerConfig(1)
+	want := map[string][]string{"zonea": {"http://a/", "http://b/"}, "zoneB": {"http://c/"}}
+	if diff := cmp.Diff(want, c.ServiceURLs); diff != "" {
+		t.Error(diff)
+	}
+	if got := c.Instance.Metadata.Get("rack.7"); got != "x" {
+		t.Errorf("metadata %v", c.Instance.Metadata)
 	}
 }

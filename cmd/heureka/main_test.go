@@ -1,0 +1,32 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"heureka": main})
+}
+
+// TestScripts runs the program as users do: testdata/script holds one story a file. Beside testscript's own commands there
+// are those of script_test.go.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		Setup:         setupStory,
+		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status": scriptStatus,
+			"start":  scriptStart,
+			"stop":   scriptStop,
+			"signal": scriptSignal,
+			"http":   scriptHTTP,
+			"begin":  scriptBegin,
+			"finish": scriptFinish,
+			"occupy": scriptOccupy,
+		},
+	})
+}
