@@ -30,20 +30,22 @@ var mayImport = map[string][]string{
 	"client":               {"", "internal/wire", "internal/remote"},
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
 		"internal/remote", "internal/httpapi", "internal/dashboard"},
-	"heurekatest":     {"", "server", "internal/memnet", "internal/remote"},
-	"bench":           {"internal/bench"},
-	"bench/baseline":  {},
-	"bench/ring":      {"", "internal/bench", "internal/remote"},
-	"internal/bench":  {"", "internal/wire"},
-	"internal/config": {"", "server"},
-	"cmd/heureka":     {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire"},
+	"heurekatest":               {"", "server", "internal/memnet", "internal/remote"},
+	"bench":                     {"internal/bench"},
+	"bench/baseline":            {},
+	"bench/ring":                {"", "internal/bench", "internal/remote"},
+	"internal/bench":            {"", "internal/wire"},
+	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication"},
+	"internal/scenario/cmd/sim": {"internal/scenario"},
+	"internal/config":           {"", "server"},
+	"cmd/heureka":               {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire"},
 }
 
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing
 // outside themselves.
 var pure = []string{
 	"", "internal/wire", "internal/registry", "internal/respcache", "internal/dashboard",
-	"internal/replication/queue.go",
+	"internal/replication/queue.go", "internal/replication/drift.go",
 }
 
 // impureImports and impureCalls are what pure code must do without, with the reason.

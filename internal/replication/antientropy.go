@@ -14,15 +14,8 @@ import (
 
 const (
 	bucketsAtOnce = 32
-	maxAnswer     = 64 << 20         // of anything a peer says, except a whole registry
-	forgetBuckets = 10 * time.Minute // see bucketMemory
+	maxAnswer     = 64 << 20 // of anything a peer says, except a whole registry
 )
-
-// drift watches whether the registries of two nodes differ for longer than changes are under way. Guarded by peer.mu.
-type drift struct {
-	since     time.Time // they have differed at every look since; zero: they do not differ
-	notBefore time.Time // the next exchange
-}
 
 // compare looks at the digest that came with a batch, and reports whether to exchange now: at the first contact, or when
 // the difference has lasted.
@@ -40,25 +33,16 @@ func (h *health) compare(r *reply, n news, disabled bool) bool {
 
 func (h *health) equal(now time.Time) {
 	h.s.EqualAt = now
-	h.drift.since = time.Time{}
+	h.drift.Equal()
 }
 
 // differ notes a difference. If it does not count yet, another look is due when it may.
 func (h *health) differ(now time.Time, atOnce bool) bool {
-	d := &h.drift
-	if d.since.IsZero() {
-		d.since = now
+	exchange, look := h.drift.Differ(now, atOnce)
+	if !exchange {
+		h.probeBy(look)
 	}
-	if atOnce {
-		d.notBefore = now
-		return true
-	}
-	ripe := later(d.since.Add(settleTime), d.notBefore)
-	if now.Before(ripe) {
-		h.probeBy(ripe)
-		return false
-	}
-	return true
+	return exchange
 }
 
 func (h *health) probeBy(t time.Time) {
@@ -67,15 +51,11 @@ func (h *health) probeBy(t time.Time) {
 	}
 }
 
-// exchanged notes the end of an exchange. One that brought nothing is not worth repeating soon: registries can differ for
-// good reasons, such as instances that are expired and protected on one side only.
+// exchanged notes the end of an exchange, and has the peer asked soon whether it is like this node now.
 func (h *health) exchanged(healed int, pause time.Duration, now time.Time) {
 	h.s.Exchanges++
 	h.s.Healed += uint64(healed)
-	if healed > 0 {
-		pause = settleTime
-	}
-	h.drift = drift{notBefore: now.Add(pause)}
+	h.drift.Exchanged(healed, pause, now)
 	h.probeBy(now.Add(time.Second))
 }
 
@@ -113,7 +93,7 @@ func (p *peer) repair(ctx context.Context) {
 func (p *peer) mayExchange(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.has(replica) && !now.Before(p.health.drift.notBefore)
+	return p.has(replica) && p.health.drift.May(now)
 }
 
 // exchange takes over what the peer knows better. What this node knows better the peer finds out in the same way, soon,
@@ -126,43 +106,14 @@ func (p *peer) exchange(ctx context.Context) (healed int, err error) {
 	}
 	now := time.Now()
 	mine := p.set.cfg.Store.Digest()
-	var buckets []int
-	for i := range mine {
-		if mine[i] != theirs[i] && !p.buckets.fruitless(i, mine[i], theirs[i], now) {
-			buckets = append(buckets, i)
-		}
-	}
+	buckets := p.buckets.Differing(&mine, &theirs, now)
 	healed, err = f.pull(ctx, buckets)
 	if err != nil {
 		return healed, err
 	}
 	mine = p.set.cfg.Store.Digest()
-	for _, i := range buckets {
-		p.buckets.remember(i, mine[i], theirs[i], now)
-	}
+	p.buckets.Remember(buckets, &mine, &theirs, now)
 	return healed, nil
-}
-
-// bucketMemory remembers which buckets were still different after an exchange, so that they are not fetched again and
-// again while both sides stay as they are.
-type bucketMemory map[int]bucketPair
-
-type bucketPair struct {
-	mine, theirs uint64
-	at           time.Time
-}
-
-func (m bucketMemory) fruitless(i int, mine, theirs uint64, now time.Time) bool {
-	b, ok := m[i]
-	return ok && b.mine == mine && b.theirs == theirs && now.Sub(b.at) < forgetBuckets
-}
-
-func (m bucketMemory) remember(i int, mine, theirs uint64, now time.Time) {
-	if mine == theirs {
-		delete(m, i)
-		return
-	}
-	m[i] = bucketPair{mine, theirs, now}
 }
 
 // errNotHeureka marks answers of anything else.

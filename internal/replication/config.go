@@ -57,10 +57,8 @@ const PhaseOpen = "open"
 
 // Fixed times. Each is jittered where nodes could fall into step.
 const (
-	probeInterval   = 30 * time.Second // an empty batch to a peer that nothing was sent to
-	recheckInterval = 5 * time.Minute  // the same to a URL that is not replicated to
+	recheckInterval = 5 * time.Minute // the same to a URL that is not replicated to
 	retryResolution = 30 * time.Second
-	settleTime      = 3 * time.Second // for how long digests must differ before that is a difference
 )
 
 func (cfg Config) complete() (Config, error) {

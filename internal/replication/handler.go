@@ -127,7 +127,7 @@ func (ps *Peers) heard(from, theirs, mine string, comparing bool) {
 		case theirs == mine:
 			p.health.equal(now)
 		case comparing:
-			differs = !now.Before(p.health.drift.notBefore)
+			differs = p.health.drift.May(now)
 		default:
 			differs = p.health.differ(now, false)
 		}

@@ -55,7 +55,7 @@ type health struct {
 	inRow    int // failures
 	reported bool
 	probeAt  time.Time
-	drift    drift
+	drift    Drift
 }
 
 // news is what a batch has changed, for the log and for the set.

@@ -33,8 +33,8 @@ type peer struct {
 	wake     chan struct{} // the queue may have something earlier than run waits for
 	differs  chan struct{} // wakes repair
 	role     atomic.Int32
-	standing standing     // guarded by set.mu
-	buckets  bucketMemory // used by repair only
+	standing standing  // guarded by set.mu
+	buckets  Fruitless // used by repair only
 
 	mu     sync.Mutex
 	q      *Queue
@@ -51,7 +51,7 @@ func newPeer(ps *Peers, t Target, rng *rand.Rand) (*peer, error) {
 		return nil, err
 	}
 	p := &peer{
-		buckets: make(bucketMemory),
+		buckets: make(Fruitless),
 		set:     ps, target: t, conn: conn, rng: rng,
 		wake: make(chan struct{}, 1), differs: make(chan struct{}, 1),
 		q: NewQueue(QueueConfig{
@@ -214,7 +214,7 @@ func (p *peer) settle(b *Batch, r *reply) {
 // pause returns how long nothing need be sent for before p is asked whether it is still there.
 func (p *peer) pause() time.Duration {
 	if p.has(replica) {
-		return jitter(p.rng, probeInterval)
+		return jitter(p.rng, ProbeInterval)
 	}
 	return jitter(p.rng, recheckInterval)
 }
