@@ -20,7 +20,9 @@ func (s *Settings) ServerConfig(port int) server.Config {
 			setting.Key.set(&c, setting.Value)
 		}
 	}
-	c.Instance = s.onPort(port).instance()
+	known := s.onPort(port)
+	c.HostName, c.Port = known.hostName(), known.port()
+	c.Instance = known.instance()
 	return c
 }
 

@@ -15,7 +15,7 @@ import (
 func TestNothingSetIsTheZeroValue(t *testing.T) {
 	c := source{}.mustLoad(t).ServerConfig(8761)
 	c.Instance = nil
-	if diff := diffConfig(server.Config{}, c); diff != "" {
+	if diff := diffConfig(server.Config{HostName: "box", Port: 8761}, c); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -80,6 +80,8 @@ eureka:
 `).mustLoad(t)
 	const ms = time.Millisecond
 	want := server.Config{
+		HostName:                       "box",
+		Port:                           8761,
 		RegisterWithEureka:             &yes,
 		DisableSelfPreservation:        true,
 		RenewalPercentThreshold:        0.5,

@@ -32,6 +32,7 @@ func (l *loader) evaluate() *Settings {
 	}
 	l.checkUnknown(unknown)
 	l.checkTLS(s)
+	l.checkDNS(s)
 	s.Warnings = l.warnings
 	return s
 }
@@ -79,7 +80,11 @@ func (l *loader) malformed(k *Key, canonical string, p property, text string, er
 	if !strings.HasPrefix(problem, "want ") {
 		problem = "want " + problem
 	}
-	l.fail(&Mistake{Origin: p.Origin, Key: canonical, Value: k.masked(Value{Text: text, Sub: parseName(canonical).sub}), Problem: problem})
+	m := &Mistake{Origin: p.Origin, Key: canonical, Value: k.masked(Value{Text: text, Sub: parseName(canonical).sub}), Problem: problem}
+	if (k.Kind == URL || k.Kind == URLs) && slices.ContainsFunc(splitList(text), brokenByPassword) {
+		m.Hint = "reserved characters in a password must be percent-encoded"
+	}
+	l.fail(m)
 }
 
 // checkUnknown judges names outside of the table. Ours and the server's must be right, since a mistyped one would silently
@@ -154,6 +159,22 @@ func (l *loader) checkTLS(s *Settings) {
 		l.fail(&Mistake{Origin: setting.Origin, Key: setting.Name, Problem: "heureka serves plain HTTP, TLS was asked for",
 			Hint: "let a proxy in front end TLS, and set server.ssl.enabled=false here"})
 		return
+	}
+}
+
+// checkDNS demands what a lookup of peers needs.
+func (l *loader) checkDNS(s *Settings) {
+	const enabled = "eureka.client.use-dns-for-fetching-service-urls"
+	if !s.Bool(enabled) {
+		return
+	}
+	for _, need := range []struct{ key, what string }{
+		{"eureka.client.eureka-server-d-n-s-name", "the domain below which peers are listed"},
+		{"eureka.client.eureka-server-port", "the port of the peers"},
+	} {
+		if s.Text(need.key) == "" {
+			l.fail(&Mistake{Origin: s.set[enabled].Origin, Key: need.key, Problem: "want " + need.what + ", since " + enabled + " is on"})
+		}
 	}
 }
 

@@ -105,7 +105,8 @@ func TestCfg1RelaxedNames(t *testing.T) {
 	for spelling, write := range spellings {
 		s := write(names).mustLoad(t)
 		for name, k := range names {
-			want := args("--" + name + "=" + sample(k)).mustLoad(t).Of(k)
+			alone, _ := args("--" + name + "=" + sample(k)).load(t) // some need others beside them
+			want := alone.Of(k)
 			got := s.Of(k)
 			if len(got) != 1 || got[0].Origin.Source == config.Default {
 				t.Errorf("%s as %s is not set: %v", name, spelling, got)
@@ -160,17 +161,13 @@ func TestEffectiveKeysHaveAnEffect(t *testing.T) {
 		if k.Map {
 			name += ".x"
 		}
-		s, err := args("--" + name + "=" + sample(k)).load(t)
-		if err != nil {
-			continue // server.ssl
-		}
-		var same bool
+		s, _ := args("--" + name + "=" + sample(k)).load(t) // some need others beside them
 		port := 8761
 		if k.Name == "server.port" {
 			port = 17
 		}
 		diff := diffConfig(base.ServerConfig(8761), s.ServerConfig(port))
-		same = diff == ""
+		same := diff == ""
 		for _, known := range byProgram {
 			if k.Name == known {
 				same = base.Text(known) == s.Text(known)
@@ -178,6 +175,30 @@ func TestEffectiveKeysHaveAnEffect(t *testing.T) {
 		}
 		if same == k.Effective() {
 			t.Errorf("%s=%s: effective is %v, but the difference is %q", name, sample(k), k.Effective(), diff)
+		}
+	}
+}
+
+// Every field of the server's configuration can be reached by a setting, apart from what a program has to bring along.
+func TestEveryFieldHasAKey(t *testing.T) {
+	var all []string
+	for _, k := range config.Keys() {
+		name := k.Name
+		if k.Map {
+			name += ".x"
+		}
+		if !strings.HasPrefix(name, "server.ssl") {
+			all = append(all, "--"+name+"="+sample(k))
+		}
+	}
+	c := reflect.ValueOf(args(all...).mustLoad(t).ServerConfig(1))
+	for i := range c.NumField() {
+		switch name := c.Type().Field(i).Name; name {
+		case "Version", "Transport", "Logger", "Rand":
+		default:
+			if c.Field(i).IsZero() {
+				t.Errorf("no setting reaches server.Config.%s", name)
+			}
 		}
 	}
 }

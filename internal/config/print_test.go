@@ -212,7 +212,7 @@ heureka.lease-expiry = doubled (default)
 		"eureka.client.service-url": `
 eureka.client.service-url.a = http://a/ (argument)
 
-  URLs of the servers of a zone, or of all zones without an entry by defaultZone: the peers. None: a single node.
+  URLs of the servers of a zone, or of all zones without an entry by defaultZone: the peers. None: a single node. dns+http://name:8761/eureka/ stands for all addresses of the name, dnssrv+http://name/eureka/ for its SRV records.
   Default: -
   Environment variable: EUREKA_CLIENT_SERVICEURL_<KEY>
 `,

@@ -15,7 +15,7 @@ var clientKeys = []Key{
 			}
 		}},
 	{Name: "service-url", Map: true, Kind: URLs,
-		Doc: "URLs of the servers of a zone, or of all zones without an entry by defaultZone: the peers. None: a single node.",
+		Doc: "URLs of the servers of a zone, or of all zones without an entry by defaultZone: the peers. None: a single node. dns+http://name:8761/eureka/ stands for all addresses of the name, dnssrv+http://name/eureka/ for its SRV records.",
 		set: func(c *server.Config, v Value) { put(&c.ServiceURLs, v.Sub, v.List) }},
 	{Name: "region", Default: "us-east-1",
 		Doc: "Region of this node.",

@@ -117,3 +117,23 @@ func TestMistakes(t *testing.T) {
 		t.Errorf("mistakes of nil: %v", got)
 	}
 }
+
+func TestPasswordsInURLs(t *testing.T) {
+	s, err := args("--eureka.client.service-url.z=http://u:p/w@a/,http://b/").load(t)
+	want := `error: argument: eureka.client.service-url.z is "http://******@a/,http://b/": want a URL such as http://peer2:8761/eureka/` +
+		" | reserved characters in a password must be percent-encoded"
+	if got := strings.Join(problems(s, err), "\n"); got != want {
+		t.Errorf("got:  %s\nwant: %s", got, want)
+	}
+}
+
+func TestPeersFromDNSNeedNameAndPort(t *testing.T) {
+	const on = "--eureka.client.use-dns-for-fetching-service-urls=true"
+	s, err := args(on).load(t)
+	want := `error: argument: eureka.client.eureka-server-d-n-s-name: want the domain below which peers are listed, since eureka.client.use-dns-for-fetching-service-urls is on
+error: argument: eureka.client.eureka-server-port: want the port of the peers, since eureka.client.use-dns-for-fetching-service-urls is on`
+	if got := strings.Join(problems(s, err), "\n"); got != want {
+		t.Errorf("got:\n%s", got)
+	}
+	args(on, "--eureka.client.eureka-server-d-n-s-name=example.com", "--eureka.client.eureka-server-port=8761").mustLoad(t)
+}

@@ -56,7 +56,7 @@ func (k *Key) parse(text string) (Value, error) {
 		v.List = splitList(text)
 		v.Text = strings.Join(v.List, ",")
 		for _, u := range v.List {
-			err = cmp.Or(err, checkURL(u))
+			err = cmp.Or(err, checkURL(strings.TrimPrefix(strings.TrimPrefix(u, "dns+"), "dnssrv+")))
 		}
 	case Enum:
 		v.Text, err = k.parseWord(text)
@@ -186,6 +186,9 @@ func checkURL(text string) error {
 	}
 	return nil
 }
+
+// brokenByPassword guesses why a URL is none.
+func brokenByPassword(text string) bool { return strings.Contains(text, "@") && checkURL(text) != nil }
 
 const mask = "******"
 

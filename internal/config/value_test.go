@@ -60,6 +60,8 @@ func TestValues(t *testing.T) {
 		{"eureka.server.my-url", "a:1", "want a URL such as http://peer2:8761/eureka/"},
 		{"eureka.server.my-url", "ftp://a/", "want a URL such as http://peer2:8761/eureka/"},
 		{"eureka.server.my-url", "http:///x", "want a URL such as http://peer2:8761/eureka/"},
+		{"eureka.client.service-url.z", "dns+http://a:1/eureka/,dnssrv+https://b/", "dns+http://a:1/eureka/,dnssrv+https://b/"},
+		{"eureka.client.service-url.z", "dns+ftp://a:1/eureka/", "want a URL such as http://peer2:8761/eureka/"},
 		{"eureka.client.service-url.z", "http://a/,ftp://b,c", "want a URL such as http://peer2:8761/eureka/"},
 		{"eureka.instance.initial-status", "outOfService", "OUT_OF_SERVICE"},
 		{"heureka.log-format", "xml", "want one of text, json"},
