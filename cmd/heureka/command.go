@@ -28,6 +28,7 @@ func (p *program) command() *cobra.Command {
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(p.serveCommand(), p.configCommand(), p.versionCommand(), p.benchCommand())
+	root.AddCommand(p.clientCommands()...)
 	return root
 }
 

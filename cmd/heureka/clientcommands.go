@@ -1,0 +1,11 @@
+package main
+
+import "github.com/spf13/cobra"
+
+// clientCommands are the commands that talk to servers.
+func (p *program) clientCommands() []*cobra.Command {
+	return []*cobra.Command{
+		p.appsCommand(), p.instancesCommand(), p.getCommand(),
+		p.registerCommand(), p.deregisterCommand(), p.statusCommand(), p.metadataCommand(),
+	}
+}

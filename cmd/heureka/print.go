@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/charmbracelet/lipgloss"
+	"github.com/mattn/go-isatty"
+	"github.com/muesli/termenv"
+	"go.yaml.in/yaml/v3"
+
+	"heureka"
+	"heureka/internal/wire"
+)
+
+// allFormats are those of commands that list things.
+var allFormats = []string{"table", "wide", "json", "yaml", "name"}
+
+// A printer prints results in the format that was asked for.
+type printer struct {
+	w      io.Writer
+	format string
+	styles *lipgloss.Renderer
+}
+
+func newPrinter(w io.Writer, format string) *printer {
+	return &printer{w: w, format: format, styles: rendererFor(w)}
+}
+
+// rendererFor returns a renderer that has colours on a terminal only, and not if NO_COLOR is set. termenv alone would
+// also have them in pipes, if CLICOLOR_FORCE is set.
+func rendererFor(w io.Writer) *lipgloss.Renderer {
+	r := lipgloss.NewRenderer(w)
+	if !onTerminal(w) {
+		r.SetColorProfile(termenv.Ascii)
+	}
+	return r
+}
+
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+func (o *printer) wide() bool { return o.format == "wide" }
+
+// machine prints doc, a JSON document, as JSON or YAML. It reports whether one of these was asked for.
+func (o *printer) machine(doc []byte) (bool, error) {
+	switch o.format {
+	case "json":
+		return true, writeJSON(o.w, doc)
+	case "yaml":
+		return true, writeYAML(o.w, doc)
+	}
+	return false, nil
+}
+
+// value is machine for a value that has yet to become JSON.
+func (o *printer) value(v any) (bool, error) {
+	if o.format != "json" && o.format != "yaml" {
+		return false, nil
+	}
+	doc, err := json.Marshal(v)
+	if err != nil {
+		return true, err
+	}
+	return o.machine(doc)
+}
+
+func writeJSON(w io.Writer, doc []byte) error {
+	var b bytes.Buffer
+	if err := json.Indent(&b, doc, "", "  "); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	_, err := b.WriteTo(w)
+	return err
+}
+
+// writeYAML keeps the order of the members: JSON is YAML, of which only the style is changed.
+func writeYAML(w io.Writer, doc []byte) error {
+	var n yaml.Node
+	if err := yaml.Unmarshal(doc, &n); err != nil {
+		return err
+	}
+	plainStyle(&n)
+	enc := yaml.NewEncoder(w)
+	enc.SetIndent(2)
+	if err := enc.Encode(&n); err != nil {
+		return err
+	}
+	return enc.Close()
+}
+
+// plainStyle drops the style of JSON. Text that would be read as something else keeps its quotes: the encoder sees to it.
+func plainStyle(n *yaml.Node) {
+	n.Style = 0
+	for _, c := range n.Content {
+		plainStyle(c)
+	}
+}
+
+// registryJSON is the document of GET /eureka/apps.
+func registryJSON(apps *heureka.Applications) []byte {
+	form := wire.Form{Format: wire.JSON}
+	b := form.AppendDocHead(nil, apps.Version, apps.Hash)
+	for i, app := range apps.Apps {
+		if i > 0 {
+			b = append(b, form.Separator()...)
+		}
+		b = appendApp(form.AppendAppHead(b, app.Name), form, app)
+		b = form.AppendAppTail(b)
+	}
+	return form.AppendDocTail(b, apps.Version, apps.Hash)
+}
+
+func appendApp(b []byte, form wire.Form, app *heureka.Application) []byte {
+	for i, in := range app.Instances {
+		if i > 0 {
+			b = append(b, form.Separator()...)
+		}
+		b = form.AppendInstance(b, in, in.Lease)
+	}
+	return b
+}
+
+func instanceJSON(in *heureka.Instance) []byte { return wire.JSON.AppendSingle(nil, in, in.Lease) }
+
+// table prints rows below a head, in columns. Cells may have colours.
+func (o *printer) table(head []string, rows [][]string) error {
+	if head != nil {
+		rows = append([][]string{head}, rows...)
+	}
+	var b strings.Builder
+	columns := widths(rows)
+	for _, row := range rows {
+		b.WriteString(strings.TrimRight(line(row, columns), " ") + "\n")
+	}
+	_, err := io.WriteString(o.w, b.String())
+	return err
+}
+
+func widths(rows [][]string) []int {
+	var w []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(w) {
+				w = append(w, 0)
+			}
+			w[i] = max(w[i], lipgloss.Width(cell))
+		}
+	}
+	return w
+}
+
+func line(row []string, widths []int) string {
+	var b strings.Builder
+	for i, cell := range row {
+		b.WriteString(cell)
+		b.WriteString(strings.Repeat(" ", widths[i]-lipgloss.Width(cell)+2))
+	}
+	return b.String()
+}
+
+// lines prints one name a line.
+func (o *printer) lines(names []string) error {
+	for _, n := range names {
+		if _, err := fmt.Fprintln(o.w, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *printer) say(format string, args ...any) error {
+	_, err := fmt.Fprintf(o.w, format+"\n", args...)
+	return err
+}
+
+var statusColors = map[heureka.Status]lipgloss.Color{
+	heureka.StatusUp: "2", heureka.StatusDown: "1", heureka.StatusOutOfService: "3", heureka.StatusStarting: "6", heureka.StatusUnknown: "8",
+}
+
+func (o *printer) status(s heureka.Status) string {
+	return o.styles.NewStyle().Foreground(statusColors[s]).Render(s.String())
+}
+
+// good colours text green or red.
+func (o *printer) good(ok bool, text string) string {
+	s := heureka.StatusDown
+	if ok {
+		s = heureka.StatusUp
+	}
+	return o.styles.NewStyle().Foreground(statusColors[s]).Render(text)
+}
+
+// printable keeps text from the network from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"heureka"
+)
+
+// twoFetches is how long it takes until every caller has seen a change: up to one fetch interval of 30 s, and as much
+// again for a server's caches or a fetch that failed.
+const twoFetches = 60 * time.Second
+
+func (p *program) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "status", Short: "Override the status of an instance from outside", Args: needSubcommand}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	cmd.AddCommand(p.statusSetCommand(), p.statusClearCommand())
+	return cmd
+}
+
+func (p *program) statusSetCommand() *cobra.Command {
+	var drain bool
+	var drainTime time.Duration
+	cmd := p.remoteCommand(&cobra.Command{
+		Use:   "set APP ID STATUS",
+		Short: "Set an override, which outranks what the instance says of itself",
+		Long: `Set an override, which outranks what the instance says of itself until heureka status clear.
+
+With --drain, STATUS is OUT_OF_SERVICE and may be left out, and the command waits until callers have had time to notice:
+they fetch the registry every 30 s, so after two intervals nobody should call the instance any more, and its program can
+be stopped without a failed request.`,
+		Example: `  heureka status set ORDERS host1:orders:8080 --drain && systemctl stop orders`,
+		Args:    cobra.RangeArgs(1, 3),
+	}, nil, func(ctx context.Context, r *remote, args []string) error {
+		key, status, err := overrideOf(args, drain)
+		if err != nil {
+			return err
+		}
+		if drainTime < 0 {
+			return usage("", "--drain-time must not be negative: %v", drainTime)
+		}
+		if err := r.api.SetStatus(ctx, key, status); err != nil {
+			return r.notFound(ctx, key, err)
+		}
+		if err := r.out.say("%s is %s until heureka status clear", key, status); err != nil || !drain {
+			return err
+		}
+		return r.drain(ctx, key, drainTime)
+	})
+	cmd.Flags().BoolVar(&drain, "drain", false, "set OUT_OF_SERVICE and wait until callers had time to notice")
+	cmd.Flags().DurationVar(&drainTime, "drain-time", twoFetches, "how long to wait: two fetch intervals of the callers")
+	return cmd
+}
+
+// overrideOf reads APP ID STATUS.
+func overrideOf(args []string, drain bool) (heureka.Key, heureka.Status, error) {
+	key, rest, err := keyOf(args)
+	switch {
+	case err != nil:
+		return key, 0, err
+	case len(rest) > 1:
+		return key, 0, usage("", "unexpected argument %q", rest[1])
+	case len(rest) == 0 && drain:
+		return key, heureka.StatusOutOfService, nil
+	case len(rest) == 0:
+		return key, 0, usage("want UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN after the id", "no status given")
+	}
+	status, err := parseStatus(rest[0])
+	if err == nil && drain && status != heureka.StatusOutOfService {
+		err = usage("leave the status out", "--drain sets OUT_OF_SERVICE, not %s", status)
+	}
+	return key, status, err
+}
+
+func (r *remote) drain(ctx context.Context, key heureka.Key, wait time.Duration) error {
+	if err := r.out.say("waiting %v: callers fetch the registry every 30s, and may still call %s until then", wait, key); err != nil {
+		return err
+	}
+	if err := r.pause(ctx, wait); err != nil {
+		return &failure{status: statusFailed, err: fmt.Errorf("interrupted: callers may still call %s", key),
+			hint: "the override stays; heureka status clear " + key.String() + " removes it"}
+	}
+	return r.out.say("drained %s", key)
+}
+
+// pause waits, with a countdown on a terminal.
+func (p *program) pause(ctx context.Context, wait time.Duration) error {
+	done := time.NewTimer(wait)
+	defer done.Stop()
+	ends := time.Now().Add(wait)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	l := p.liveLine()
+	defer l.end()
+	for {
+		select {
+		case <-done.C:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case now := <-tick.C:
+			l.show("%v left", ends.Sub(now).Round(time.Second))
+		}
+	}
+}
+
+func (p *program) statusClearCommand() *cobra.Command {
+	var as string
+	cmd := p.remoteCommand(&cobra.Command{
+		Use:   "clear APP ID",
+		Short: "Remove an override",
+		Long: `Remove an override. Until its program registers again, the instance is shown as UNKNOWN, which makes the program do so
+with its next heartbeat; or as the status of --as.`,
+		Args: cobra.RangeArgs(1, 2),
+	}, nil, func(ctx context.Context, r *remote, args []string) error {
+		key, err := onlyKey(args)
+		if err != nil {
+			return err
+		}
+		status, err := parseStatus(as)
+		if err != nil {
+			return err
+		}
+		if err := r.api.ClearStatus(ctx, key, status); err != nil {
+			return r.notFound(ctx, key, err)
+		}
+		return r.out.say("%s has no override any more, and is %s until it registers again", key, status)
+	})
+	cmd.Flags().StringVar(&as, "as", "UNKNOWN", "status to show until then")
+	return cmd
+}
+
+// A liveLine is a line on the terminal that is written over again and again. Elsewhere it is nothing.
+type liveLine struct {
+	w    io.Writer // nil: not on a terminal
+	used bool
+}
+
+func (p *program) liveLine() *liveLine {
+	if !onTerminal(p.stderr) {
+		return &liveLine{}
+	}
+	return &liveLine{w: p.stderr}
+}
+
+func (l *liveLine) show(format string, args ...any) {
+	if l.w != nil {
+		l.used = true
+		fmt.Fprintf(l.w, "\r\x1b[K"+format, args...)
+	}
+}
+
+func (l *liveLine) end() {
+	if l.used {
+		fmt.Fprint(l.w, "\r\x1b[K")
+	}
+}
