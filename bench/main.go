@@ -3,7 +3,7 @@
 // docs/performance.md.
 //
 //	go run ./bench                      # everything that is installed
-//	go run ./bench -java server.jar     # with a Spring Cloud Eureka server, see interop/java
+//	go run ./bench -java "-jar server.jar"   # with a Spring Cloud Eureka server: what stands behind java
 //	go run ./bench -quick               # seconds instead of minutes, to see that it works
 package main
 
@@ -29,7 +29,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.java, "java", "", "jar of a Eureka server to compare with")
+	flag.StringVar(&o.java, "java", "", "arguments with which java runs a Eureka server to compare with, such as \"-jar server.jar\"")
 	flag.StringVar(&o.out, "out", "docs/performance.md", "where to write the tables")
 	flag.BoolVar(&o.quick, "quick", false, "short runs and small registries")
 	flag.BoolVar(&o.pin, "pin", true, "give servers the first processor and the load the second (needs taskset)")

@@ -62,7 +62,7 @@ func javaFlag(o options) string {
 	if o.java == "" {
 		return ""
 	}
-	return " -java server.jar"
+	return ` -java "-jar server.jar"`
 }
 
 // processor returns the model of the machine's processor.

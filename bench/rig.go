@@ -8,7 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -122,13 +124,10 @@ func (r *rig) javaServer(ctx context.Context) (*process, error) {
 	if r.opts.java == "" {
 		return nil, nil
 	}
-	jar, err := filepath.Abs(r.opts.java)
-	if err != nil {
-		return nil, err
-	}
 	return r.start(ctx, "java", "/eureka/", func(port string) []string {
-		return []string{"-Xmx4g", "-jar", jar, "--server.port=" + port, "--eureka.client.register-with-eureka=false",
-			"--eureka.client.fetch-registry=false", "--eureka.server.use-read-only-response-cache=false"}
+		return slices.Concat([]string{"-Xmx4g"}, strings.Fields(r.opts.java), []string{
+			"--server.port=" + port, "--eureka.client.register-with-eureka=false",
+			"--eureka.client.fetch-registry=false", "--eureka.server.use-read-only-response-cache=false"})
 	}, "java")
 }
 
