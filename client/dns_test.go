@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 // names is a Resolver out of maps.
 type names struct {
+	mu   sync.Mutex
 	txt  map[string][]string
 	host map[string][]string
 	srv  map[string][]*net.SRV
@@ -25,6 +27,8 @@ type names struct {
 var errNXDomain = errors.New("no such host")
 
 func (n *names) LookupTXT(_ context.Context, name string) ([]string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if v, ok := n.txt[name]; ok {
 		return v, nil
 	}
@@ -32,6 +36,8 @@ func (n *names) LookupTXT(_ context.Context, name string) ([]string, error) {
 }
 
 func (n *names) LookupHost(_ context.Context, name string) ([]string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if v, ok := n.host[name]; ok {
 		return v, nil
 	}
@@ -39,10 +45,22 @@ func (n *names) LookupHost(_ context.Context, name string) ([]string, error) {
 }
 
 func (n *names) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if v, ok := n.srv[name]; ok && service == "" && proto == "" {
 		return name, v, nil
 	}
 	return "", nil, errNXDomain
+}
+
+// setHost replaces the addresses of a name.
+func (n *names) setHost(name string, addrs ...string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.host = map[string][]string{}
+	if len(addrs) > 0 {
+		n.host[name] = addrs
+	}
 }
 
 func TestServersByDNS(t *testing.T) {
@@ -107,32 +125,32 @@ func TestDNSIsAskedAgain(t *testing.T) {
 		w := newWorld(t)
 		w.server("s1").put(inst("a", "1", up))
 		w.server("s2").put(inst("a", "1", up))
-		dns := &names{host: map[string][]string{}}
-		var infos []client.ServersInfo
+		dns := new(names)
+		var infos log[client.ServersInfo]
 		cfg := client.Config{DNS: client.DNSHost, DNSName: "eureka", DNSPort: 8761, Resolver: dns}
-		cfg.Hooks.Servers = func(i client.ServersInfo) { infos = append(infos, i) }
+		cfg.Hooks.Servers = infos.add
 		c := w.client(cfg)
 		w.run(c)
-		time.Sleep(10 * time.Second)
-		if len(infos) != 4 || infos[3].Err == nil { // at 0, 1, 3, 7 s
-			t.Errorf("lookups %v", infos)
+		sleep(10 * time.Second)
+		if got := infos.take(); len(got) != 4 || got[3].Err == nil { // at 0, 1, 3, 7 s
+			t.Errorf("lookups %v", got)
 		}
-		dns.host["eureka"] = []string{"s1"}
+		dns.setHost("eureka", "s1")
 		if err := c.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		infos = nil
-		delete(dns.host, "eureka")
-		time.Sleep(5*time.Minute + time.Second)
-		if len(infos) != 1 || infos[0].Err == nil || !slices.Equal(infos[0].Servers, []string{url("s1")}) {
-			t.Errorf("lookups %+v", infos)
+		infos.take()
+		dns.setHost("eureka")
+		sleep(5*time.Minute + time.Second)
+		if got := infos.take(); len(got) != 1 || got[0].Err == nil || !slices.Equal(got[0].Servers, []string{url("s1")}) {
+			t.Errorf("lookups %+v", got)
 		}
-		dns.host["eureka"] = []string{"s2"}
-		time.Sleep(5 * time.Minute)
+		dns.setHost("eureka", "s2")
+		sleep(5 * time.Minute)
 		if got := c.Stats(); !slices.Equal(got.Servers, []string{url("s2")}) || got.QueryServer != url("s1") {
 			t.Errorf("servers %v, current %s: a list does not move a session (C-SL-2)", got.Servers, got.QueryServer)
 		}
-		time.Sleep(30 * time.Minute)
+		sleep(30 * time.Minute)
 		if got := c.Stats(); got.QueryServer != url("s2") || got.FetchFailures > 6 {
 			t.Errorf("stats %+v", got)
 		}

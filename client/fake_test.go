@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"heureka"
@@ -56,6 +57,12 @@ func (w *world) listen(host string, port int, h http.Handler) {
 		_ = srv.Close()
 		wg.Wait()
 	})
+}
+
+// sleep passes virtual time, until everything that is due by then has been done.
+func sleep(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
 }
 
 func url(host string) string { return "http://" + host + ":8761/eureka/" }

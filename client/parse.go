@@ -116,44 +116,58 @@ func (p *parser) put(key, value string) {
 }
 
 // get returns a value with its placeholders filled in.
-func (p *parser) get(key string) string { return p.expand(p.values[compact(key)], 0) }
+func (p *parser) get(key string) string { return p.expand(p.values[compact(key)], nil) }
 
-// maxNesting ends placeholders that refer to themselves.
-const maxNesting = 20
-
-// expand fills in ${key} and ${key:default}, innermost first. What is unknown stays as it is: ${eureka.hostname} is
-// filled in when the instance is known.
-func (p *parser) expand(s string, depth int) string {
-	from := len(s)
+// expand fills in ${key} and ${key:default}, which may be nested. What is unknown, or refers to itself, stays as it is:
+// ${eureka.hostname} is filled in when the instance is known. within are the keys whose values are being expanded.
+func (p *parser) expand(s string, within []string) string {
+	var b strings.Builder
 	for {
-		i := strings.LastIndex(s[:from], "${")
-		if i < 0 || depth == maxNesting {
-			return s
-		}
-		end := strings.Index(s[i:], "}")
-		if end < 0 {
-			return s
-		}
-		name, fallback, hasFallback := strings.Cut(s[i+2:i+end], ":")
-		value, ok := p.placeholder(name, depth)
-		if !ok && !hasFallback {
-			from = i
-			continue
-		}
+		before, rest, ok := strings.Cut(s, "${")
+		b.WriteString(before)
 		if !ok {
-			value = fallback
+			return b.String()
 		}
-		s = s[:i] + value + s[i+end+1:]
-		from = len(s)
+		end := closing(rest)
+		if end < 0 {
+			b.WriteString("${" + rest)
+			return b.String()
+		}
+		b.WriteString(p.placeholder(rest[:end], within))
+		s = rest[end+1:]
 	}
 }
 
-func (p *parser) placeholder(name string, depth int) (string, bool) {
-	if v, ok := randomValue(name); ok {
-		return v, true
+// closing returns where the brace is that closes a placeholder, past those that it contains.
+func closing(s string) int {
+	open := 1
+	for i := range len(s) {
+		switch {
+		case s[i] == '{' && i > 0 && s[i-1] == '$':
+			open++
+		case s[i] == '}':
+			if open--; open == 0 {
+				return i
+			}
+		}
 	}
-	v, ok := p.values[compact(name)]
-	return p.expand(v, depth+1), ok
+	return -1
+}
+
+func (p *parser) placeholder(inner string, within []string) string {
+	name, fallback, hasFallback := strings.Cut(inner, ":")
+	if v, ok := randomValue(name); ok {
+		return v
+	}
+	key := compact(name)
+	v, known := p.values[key]
+	switch {
+	case known && !slices.Contains(within, key):
+		return p.expand(v, append(slices.Clip(within), key))
+	case !known && hasFallback:
+		return p.expand(fallback, within)
+	}
+	return "${" + inner + "}"
 }
 
 // general sets what does not begin with eureka.
@@ -167,7 +181,7 @@ func (p *parser) general() {
 
 // apply finds what a key means.
 func (p *parser) apply(rows []row, key string) {
-	value := strings.TrimSpace(p.expand(p.values[key], 0))
+	value := strings.TrimSpace(p.expand(p.values[key], []string{key}))
 	for _, r := range rows {
 		rest, ok := r.match(p.spelled[key])
 		if !ok {

@@ -27,12 +27,9 @@ const (
 var up = heureka.StatusUp
 
 // refreshes counts what the hooks tell.
-func refreshes(cfg *client.Config) *[]client.RefreshInfo {
-	seen := new([]client.RefreshInfo)
-	cfg.Hooks.Refresh = func(i client.RefreshInfo) {
-		i.Duration = 0
-		*seen = append(*seen, i)
-	}
+func refreshes(cfg *client.Config) *log[client.RefreshInfo] {
+	seen := new(log[client.RefreshInfo])
+	cfg.Hooks.Refresh = seen.add
 	return seen
 }
 
@@ -50,7 +47,7 @@ func TestRefreshByDelta(t *testing.T) {
 		}
 		eureka.put(inst("a", "2", up))
 		eureka.remove(heureka.Key{App: "B", ID: "1"})
-		time.Sleep(31 * time.Second)
+		sleep(31 * time.Second)
 		if got := ids(c.Instances(client.App("a"))); !slices.Equal(got, []string{"1", "2"}) {
 			t.Errorf("a = %v", got)
 		}
@@ -115,7 +112,7 @@ func TestWhenToFetchTheWhole(t *testing.T) {
 				tt.cfg.Servers = []string{url("eureka")}
 				c := w.client(tt.cfg)
 				w.run(c)
-				time.Sleep(31 * time.Second)
+				sleep(31 * time.Second)
 				if diff := cmp.Diff(tt.want, eureka.requests()); diff != "" {
 					t.Errorf("requests (-want +got):\n%s", diff)
 				}
@@ -142,20 +139,19 @@ func TestFailedFetchKeepsTheCopy(t *testing.T) {
 				seen := refreshes(&cfg)
 				c := w.client(cfg)
 				w.run(c)
-				time.Sleep(time.Second)
+				sleep(time.Second)
 				before := c.Snapshot()
 				eureka.interfere(fault)
-				time.Sleep(5 * time.Minute)
+				sleep(5 * time.Minute)
 				if c.Snapshot() != before {
 					t.Error("the copy has changed")
 				}
-				n := len(*seen)
-				if n < 3 || (*seen)[n-1].Err == nil {
-					t.Errorf("refreshes: %+v", *seen)
+				if got := seen.take(); len(got) < 3 || got[len(got)-1].Err == nil {
+					t.Errorf("refreshes: %+v", got)
 				}
 				eureka.put(inst("a", "2", up))
 				eureka.interfere(nil)
-				time.Sleep(5*time.Minute + time.Second) // the longest pause
+				sleep(5*time.Minute + time.Second) // the longest pause
 				if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
 					t.Errorf("afterwards: %v", got)
 				}
@@ -171,9 +167,9 @@ func TestEmptyRegistryEmptiesTheCopy(t *testing.T) { // C-RF-11
 		eureka.put(inst("a", "1", up))
 		c := w.client(client.Config{Servers: []string{url("eureka")}, DisableDelta: true})
 		w.run(c)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		eureka.remove(heureka.Key{App: "A", ID: "1"})
-		time.Sleep(31 * time.Second)
+		sleep(31 * time.Second)
 		if got := c.Snapshot(); got.Len() != 0 || got.Generation() != 2 {
 			t.Errorf("%d instances, generation %d", got.Len(), got.Generation())
 		}
@@ -190,7 +186,7 @@ func TestMismatchWithoutWhole(t *testing.T) {
 		seen := refreshes(&cfg)
 		c := w.client(cfg)
 		w.run(c)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		eureka.put(inst("a", "2", up))
 		eureka.mu.Lock()
 		eureka.badHash = true
@@ -203,18 +199,18 @@ func TestMismatchWithoutWhole(t *testing.T) {
 			return true
 		})
 		eureka.requests()
-		time.Sleep(30 * time.Second)
+		sleep(30 * time.Second)
 		if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
 			t.Errorf("after the mismatch: %v", got)
 		}
 		eureka.interfere(nil)
-		time.Sleep(30 * time.Second)
+		sleep(30 * time.Second)
 		want := []string{getDelta, getApps, getApps, getApps} // a second try at the one server, then the next cycle
 		if diff := cmp.Diff(want, eureka.requests()); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
 		}
-		if last := (*seen)[len(*seen)-1]; last.Err != nil || !last.Full || last.Mismatch {
-			t.Errorf("last refresh: %+v", last)
+		if got := seen.take(); got[2].Err != nil || !got[2].Full || got[2].Mismatch || !got[1].Mismatch || got[1].Err == nil {
+			t.Errorf("refreshes: %+v", got)
 		}
 	})
 }
@@ -229,13 +225,13 @@ func TestSwitchOfServerFetchesTheWhole(t *testing.T) {
 		}
 		c := w.client(client.Config{Servers: []string{url("s1"), url("s2")}})
 		w.run(c)
-		time.Sleep(31 * time.Second)
+		sleep(31 * time.Second)
 		first, second := servers["s1"], servers["s2"]
 		if c.Stats().QueryServer == url("s2") {
 			first, second = second, first
 		}
 		first.interfere(answerAll(503))
-		time.Sleep(60 * time.Second)
+		sleep(60 * time.Second)
 		if diff := cmp.Diff([]string{getApps, getDelta, getDelta}, first.requests()); diff != "" {
 			t.Errorf("requests to the first (-want +got):\n%s", diff)
 		}
@@ -257,14 +253,14 @@ func TestUnchangedAnswers(t *testing.T) {
 				seen := refreshes(&cfg)
 				c := w.client(cfg)
 				w.run(c)
-				time.Sleep(100 * time.Second)
+				sleep(100 * time.Second)
 				eureka.put(inst("a", "2", up))
-				time.Sleep(30 * time.Second)
+				sleep(30 * time.Second)
 				if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
 					t.Errorf("copy = %v", got)
 				}
 				var unchanged []bool
-				for _, i := range *seen {
+				for _, i := range seen.take() {
 					unchanged = append(unchanged, i.Unchanged)
 					if i.Err != nil {
 						t.Errorf("refresh: %v", i.Err)
@@ -290,7 +286,7 @@ func TestStartWithoutServer(t *testing.T) {
 		cfg.Hooks.Refresh = func(client.RefreshInfo) { at = append(at, time.Since(start)/time.Second) }
 		c := w.client(cfg)
 		w.run(c)
-		time.Sleep(100 * time.Second)
+		sleep(100 * time.Second)
 		if diff := cmp.Diff([]time.Duration{0, 1, 3, 7, 15, 31, 61, 91}, at); diff != "" {
 			t.Errorf("refreshes at (-want +got):\n%s", diff)
 		}
@@ -313,18 +309,18 @@ func TestRetryAfterIsHeeded(t *testing.T) { // G-FO-3
 		eureka.put(inst("a", "1", up))
 		c := w.client(client.Config{Servers: []string{url("eureka")}, Attempts: 1})
 		w.run(c)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		eureka.requests()
 		eureka.interfere(func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Retry-After", "100")
 			w.WriteHeader(429)
 			return true
 		})
-		time.Sleep(128 * time.Second) // refreshes at 30 s and, now, 130 s
+		sleep(128 * time.Second) // refreshes at 30 s and, now, 130 s
 		if got := len(eureka.requests()); got != 1 {
 			t.Errorf("%d requests", got)
 		}
-		time.Sleep(2 * time.Second)
+		sleep(2 * time.Second)
 		if got := len(eureka.requests()); got != 1 {
 			t.Errorf("%d requests at its time", got)
 		}
@@ -339,7 +335,7 @@ func TestCutOffRefreshSlowsDown(t *testing.T) {
 		eureka.put(inst("a", "1", up))
 		c := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 2 * time.Second})
 		w.run(c)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		start := time.Now().Add(time.Second)
 		var at []time.Duration
 		eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool {
@@ -347,7 +343,7 @@ func TestCutOffRefreshSlowsDown(t *testing.T) {
 			time.Sleep(3 * time.Second)
 			return false
 		})
-		time.Sleep(80 * time.Second)
+		sleep(80 * time.Second)
 		if diff := cmp.Diff([]time.Duration{0, 6, 16, 34, 56, 78}, at); diff != "" { // 2 s + 4, 8, 16, 20, 20
 			t.Errorf("refreshes at (-want +got):\n%s", diff)
 		}
@@ -361,8 +357,12 @@ func TestRefreshOnRequest(t *testing.T) { // G-CA-4
 		eureka.put(inst("a", "1", up))
 		c := w.client(client.Config{Servers: []string{url("eureka")}})
 		stop := w.run(c)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		eureka.requests()
+		eureka.interfere(func(http.ResponseWriter, *http.Request) bool {
+			time.Sleep(time.Second)
+			return false
+		})
 		errs := make(chan error)
 		for range 10 {
 			go func() { errs <- c.Refresh(t.Context()) }()
@@ -388,6 +388,7 @@ func TestRefreshOnRequest(t *testing.T) { // G-CA-4
 		if err := c.Refresh(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Refresh = %v, want the context's error", err)
 		}
+		synctest.Wait()
 		go func() { errs <- c.Refresh(t.Context()) }()
 		synctest.Wait()
 		_ = stop()
@@ -431,7 +432,7 @@ func TestBackup(t *testing.T) { // C-BK-1, C-BK-3
 		b := &memoryBackup{apps: backedUp(inst("a", "1", up))}
 		c := w.client(client.Config{Servers: []string{url("eureka")}, Backup: b})
 		w.run(c)
-		time.Sleep(10 * time.Second)
+		sleep(10 * time.Second)
 		if got := c.Snapshot(); !slices.Equal(ids(got.App("a")), []string{"1"}) || got.Source() != client.FromBackup {
 			t.Errorf("copy = %v from %s", ids(got.App("a")), got.Source())
 		}
@@ -439,13 +440,13 @@ func TestBackup(t *testing.T) { // C-BK-1, C-BK-3
 			t.Errorf("loaded %d times", b.loads)
 		}
 		eureka.interfere(nil)
-		time.Sleep(10 * time.Second)
+		sleep(10 * time.Second)
 		if got := c.Snapshot(); !slices.Equal(ids(got.App("a")), []string{"2"}) || got.Source() != client.FromServer {
 			t.Errorf("copy = %v from %s", ids(got.App("a")), got.Source())
 		}
 		for i := range 20 { // a change every 30 s
 			eureka.put(inst("b", fmt.Sprint(i), up))
-			time.Sleep(30 * time.Second)
+			sleep(30 * time.Second)
 		}
 		if b.saves < 8 || b.saves > 11 {
 			t.Errorf("saved %d times in ten minutes, want about once a minute", b.saves)
@@ -505,16 +506,16 @@ func TestLogDeltaDiff(t *testing.T) { // C-RF-8
 		var log safeBuffer
 		c := w.client(client.Config{Servers: []string{url("eureka")}, LogDeltaDiff: true, Logger: log.logger()})
 		w.run(c)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		eureka.mu.Lock() // changes that no delta tells
 		eureka.records[heureka.Key{App: "B", ID: "7"}] = inst("b", "7", up)
 		eureka.mu.Unlock()
-		time.Sleep(30 * time.Second)
+		sleep(30 * time.Second)
 		if got := log.String(); !strings.Contains(got, "how=missing app=B id=7 status=UP") {
 			t.Errorf("log:\n%s", got)
 		}
 		eureka.requests()
-		time.Sleep(30 * time.Second)
+		sleep(30 * time.Second)
 		if diff := cmp.Diff([]string{getDelta}, eureka.requests()); diff != "" {
 			t.Errorf("afterwards (-want +got):\n%s", diff)
 		}

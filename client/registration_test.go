@@ -81,7 +81,7 @@ func TestRegisterAtOnceAndBeat(t *testing.T) { // G-RG-1, C-HB-1
 		if got := eureka.get(ordersKey); got.Status != up || got.LastDirtyMS != reg.Instance().LastDirtyMS {
 			t.Errorf("registered %+v", got)
 		}
-		time.Sleep(95 * time.Second)
+		sleep(95 * time.Second)
 		wantRequests(t, eureka, "PUT UP", "PUT UP", "PUT UP")
 		if got := c.Stats(); got.Heartbeats != 3 || got.HeartbeatFailures != 0 || time.Since(got.LastHeartbeat) != 5*time.Second {
 			t.Errorf("stats = %+v", got)
@@ -101,7 +101,7 @@ func TestHeartbeatsGoOnInEveryStatus(t *testing.T) {
 	for _, s := range []heureka.Status{heureka.StatusStarting, heureka.StatusDown, heureka.StatusUp} {
 		synctest.Test(t, func(t *testing.T) {
 			_, eureka, _, _, _ := start(t, func(_ *client.Config, ic *client.InstanceConfig) { ic.InitialStatus = s })
-			time.Sleep(31 * time.Second)
+			sleep(31 * time.Second)
 			wantRequests(t, eureka, post, "PUT "+s.String())
 		})
 	}
@@ -123,13 +123,13 @@ func TestUnknownInstanceRegistersAgain(t *testing.T) {
 						return r.Method == http.MethodPut && page(404)(w, r)
 					})
 				}
-				time.Sleep(30*time.Second + time.Millisecond)
+				sleep(30*time.Second + time.Millisecond)
 				eureka.interfere(nil)
 				wantRequests(t, eureka, post, "PUT UP", post)
 				if got := eureka.get(ordersKey); got == nil || got.LastDirtyMS <= first {
 					t.Errorf("registered %+v, want a stamp after %d", got, first)
 				}
-				time.Sleep(30 * time.Second)
+				sleep(30 * time.Second)
 				wantRequests(t, eureka, "PUT UP")
 				want := []client.HeartbeatInfo{{Key: ordersKey, Reregistered: true}, {Key: ordersKey}}
 				if diff := cmp.Diff(want, beats); diff != "" {
@@ -168,9 +168,9 @@ func TestFirstRegistrationIsRetried(t *testing.T) {
 		}
 		eureka.interfere(nil)
 		eureka.requests()
-		time.Sleep(22 * time.Second)
+		sleep(22 * time.Second)
 		wantRequests(t, eureka, post)
-		time.Sleep(30 * time.Second)
+		sleep(30 * time.Second)
 		wantRequests(t, eureka, "PUT UP")
 	})
 }
@@ -182,7 +182,7 @@ func TestStatusChangeIsSentAtOnce(t *testing.T) { // C-IR-5, C-HC-3
 			ic.InitialStatus = heureka.StatusStarting
 			cfg.Hooks.Status = func(i client.StatusInfo) { changes = append(changes, i) }
 		})
-		time.Sleep(5 * time.Second)
+		sleep(5 * time.Second)
 		if err := reg.SetStatus(up); err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +200,7 @@ func TestStatusChangeIsSentAtOnce(t *testing.T) { // C-IR-5, C-HC-3
 		if diff := cmp.Diff(want, changes); diff != "" {
 			t.Errorf("changes (-want +got):\n%s", diff)
 		}
-		time.Sleep(26 * time.Second)
+		sleep(26 * time.Second)
 		wantRequests(t, eureka, "PUT UP")
 	})
 }
@@ -209,16 +209,16 @@ func TestStatusChangeIsSentAtOnce(t *testing.T) { // C-IR-5, C-HC-3
 func TestBurstOfChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, eureka, _, reg, _ := start(t, nil)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		for _, s := range []heureka.Status{heureka.StatusDown, up, heureka.StatusDown, up} {
 			_ = reg.SetStatus(s)
-			time.Sleep(100 * time.Millisecond)
+			sleep(100 * time.Millisecond)
 		}
 		_ = reg.SetStatus(heureka.StatusDown)
 		wantRequests(t, eureka, post, post, post)
-		time.Sleep(14 * time.Second)
+		sleep(14 * time.Second)
 		wantRequests(t, eureka)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		wantRequests(t, eureka, post)
 		if got := eureka.get(ordersKey).Status; got != heureka.StatusDown {
 			t.Errorf("status %v", got)
@@ -230,12 +230,12 @@ func TestOnDemandUpdatesCanBeDisabled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, eureka, _, reg, _ := start(t, func(cfg *client.Config, _ *client.InstanceConfig) { cfg.DisableOnDemandUpdates = true })
 		_ = reg.SetStatus(heureka.StatusDown)
-		time.Sleep(29 * time.Second)
+		sleep(29 * time.Second)
 		wantRequests(t, eureka, post)
-		time.Sleep(2 * time.Second) // the heartbeat carries the newer stamp, and is answered 404 (C-HB-6)
+		sleep(2 * time.Second) // the heartbeat carries the newer stamp, and is answered 404 (C-HB-6)
 		wantRequests(t, eureka, "PUT DOWN", post)
 		_ = reg.SetStatus(up)
-		time.Sleep(10 * time.Second) // the first round of changes comes after 40 s (C-ST-2)
+		sleep(10 * time.Second) // the first round of changes comes after 40 s (C-ST-2)
 		wantRequests(t, eureka, post)
 	})
 }
@@ -248,9 +248,9 @@ func TestFailedPushIsRepaired(t *testing.T) {
 				_, eureka, _, reg, _ := start(t, nil)
 				eureka.interfere(fault)
 				_ = reg.SetStatus(heureka.StatusDown)
-				time.Sleep(25 * time.Second)
+				sleep(25 * time.Second)
 				eureka.interfere(nil)
-				time.Sleep(66 * time.Second)
+				sleep(66 * time.Second)
 				// Even a proxy that answers 2xx in the server's place only delays it: the stamp tells (C-HB-6).
 				if got := eureka.get(ordersKey).Status; got != heureka.StatusDown {
 					t.Errorf("status %v", got)
@@ -268,14 +268,14 @@ func TestHeartbeatSurvivesEverything(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				_, eureka, c, _, stop := start(t, nil)
 				eureka.interfere(fault)
-				time.Sleep(10 * time.Minute)
+				sleep(10 * time.Minute)
 				failures := c.Stats().HeartbeatFailures
 				if (failures == 0) != success[name] {
 					t.Errorf("%d failures", failures)
 				}
 				eureka.interfere(nil)
 				eureka.remove(ordersKey)
-				time.Sleep(10 * time.Minute)
+				sleep(10 * time.Minute)
 				if eureka.get(ordersKey) == nil {
 					t.Error("not registered afterwards")
 				}
@@ -348,7 +348,7 @@ func TestChangeDuringRegistration(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.run(c)
-		time.Sleep(time.Second)
+		sleep(time.Second)
 		_ = reg.SetStatus(up)
 		if err := reg.Wait(t.Context()); err != nil {
 			t.Fatal(err)
@@ -378,7 +378,7 @@ func TestMetadataAndLease(t *testing.T) {
 			t.Errorf("metadata (-want +got):\n%s", diff)
 		}
 		eureka.requests()
-		time.Sleep(31 * time.Second)
+		sleep(31 * time.Second)
 		wantRequests(t, eureka, "PUT UP", "PUT UP", "PUT UP") // C-MD-15
 	})
 }
@@ -407,7 +407,7 @@ func TestHealthCheck(t *testing.T) { // C-HC-1, C-HC-7
 				_, eureka, _, _, _ := start(t, func(_ *client.Config, ic *client.InstanceConfig) {
 					ic.HealthCheck, ic.InitialStatus = tt.check, tt.first
 				})
-				time.Sleep(15 * time.Second)
+				sleep(15 * time.Second)
 				if got := eureka.get(ordersKey).Status; got != tt.want {
 					t.Errorf("registered as %v, want %v", got, tt.want)
 				}
@@ -430,7 +430,7 @@ func TestHealthCheckEveryRound(t *testing.T) {
 				return up, nil
 			}
 		})
-		time.Sleep(71 * time.Second)
+		sleep(71 * time.Second)
 		if diff := cmp.Diff([]time.Duration{0, 40, 70}, at); diff != "" {
 			t.Errorf("checks at (-want +got):\n%s", diff)
 		}
@@ -452,9 +452,9 @@ func TestSlowHealthCheckDoesNotUndo(t *testing.T) {
 				return up, nil
 			}
 		})
-		time.Sleep(42 * time.Second)
+		sleep(42 * time.Second)
 		_ = reg.SetStatus(heureka.StatusDown)
-		time.Sleep(4 * time.Second)
+		sleep(4 * time.Second)
 		if got := eureka.get(ordersKey).Status; got != heureka.StatusDown {
 			t.Errorf("status %v", got)
 		}
@@ -465,17 +465,17 @@ func TestOutOfServiceIsAnOverride(t *testing.T) { // C-HC-6
 	synctest.Test(t, func(t *testing.T) {
 		var seen []client.StatusInfo
 		_, eureka, c, reg, _ := start(t, func(cfg *client.Config, _ *client.InstanceConfig) {
-			cfg.DisableFetch = false
+			cfg.DisableFetch, cfg.FetchInterval = false, 7*time.Second // out of step with heartbeats
 			cfg.Hooks.Status = func(i client.StatusInfo) { seen = append(seen, i) }
 		})
 		if err := reg.SetStatus(heureka.StatusOutOfService); err == nil {
 			t.Error("OUT_OF_SERVICE accepted as own status")
 		}
-		time.Sleep(31 * time.Second)
+		sleep(31 * time.Second)
 		if err := c.API().SetStatus(t.Context(), ordersKey, heureka.StatusOutOfService); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(61 * time.Second)
+		sleep(61 * time.Second)
 		if got := reg.RemoteStatus(); got != heureka.StatusOutOfService || reg.Status() != up {
 			t.Errorf("remote status %v, own %v", got, reg.Status())
 		}
@@ -486,7 +486,7 @@ func TestOutOfServiceIsAnOverride(t *testing.T) { // C-HC-6
 			t.Fatal(err)
 		}
 		eureka.requests()
-		time.Sleep(61 * time.Second) // W-STAT-9: 404 for the next heartbeat, and a new registration
+		sleep(61 * time.Second) // W-STAT-9: 404 for the next heartbeat, and a new registration
 		if got := reg.RemoteStatus(); got != up {
 			t.Errorf("remote status %v after the override was removed", got)
 		}
@@ -525,7 +525,7 @@ func TestSeveralInstances(t *testing.T) {
 		if err := first.Deregister(t.Context()); err != nil {
 			t.Errorf("again: %v", err)
 		}
-		time.Sleep(31 * time.Second)
+		sleep(31 * time.Second)
 		got := eureka.requests()
 		if len(got) != 2 || got[0] != del || !strings.HasPrefix(got[1], "PUT /eureka/apps/ORDERS/h2:") {
 			t.Errorf("requests %v", got)
@@ -559,7 +559,7 @@ func TestDeregisterBeforeRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.run(c)
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		wantRequests(t, eureka)
 		if err := reg.Wait(t.Context()); !errors.Is(err, client.ErrStopped) {
 			t.Errorf("Wait = %v", err)
@@ -587,7 +587,7 @@ func TestDrain(t *testing.T) { // C-SD-5
 		begin := time.Now()
 		done := make(chan error)
 		go func() { done <- stop() }()
-		time.Sleep(9 * time.Second)
+		sleep(9 * time.Second)
 		if got := eureka.get(ordersKey).Status; got != heureka.StatusDown {
 			t.Errorf("status %v while draining", got)
 		}
@@ -642,7 +642,7 @@ func TestNothingIsCancelledThatNeverWas(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := w.run(c)
-		time.Sleep(10 * time.Second)
+		sleep(10 * time.Second)
 		if err := stop(); err != nil {
 			t.Errorf("Run = %v", err)
 		}
@@ -681,7 +681,7 @@ func TestDisableRegistration(t *testing.T) {
 		if err := reg.Wait(t.Context()); err != nil {
 			t.Error(err)
 		}
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 		if err := errors.Join(reg.Deregister(t.Context()), stop()); err != nil {
 			t.Error(err)
 		}

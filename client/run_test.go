@@ -26,7 +26,7 @@ func TestRequestLog(t *testing.T) {
 			t.Fatal(err)
 		}
 		stop := w.run(c)
-		time.Sleep(9500 * time.Millisecond)
+		sleep(9500 * time.Millisecond)
 		if err := stop(); err != nil {
 			t.Errorf("Run: %v", err)
 		}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -132,12 +131,9 @@ func (t *Transport) concerns(u *url.URL) bool {
 	return isServiceName(u.Host)
 }
 
+// isServiceName: addresses have dots or colons, too.
 func isServiceName(host string) bool {
-	if host == "" || strings.ContainsAny(host, ".:[") || strings.EqualFold(host, "localhost") {
-		return false
-	}
-	_, err := netip.ParseAddr(host)
-	return err != nil
+	return host != "" && !strings.ContainsAny(host, ".:") && !strings.EqualFold(host, "localhost")
 }
 
 // pick chooses an instance that was not tried. Avoided ones come into question only if there is no other.

@@ -1,0 +1,12 @@
+package client
+
+import (
+	"math/rand/v2"
+
+	"heureka"
+)
+
+// PublishForTest gives c a registry without a server.
+func PublishForTest(c *Client, doc *heureka.Applications) {
+	c.publish(c.Snapshot().fromFull(doc, FromServer, rand.New(rand.NewPCG(1, 1))))
+}
