@@ -7,10 +7,12 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"heureka/heurekatest"
+	"heureka/server"
 )
 
 // TestClientScripts runs the commands that talk to servers. Each story of testdata/client has a server of its own, at
-// $EUREKA_SERVER_URL, and another one at $OTHER; $DEAD is a URL where nobody listens.
+// $EUREKA_SERVER_URL, and another one at $OTHER; $DEAD is a URL where nobody
+// listens, and the peer of the server at $RING.
 func TestClientScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/client",
@@ -21,6 +23,11 @@ func TestClientScripts(t *testing.T) {
 			dead := heurekatest.NewServer(t)
 			dead.Stop()
 			e.Setenv("DEAD", dead.URL)
+			ring := heurekatest.NewServer(t, func(cfg *server.Config) {
+				cfg.ServiceURLs = map[string][]string{"defaultZone": {dead.URL}}
+				cfg.WaitTimeWhenSyncEmpty, cfg.SyncRetries = -1, -1
+			})
+			e.Setenv("RING", ring.URL)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -7,5 +7,6 @@ func (p *program) clientCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.appsCommand(), p.instancesCommand(), p.getCommand(),
 		p.registerCommand(), p.deregisterCommand(), p.statusCommand(), p.metadataCommand(),
+		p.exportCommand(), p.importCommand(), p.diffCommand(), p.healthCommand(), p.peersCommand(),
 	}
 }

@@ -41,7 +41,7 @@ func rendererFor(w io.Writer) *lipgloss.Renderer {
 	return r
 }
 
-func onTerminal(w io.Writer) bool {
+func onTerminal(w any) bool {
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

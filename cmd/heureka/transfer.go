@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"heureka"
+	"heureka/internal/wire"
+)
+
+func (p *program) exportCommand() *cobra.Command {
+	return p.remoteCommand(&cobra.Command{
+		Use:   "export [FILE]",
+		Short: "Write the whole registry to a file, for heureka import",
+		Long:  `Write the whole registry to a file or to standard output, in the JSON of GET /eureka/apps.`,
+		Args:  cobra.MaximumNArgs(1),
+	}, nil, func(ctx context.Context, r *remote, args []string) error {
+		apps, err := r.registry(ctx)
+		if err != nil {
+			return err
+		}
+		if len(args) == 0 || args[0] == "-" {
+			return writeJSON(r.stdout, registryJSON(apps))
+		}
+		if err := replaceFile(args[0], registryJSON(apps)); err != nil {
+			return &failure{status: statusFailed, err: err}
+		}
+		return r.out.say("exported %s of %s to %s", instancesIn(apps), count(len(apps.Apps), "application", "applications"), args[0])
+	})
+}
+
+func instancesIn(apps *heureka.Applications) string {
+	return count(int(apps.Count().Total()), "instance", "instances")
+}
+
+// replaceFile writes doc to a new file, which then takes the place of the old one: nobody finds half a registry.
+func replaceFile(name string, doc []byte) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if err := writeJSON(f, doc); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
+}
+
+func (p *program) importCommand() *cobra.Command {
+	var dryRun bool
+	cmd := p.remoteCommand(&cobra.Command{
+		Use:   "import [FILE]",
+		Short: "Register every instance of an exported registry",
+		Long: `Register every instance of an exported registry, read from a file or standard input. What the server has in a newer or
+the same state is left alone. Imported instances stay as long as their leases last, unless their programs send
+heartbeats to the server.`,
+		Example: `  heureka export --server http://old:8761/eureka/ | heureka import --server http://new:8761/eureka/`,
+		Args:    cobra.MaximumNArgs(1),
+	}, nil, func(ctx context.Context, r *remote, args []string) error {
+		wanted, err := r.exported(args)
+		if err != nil {
+			return err
+		}
+		present, err := r.registry(ctx)
+		if err != nil {
+			return err
+		}
+		return r.importAll(ctx, decide(wanted, present), dryRun)
+	})
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+// exported reads what export wrote.
+func (p *program) exported(args []string) (*heureka.Applications, error) {
+	name := "-"
+	if len(args) > 0 {
+		name = args[0]
+	}
+	if name == "-" && onTerminal(p.stdin) {
+		return nil, usage("heureka import FILE", "standard input is a terminal")
+	}
+	body, err := p.readFile(name)
+	if err != nil {
+		return nil, err
+	}
+	apps, err := wire.DecodeApplications(wire.JSON, body)
+	if err != nil {
+		return nil, usage("want what heureka export writes", "%s: %v", name, err)
+	}
+	sortApps(apps)
+	return apps, nil
+}
+
+// A decision is what import does with one instance.
+type decision struct {
+	in   *heureka.Instance
+	skip string // why nothing is done; "" if it is registered
+	new  bool   // the server does not have it yet
+}
+
+// decide compares dirty timestamps: both are of the instance's own clock, so the greater one is the newer state.
+func decide(wanted, present *heureka.Applications) []decision {
+	have := byKey(present)
+	var all []decision
+	for _, app := range wanted.Apps {
+		for _, in := range app.Instances {
+			d := decision{in: in}
+			switch old := have[in.Key()]; {
+			case old == nil:
+				d.new = true
+			case old.LastDirtyMS > in.LastDirtyMS:
+				d.skip = "newer there"
+			case old.LastDirtyMS == in.LastDirtyMS:
+				d.skip = "there already"
+			}
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+func byKey(apps *heureka.Applications) map[heureka.Key]*heureka.Instance {
+	m := make(map[heureka.Key]*heureka.Instance)
+	for _, app := range apps.Apps {
+		for _, in := range app.Instances {
+			m[in.Key()] = in
+		}
+	}
+	return m
+}
+
+func (d *decision) String() string {
+	switch {
+	case d.skip != "":
+		return "leave " + d.in.Key().String() + " (" + d.skip + ")"
+	case d.new:
+		return "register " + d.in.Key().String()
+	}
+	return "replace " + d.in.Key().String()
+}
+
+func (r *remote) importAll(ctx context.Context, all []decision, dryRun bool) error {
+	progress := r.liveLine()
+	defer progress.end()
+	done, skipped := 0, 0
+	for i, d := range all {
+		progress.show("%d of %d", i+1, len(all))
+		switch {
+		case d.skip != "":
+			skipped++
+		case !dryRun:
+			if err := r.api.Register(ctx, d.in); err != nil {
+				progress.end()
+				return r.importStopped(d.in, done, err)
+			}
+			done++
+		}
+		if dryRun {
+			if err := r.out.say("%s", printable(d.String())); err != nil {
+				return err
+			}
+		}
+	}
+	progress.end()
+	if dryRun {
+		return r.out.say("would register %s, leave %d alone", count(len(all)-skipped, "instance", "instances"), skipped)
+	}
+	return r.out.say("registered %s, left %d alone", count(done, "instance", "instances"), skipped)
+}
+
+func (r *remote) importStopped(in *heureka.Instance, done int, err error) error {
+	return &failure{status: statusFailed, err: fmt.Errorf("after %s: %s: %w", count(done, "instance", "instances"), in.Key(), err),
+		hint: "run the same command again: it goes on where it stopped"}
+}
