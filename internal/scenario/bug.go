@@ -1,0 +1,105 @@
+package scenario
+
+import (
+	"time"
+
+	"heureka/internal/registry"
+	"heureka/internal/replication"
+)
+
+// A Bug is a mistake that a simulation makes on purpose: one that its judge does not find would go unnoticed in the real
+// code as well.
+type Bug string
+
+// The bugs.
+const (
+	NoBug           Bug = ""
+	LostTombstones  Bug = "buckets come without tombstones"
+	NoRetry         Bug = "batches that fail are not sent again"
+	NoRevisions     Bug = "merging ignores revisions"
+	LateBatches     Bug = "late and repeated batches are performed"
+	NoAntiEntropy   Bug = "registries are never compared"
+	BlindDigest     Bug = "the digest leaves out buckets"
+	NoEvictionLimit Bug = "a tick evicts everything that ran out"
+	NoProtection    Bug = "no self-preservation"
+	UnboundedQueue  Bug = "the queue has no bound"
+)
+
+// Bugs returns all of them.
+func Bugs() []Bug {
+	return []Bug{
+		LostTombstones, NoRetry, NoRevisions, LateBatches, NoAntiEntropy, BlindDigest, NoEvictionLimit, NoProtection,
+		UnboundedQueue,
+	}
+}
+
+func (b Bug) is(other Bug) bool { return b == other }
+
+func (b Bug) configure(cfg *registry.Config) {
+	switch b {
+	case NoEvictionLimit:
+		cfg.RenewalPercentThreshold = 1e-9
+	case NoProtection:
+		cfg.DisableSelfPreservation = true
+	}
+}
+
+func (b Bug) pending(most int) int {
+	if b == UnboundedQueue {
+		return 1 << 30
+	}
+	return most
+}
+
+func (b Bug) result(r replication.Result) replication.Result {
+	if b == NoRetry && (r.Outcome == replication.Busy || r.Outcome == replication.Unreachable) {
+		r.Outcome = replication.Unsent
+	}
+	return r
+}
+
+func (b Bug) store(s replication.Store) replication.Store {
+	switch b {
+	case LostTombstones, NoRevisions, BlindDigest:
+		return faulty{s, b}
+	}
+	return s
+}
+
+// faulty is a store with a bug.
+type faulty struct {
+	replication.Store
+	bug Bug
+}
+
+// Digest implements replication.Store.
+func (f faulty) Digest() digest {
+	d := f.Store.Digest()
+	if f.bug == BlindDigest {
+		clear(d[:registry.Buckets/2])
+	}
+	return d
+}
+
+// Bucket implements replication.Store.
+func (f faulty) Bucket(i int, now time.Time) []registry.Entry {
+	entries := f.Store.Bucket(i, now)
+	if f.bug != LostTombstones {
+		return entries
+	}
+	kept := entries[:0]
+	for _, e := range entries {
+		if !e.Tombstone {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// Merge implements replication.Store.
+func (f faulty) Merge(e registry.Entry, now time.Time) bool {
+	if f.bug == NoRevisions {
+		e.Rev, e.OverrideRev = 0, 0
+	}
+	return f.Store.Merge(e, now)
+}

@@ -1,0 +1,221 @@
+package scenario
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+)
+
+// heartbeat is the longest interval of a client.
+const heartbeat = 30 * time.Second
+
+type clientState uint8
+
+const (
+	idle clientState = iota
+	running
+	cancelled
+	dead // fell silent
+)
+
+// A client is an instance that registers, sends heartbeats to whichever node hears it, and may cancel and come back.
+type client struct {
+	s        *sim
+	key      heureka.Key
+	in       *heureka.Instance // what it says of itself; replaced, never changed
+	interval time.Duration
+	offset   time.Duration // of its clock
+	state    clientState
+	at       int // node that it talks to
+	turn     int // counts registrations of a new life: timers of an earlier one end
+
+	heardSince, lastHeard time.Duration
+	talked                []time.Duration // by node: when it was heard there last
+	cancelledAt           time.Duration
+	cancelledOn, onLife   int
+}
+
+func (s *sim) newClient(i int) *client {
+	c := &client{
+		s: s, key: keyOf(i), interval: heartbeat, at: s.rng.IntN(len(s.nodes)),
+		talked: make([]time.Duration, len(s.nodes)), cancelledOn: -1,
+	}
+	if s.chance(0.2) {
+		c.interval = 10 * time.Second
+	}
+	if s.story.skew > 0 {
+		c.offset = s.upTo(2*s.story.skew) - s.story.skew
+	}
+	s.after(3*time.Second+s.upTo(2*time.Minute), c.start)
+	return c
+}
+
+func (c *client) dirtyMS() int64 {
+	ms := epoch.Add(c.s.now + c.offset).UnixMilli()
+	if c.in != nil {
+		ms = max(ms, c.in.LastDirtyMS+1)
+	}
+	return ms
+}
+
+// start registers the client, for the first time or again.
+func (c *client) start() {
+	if c.state == running {
+		return
+	}
+	c.turn++
+	c.state, c.cancelledOn = running, -1
+	c.heardSince, c.lastHeard = c.s.now, c.s.now
+	c.renewRecord(heureka.StatusUp)
+	c.beatAfter(c.interval)
+}
+
+// renewRecord registers a record that is new.
+func (c *client) renewRecord(status heureka.Status) {
+	secs := int64(c.interval / time.Second)
+	c.in = &heureka.Instance{
+		App: c.key.App, ID: c.key.ID, HostName: c.key.ID, Status: status, LastDirtyMS: c.dirtyMS(), CountryID: 1,
+		Lease: heureka.LeaseInfo{RenewalIntervalSecs: secs, DurationSecs: 3 * secs},
+	}
+	c.try(func(n *node) error { n.register(c.in); return nil })
+}
+
+func (c *client) beatAfter(d time.Duration) {
+	turn := c.turn
+	c.s.after(d+c.s.upTo(time.Second), func() {
+		if c.state == running && c.turn == turn {
+			c.beat()
+			c.beatAfter(c.interval)
+		}
+	})
+}
+
+// beat sends a heartbeat; a client whom the node does not know registers there.
+func (c *client) beat() {
+	c.try(func(n *node) error {
+		if err := n.renew(c.key, c.in.LastDirtyMS); errors.Is(err, heureka.ErrNotFound) {
+			n.register(c.in)
+		}
+		return nil
+	})
+}
+
+// try does something on the node that the client talks to, else on another one. An answer that gets lost makes it do the
+// same again elsewhere.
+func (c *client) try(do func(*node) error) {
+	for range len(c.s.nodes) {
+		n := c.s.nodes[c.at]
+		lost := c.s.chance(c.s.story.clientLoss)
+		if n.up && c.s.silent == 0 && (!lost || c.s.chance(0.5)) {
+			c.s.note("is heard", n.name, c.key.ID, int(c.state))
+			if err := do(n); err == nil {
+				c.heard(n)
+			}
+			if !lost {
+				return
+			}
+		}
+		c.at = (c.at + 1 + c.s.rng.IntN(len(c.s.nodes)-1)) % len(c.s.nodes)
+	}
+}
+
+func (c *client) heard(n *node) {
+	if c.s.now-c.lastHeard > c.interval+2*time.Second {
+		c.heardSince = c.s.now
+	}
+	c.lastHeard, c.talked[n.index] = c.s.now, c.s.now
+}
+
+// cancel leaves.
+func (c *client) cancel() {
+	c.state = dead
+	c.try(func(n *node) error {
+		last := c.s.judge.knowsLatest(n, c)
+		if err := n.cancel(c.key); err != nil {
+			return err
+		}
+		c.state, c.cancelledAt = cancelled, c.s.now
+		if last {
+			c.cancelledOn, c.onLife = n.index, n.life
+		}
+		return nil
+	})
+}
+
+// change is something that happens beside heartbeats.
+func (s *sim) change() {
+	c := s.clients[s.rng.IntN(len(s.clients))]
+	if c.state != running {
+		c.start()
+		return
+	}
+	n := s.nodes[s.rng.IntN(len(s.nodes))]
+	switch kind := s.rng.IntN(10); kind {
+	case 0, 1, 2:
+		c.cancel()
+	case 3:
+		c.state = dead
+	case 4, 5:
+		c.renewRecord([]heureka.Status{heureka.StatusUp, heureka.StatusDown, heureka.StatusStarting}[s.rng.IntN(3)])
+	case 6, 7, 8, 9:
+		if n.up && s.silent == 0 {
+			s.note("is operated on", n.name, c.key.ID, kind)
+			operate(n, c, kind)
+		}
+	}
+}
+
+// operate is what people do on a node.
+func operate(n *node, c *client, kind int) {
+	switch kind {
+	case 6, 7:
+		n.setStatus(c.key, heureka.StatusOutOfService)
+	case 8:
+		n.clearStatus(c.key, heureka.StatusUp)
+	case 9:
+		n.setMetadata(c.key, "k", fmt.Sprint(n.s.now))
+	}
+}
+
+// find returns what a node knows of the client: its record, or its tombstone.
+func (c *client) find(n *node) (registry.Entry, bool) {
+	for _, e := range n.reg.Bucket(bucketOf(c.key), n.now()) {
+		if e.Key == c.key {
+			return e, true
+		}
+	}
+	return registry.Entry{}, false
+}
+
+// mostClients is how many clients a story may have.
+const mostClients = 32
+
+func keyOf(i int) heureka.Key { return heureka.Key{App: "APP", ID: fmt.Sprint("i", i)} }
+
+// buckets tells where a digest shows each client, found out by registering them one after the other.
+var buckets = sync.OnceValue(func() map[heureka.Key]int {
+	r, err := registry.New(registry.Config{})
+	if err != nil {
+		panic(err)
+	}
+	found := map[heureka.Key]int{}
+	for i := range mostClients {
+		before, key := r.Digest(), keyOf(i)
+		if _, err := r.Register(&heureka.Instance{App: key.App, ID: key.ID}, registry.FromClient, epoch); err != nil {
+			panic(err)
+		}
+		after := r.Digest()
+		for b := range after {
+			if after[b] != before[b] {
+				found[key] = b
+			}
+		}
+	}
+	return found
+})
+
+func bucketOf(key heureka.Key) int { return buckets()[key] }

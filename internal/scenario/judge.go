@@ -1,0 +1,299 @@
+package scenario
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/replication"
+)
+
+// agreement is for how long two nodes that can talk may know different things. The slowest way to the same:
+//
+//   - a request that went into the dark before they could talk is given up after readTimeout;
+//   - a comparison that failed so is not tried again for exchangeInterval, nor batches for LongestPause: in the same time;
+//   - nothing being sent, the next probe goes after ProbeInterval, which jitter makes a quarter longer;
+//   - digests count as different when they have been for SettleTime;
+//   - the comparison takes two requests.
+//
+// Each side pulls on its own account, at the same time.
+const agreement = readTimeout + exchangeInterval + replication.ProbeInterval*5/4 + replication.SettleTime + slack
+
+// slack is for the way of messages.
+const slack = 5 * time.Second
+
+// listing is for how long an instance that is heard may be missing: it must be heard once to be there.
+const listing = agreement + heartbeat
+
+// A judge looks at everything and knows what nodes do not.
+type judge struct {
+	s *sim
+	// differ holds since when a pair differs about an instance.
+	differ map[[2]int]map[heureka.Key]time.Duration
+	// told holds who must not list a cancelled client again.
+	told map[toldKey]bool
+	turn int
+}
+
+type toldKey struct {
+	node   int
+	client *client
+	turn   int
+}
+
+func newJudge(s *sim) judge {
+	return judge{s: s, differ: map[[2]int]map[heureka.Key]time.Duration{}, told: map[toldKey]bool{}}
+}
+
+// forget is for a node that was killed: the next one of that name knows nothing.
+func (j *judge) forget(n *node) {
+	maps.DeleteFunc(j.told, func(k toldKey, _ bool) bool { return k.node == n.index })
+}
+
+// look is called every second.
+func (j *judge) look() {
+	j.turn++
+	for a := range j.s.nodes {
+		for b := range a {
+			j.pair(j.s.nodes[a], j.s.nodes[b])
+		}
+	}
+	for _, n := range j.s.nodes {
+		if n.up {
+			j.queues(n)
+			j.clients(n)
+		}
+	}
+}
+
+// pair: nodes that can talk agree, and digests are equal if and only if contents are.
+func (j *judge) pair(a, b *node) {
+	at := [2]int{a.index, b.index}
+	if !j.s.net.talking(a, b, 0) {
+		delete(j.differ, at)
+		return
+	}
+	if j.turn%60 == 0 {
+		da, db := a.store.Digest(), b.store.Digest()
+		j.digests(a, b, &da, &db)
+	}
+	if !j.s.story.compares {
+		return
+	}
+	before := j.differ[at]
+	delete(j.differ, at)
+	da, db := a.reg.Digest(), b.reg.Digest()
+	if da == db {
+		return
+	}
+	now := map[heureka.Key]time.Duration{}
+	for _, key := range differing(a, b, &da, &db) {
+		since, known := before[key]
+		if !known {
+			since = j.s.now
+		}
+		now[key] = since
+		if since = max(since, j.s.net.since[a.index][b.index]); j.s.now-since > agreement {
+			j.s.fail(key.ID, "%s and %s can talk and have differed about %s for %v\n%s: %s\n%s: %s",
+				a.name, b.name, key, j.s.now-since, a.name, a.about(key), b.name, b.about(key))
+		}
+	}
+	j.differ[at] = now
+}
+
+// contents returns what a node knows, in order.
+func (n *node) contents(i int) []registry.Entry { return ordered{n.reg}.Bucket(i, n.now()) }
+
+func (n *node) about(key heureka.Key) string {
+	for _, e := range n.contents(bucketOf(key)) {
+		if e.Key == key {
+			return describe(&e)
+		}
+	}
+	return "nothing"
+}
+
+func describe(e *registry.Entry) string {
+	what := "cancelled"
+	if !e.Tombstone {
+		what = e.Instance.Status.String()
+	}
+	return fmt.Sprintf("%s dirty %d rev %d override %v %v rev %d age %v", what, e.DirtyMS, e.Rev, e.HasOverride, e.Override, e.OverrideRev, e.Age)
+}
+
+// differing returns what two nodes must come to agree about: not leases that have run out, which each node ends on its own
+// evidence, nor tombstones that are about to be forgotten.
+func differing(a, b *node, da, db *digest) (keys []heureka.Key) {
+	for i := range da {
+		if da[i] == db[i] {
+			continue
+		}
+		mine, theirs := byKey(a.contents(i)), byKey(b.contents(i))
+		for _, key := range slices.SortedFunc(maps.Keys(union(mine, theirs)), func(x, y heureka.Key) int { return cmp.Compare(x.ID, y.ID) }) {
+			x, y := mine[key], theirs[key]
+			switch {
+			case x != nil && y != nil && x.Digest() == y.Digest():
+			case fading(x) || fading(y):
+			default:
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
+}
+
+// fading reports whether an entry may go without another node's hearing of it.
+func fading(e *registry.Entry) bool {
+	switch {
+	case e == nil:
+		return false
+	case e.Tombstone:
+		return e.Age > 9*time.Minute
+	}
+	return e.Age >= time.Duration(e.Instance.Lease.DurationSecs)*time.Second
+}
+
+// digests: equal if and only if the contents are.
+func (j *judge) digests(a, b *node, da, db *digest) {
+	for i := range da {
+		same := reflect.DeepEqual(known(a.contents(i)), known(b.contents(i)))
+		if same != (da[i] == db[i]) {
+			j.s.fail("", "bucket %d of %s and %s: digests equal %v, contents equal %v", i, a.name, b.name, da[i] == db[i], same)
+		}
+	}
+}
+
+// known returns what clients and operators have said, without what nodes note on their own account.
+func known(entries []registry.Entry) []string {
+	var out []string
+	for _, e := range entries {
+		e.Age = 0
+		text := describe(&e)
+		if in := e.Instance; in != nil {
+			text += fmt.Sprint(in.Key(), in.HostName, in.LastDirtyMS, in.Metadata, in.Lease.RenewalIntervalSecs, in.Lease.DurationSecs)
+		}
+		out = append(out, text)
+	}
+	return out
+}
+
+// queues: bounded.
+func (j *judge) queues(n *node) {
+	for _, p := range n.peers {
+		if p.q.Len() > j.s.story.pending {
+			j.s.fail("", "the queue %s holds %d instances, more than %d", p.name, p.q.Len(), j.s.story.pending)
+		}
+	}
+}
+
+// clients: who is heard is listed, who has cancelled is not.
+func (j *judge) clients(n *node) {
+	for _, c := range j.s.clients {
+		switch c.state {
+		case running:
+			j.listed(n, c)
+		case cancelled:
+			j.unlisted(n, c)
+		}
+	}
+}
+
+func (j *judge) listed(n *node, c *client) {
+	if j.s.now-c.lastHeard > c.interval+2*time.Second || j.s.now-c.heardSince < listing {
+		return
+	}
+	for i, at := range c.talked {
+		if j.s.now-at < listing && !j.s.net.talking(n, j.s.nodes[i], listing) {
+			return
+		}
+	}
+	if _, here := n.reg.Find(c.key); !here {
+		j.s.fail(c.key.ID, "%s does not list %s, which has been heard for %v by nodes it can talk to", n.name, c.key, j.s.now-c.heardSince)
+	}
+}
+
+// unlisted: once a node had the time to hear of the cancellation, it never lists the instance again. A node that was told
+// and has been killed since is another matter, and so is a cancellation that died with the only node that knew.
+func (j *judge) unlisted(n *node, c *client) {
+	if c.cancelledOn < 0 {
+		return
+	}
+	on := j.s.nodes[c.cancelledOn]
+	k := toldKey{n.index, c, c.turn}
+	bound := agreement
+	if n == on && n.life == c.onLife {
+		bound = 0
+	}
+	if !j.told[k] {
+		since := j.s.net.since[n.index][on.index]
+		if n != on && (since == never || j.s.now-max(since, c.cancelledAt) <= bound) || on.life != c.onLife {
+			return
+		}
+		j.told[k] = true
+	}
+	if _, here := n.reg.Find(c.key); here {
+		j.s.fail(c.key.ID, "%s lists %s, cancelled %v ago on %s: %s", n.name, c.key, j.s.now-c.cancelledAt, on.name, n.about(c.key))
+	}
+}
+
+// knowsLatest reports whether nobody knows a later record of the client than n: a cancellation ends what its node knows.
+func (j *judge) knowsLatest(n *node, c *client) bool {
+	mine, ok := c.find(n)
+	for _, other := range j.s.nodes {
+		if !other.up || other == n {
+			continue
+		}
+		if e, here := c.find(other); here && (e.DirtyMS > mine.DirtyMS || e.DirtyMS == mine.DirtyMS && e.Rev > mine.Rev) {
+			return false
+		}
+	}
+	return ok
+}
+
+// before is what the judge knows of a node when a tick begins.
+type before struct {
+	size      int
+	protected bool // by the judge's own count
+}
+
+func (j *judge) beforeTick(n *node) before {
+	n.renewals = slices.DeleteFunc(n.renewals, func(at time.Duration) bool { return j.s.now-at > 75*time.Second })
+	expected := 0.0
+	for r := range n.reg.All() {
+		expected += 60 / float64(r.Instance.Lease.RenewalIntervalSecs)
+	}
+	// The registry counts the best minute of the last 75 s. If even all of that is too little, it must protect.
+	return before{size: n.reg.Len(), protected: float64(len(n.renewals)) <= float64(int(expected*0.85))}
+}
+
+// afterTick: no tick evicts past its limit, and none evicts while too few heartbeats arrive.
+func (j *judge) afterTick(n *node, b before, ev registry.Eviction) {
+	limit := b.size - int(float64(b.size)*0.85)
+	switch {
+	case n.evicted > limit:
+		j.s.fail("", "a tick of %s evicted %d of %d instances, more than %d", n.name, n.evicted, b.size, limit)
+	case n.evicted > 0 && b.protected:
+		j.s.fail("", "%s evicted %d instances while only %d renewals arrived in 75 s", n.name, n.evicted, len(n.renewals))
+	case n.evicted != ev.Evicted:
+		j.s.fail("", "%s evicted %d instances and says %d", n.name, n.evicted, ev.Evicted)
+	}
+}
+
+func byKey(entries []registry.Entry) map[heureka.Key]*registry.Entry {
+	m := make(map[heureka.Key]*registry.Entry, len(entries))
+	for i := range entries {
+		m[entries[i].Key] = &entries[i]
+	}
+	return m
+}
+
+func union(a, b map[heureka.Key]*registry.Entry) map[heureka.Key]*registry.Entry {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}

@@ -1,0 +1,280 @@
+package scenario
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/replication"
+	"heureka/internal/wire"
+)
+
+const evictionInterval = time.Minute
+
+// digest is what nodes compare.
+type digest = [registry.Buckets]uint64
+
+// A node is a server without HTTP, goroutines and clock: what packages server, httpapi and replication do with them
+// happens here in the same steps.
+type node struct {
+	s      *sim
+	index  int
+	name   string
+	offset time.Duration // of its wall clock
+
+	up        bool
+	life      int // counts starts
+	open      bool
+	began     time.Duration
+	lastNew   time.Duration
+	reg       *registry.Registry
+	store     replication.Store
+	peers     []*peer
+	lastBatch map[string]uint64
+	batches   uint64
+	evicted   int             // since the last tick began, as reported change by change
+	renewals  []time.Duration // counted independently of the registry
+}
+
+func (s *sim) newNode(i int) *node {
+	n := &node{s: s, index: i, name: string(rune('a' + i))}
+	if s.story.skew > 0 {
+		n.offset = s.upTo(2*s.story.skew) - s.story.skew
+	}
+	return n
+}
+
+func (n *node) now() time.Time { return epoch.Add(n.s.now + n.offset) }
+
+// id is the name of this life of the node.
+func (n *node) id() string { return fmt.Sprint(n.name, n.life) }
+
+// start starts the node with an empty registry.
+func (n *node) start() {
+	if n.up {
+		return
+	}
+	n.life++
+	n.up, n.open, n.began, n.lastNew = true, false, n.s.now, n.s.now
+	n.lastBatch, n.batches, n.renewals = map[string]uint64{}, 0, nil
+	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
+	n.s.opt.Bug.configure(&cfg)
+	var err error
+	if n.reg, err = registry.New(cfg); err != nil {
+		panic(err) // a mistake in this package
+	}
+	n.store = n.s.opt.Bug.store(ordered{n.reg})
+	n.peers = nil
+	for _, other := range n.s.nodes {
+		if other != n {
+			n.peers = append(n.peers, newPeer(n, other))
+		}
+	}
+	n.s.note("starts", n.name, "", n.life)
+	n.s.net.update()
+	for _, p := range n.peers {
+		p.pump()
+	}
+	n.copyFrom(0, copied{})
+}
+
+// kill ends the process; nobody hears of it.
+func (n *node) kill() {
+	n.up = false
+	n.s.note("is killed", n.name, "", n.life)
+	n.s.net.down(n.index)
+	n.s.net.update()
+	n.s.judge.forget(n)
+}
+
+// source returns a source of randomness of this life.
+func (n *node) source(use uint64) rand.Source {
+	return rand.NewPCG(n.s.opt.Seed, uint64(n.index)<<32|uint64(n.life)<<8|use)
+}
+
+// inThisLife wraps do so that it happens only if the node has not been killed meanwhile.
+func (n *node) inThisLife(do func()) func() {
+	life := n.life
+	return func() {
+		if n.up && n.life == life {
+			do()
+		}
+	}
+}
+
+func (n *node) changed(ch registry.Change) {
+	switch {
+	case ch.Kind == registry.Evicted:
+		n.evicted++
+	case ch.Previous == nil && !ch.Removed():
+		n.lastNew = n.s.now
+	}
+	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin], n.name, ch.Key.ID, int(ch.Record.Instance.Status))
+}
+
+var (
+	kindNames   = map[registry.ChangeKind]string{registry.Registered: "registered", registry.StatusChanged: "status", registry.Cancelled: "cancelled", registry.Evicted: "evicted"}
+	originNames = map[registry.Origin]string{registry.FromClient: " by client", registry.FromPeer: " by peer", registry.FromSync: " by comparing", registry.FromNode: ""}
+)
+
+// copied is what the start-up copy has come to.
+type copied struct{ complete, starting int }
+
+// copyFrom is replication.Peers.Sync and server.start: peer i and those after it are asked in turn, again and again until
+// the node may open.
+func (n *node) copyFrom(i int, c copied) {
+	if i == len(n.peers) {
+		n.decide(c)
+		return
+	}
+	n.peers[i].pull(func(answered, complete bool) {
+		switch {
+		case complete:
+			c.complete++
+			n.openForTraffic()
+		case answered:
+			c.starting++
+		}
+		n.copyFrom(i+1, c)
+	})
+}
+
+func (n *node) decide(c copied) {
+	waited, quiet := n.s.now-n.began, n.s.now-n.lastNew
+	switch {
+	case c.complete > 0, len(n.peers) == 0,
+		c.starting == len(n.peers) && min(quiet, waited) >= 35*time.Second,
+		waited >= 5*time.Minute:
+		n.openForTraffic()
+		n.s.after(evictionInterval, n.inThisLife(n.tick))
+	default:
+		n.s.after(5*time.Second, n.inThisLife(func() { n.copyFrom(0, copied{}) }))
+	}
+}
+
+func (n *node) openForTraffic() {
+	if !n.open {
+		n.open = true
+		n.reg.OpenForTraffic(0, n.now())
+		n.s.note("opens", n.name, "", n.reg.Len())
+	}
+}
+
+// tick evicts.
+func (n *node) tick() {
+	before := n.s.judge.beforeTick(n)
+	n.evicted = 0
+	ev := n.reg.Evict(n.now())
+	n.s.note("tick", n.name, "", ev.Evicted)
+	n.s.judge.afterTick(n, before, ev)
+	n.s.after(evictionInterval, n.inThisLife(n.tick))
+}
+
+// What clients ask for, as in server.node.
+
+func (n *node) replicate(a wire.ReplicationAction, key heureka.Key) {
+	for _, p := range n.peers {
+		if p.q.Add(a, key, n.now()) {
+			p.pump()
+		}
+	}
+}
+
+func (n *node) register(in *heureka.Instance) {
+	if _, err := n.reg.Register(in, registry.FromClient, n.now()); err != nil {
+		panic(err)
+	}
+	n.replicate(wire.Register, in.Key())
+}
+
+func (n *node) renew(key heureka.Key, dirtyMS int64) error {
+	err := n.countRenewal(n.reg.Renew(key, registry.Claim{DirtyMS: dirtyMS, HasDirty: true}, registry.FromClient, n.now()))
+	if err == nil || errors.Is(err, registry.ErrOutdated) {
+		n.replicate(wire.Heartbeat, key)
+	}
+	return err
+}
+
+func (n *node) cancel(key heureka.Key) error {
+	err := n.reg.Cancel(key, registry.FromClient, n.now())
+	if err == nil {
+		n.replicate(wire.Cancel, key)
+	}
+	return err
+}
+
+func (n *node) setStatus(key heureka.Key, status heureka.Status) {
+	if n.reg.SetStatus(key, status, 0, registry.FromClient, n.now()) == nil {
+		n.replicate(wire.StatusUpdate, key)
+	}
+}
+
+func (n *node) clearStatus(key heureka.Key, status heureka.Status) {
+	if n.reg.ClearStatus(key, status, 0, registry.FromClient, n.now()) == nil {
+		n.replicate(wire.DeleteStatusOverride, key)
+	}
+}
+
+func (n *node) setMetadata(key heureka.Key, k, v string) {
+	if _, err := n.reg.SetMetadata(key, []heureka.MetadataEntry{{Key: k, Value: v}}, n.now()); err == nil {
+		n.replicate(wire.Register, key)
+	}
+}
+
+// countRenewal notes that a heartbeat was one of a lease.
+func (n *node) countRenewal(err error) error {
+	if _, newer := errors.AsType[*registry.NewerError](err); newer || err == nil || errors.Is(err, registry.ErrOutdated) {
+		n.renewals = append(n.renewals, n.s.now)
+	}
+	return err
+}
+
+// item performs one item of a peer's batch, as httpapi does (W-REPL-7).
+func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
+	key, now := heureka.Key{App: it.App, ID: it.ID}, n.now()
+	status, _ := heureka.ParseStatus(it.Status)
+	var err error
+	switch it.Action {
+	case wire.Register:
+		_, err = n.store.Register(it.Instance, registry.FromPeer, now)
+	case wire.Cancel:
+		err = n.reg.Cancel(key, registry.FromPeer, now)
+	case wire.StatusUpdate:
+		err = n.reg.SetStatus(key, status, it.LastDirtyMS, registry.FromPeer, now)
+	case wire.DeleteStatusOverride:
+		err = n.reg.ClearStatus(key, status, it.LastDirtyMS, registry.FromPeer, now)
+	case wire.Heartbeat:
+		claim := registry.Claim{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
+		if it.OverriddenStatus != "" {
+			claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
+		}
+		err = n.countRenewal(n.reg.Renew(key, claim, registry.FromPeer, now))
+	}
+	code := 200
+	switch newer, conflict := errors.AsType[*registry.NewerError](err); {
+	case conflict:
+		in := newer.Record.Instance.Clone()
+		in.Lease = newer.Record.Lease()
+		n.s.note("answers newer", n.name, it.ID, 409)
+		return wire.ReplicationResult{StatusCode: 409, Instance: in}
+	case err != nil:
+		code = 404
+	}
+	n.s.note("performs "+string(it.Action), n.name, it.ID, code)
+	return wire.ReplicationResult{StatusCode: code}
+}
+
+// ordered is a registry whose buckets come in a fixed order, so that simulations repeat.
+type ordered struct{ *registry.Registry }
+
+// Bucket implements replication.Store.
+func (o ordered) Bucket(i int, now time.Time) []registry.Entry {
+	entries := o.Registry.Bucket(i, now)
+	slices.SortFunc(entries, func(a, b registry.Entry) int { return cmp.Compare(a.Key.ID, b.Key.ID) })
+	return entries
+}
