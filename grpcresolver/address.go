@@ -1,0 +1,122 @@
+package grpcresolver
+
+import (
+	"net"
+	"strconv"
+	"strings"
+
+	"google.golang.org/grpc/attributes"
+	"google.golang.org/grpc/resolver"
+
+	"heureka"
+	"heureka/client"
+)
+
+// portKeys are the metadata entries under which services tell their gRPC port (G-GR-3). The first is what Java's grpc-spring
+// writes, the others are in use elsewhere.
+var portKeys = []string{"gRPC_port", "grpc.port", "gRPC.port", "grpc"}
+
+// An Instance is what a balancing policy may want to know about an address. grpc-go opens a new connection when it
+// changes.
+type Instance struct {
+	ID     string // within its application
+	Zone   string // see client.Zone
+	Weight int    // metadata "weight", a whole number; 1 stands for a missing or unusable one
+}
+
+// instanceKey is the key of the Instance in an address's attributes.
+type instanceKey struct{}
+
+// InstanceOf returns the instance behind an address that this package has made.
+func InstanceOf(a resolver.Address) (Instance, bool) {
+	in, ok := a.Attributes.Value(instanceKey{}).(Instance)
+	return in, ok
+}
+
+// addresses returns where to connect to, in the order of instances, which differs from client to client. Two instances
+// with one address, as a process that was replaced leaves them, are one.
+func (r *serviceResolver) addresses(instances []*heureka.Instance) []resolver.Address {
+	list := make([]resolver.Address, 0, len(instances))
+	known := make(map[string]bool, len(instances))
+	for _, in := range r.query.inZone(instances) {
+		a, ok := r.address(in)
+		if ok && !known[a.Addr] {
+			known[a.Addr] = true
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// inZone returns the instances of the zone that is wanted, or all if there are none: a far instance is better than none,
+// as with client.PreferZone.
+func (q query) inZone(instances []*heureka.Instance) []*heureka.Instance {
+	if q.zone == "" {
+		return instances
+	}
+	var near []*heureka.Instance
+	for _, in := range instances {
+		if strings.EqualFold(client.Zone(in), q.zone) {
+			near = append(near, in)
+		}
+	}
+	if len(near) == 0 {
+		return instances
+	}
+	return near
+}
+
+func (r *serviceResolver) address(in *heureka.Instance) (resolver.Address, bool) {
+	port, ok := r.query.port(in)
+	host := in.IPAddr
+	if r.query.secure || r.builder.HostName {
+		host = in.HostName
+	}
+	if !ok || host == "" {
+		return resolver.Address{}, false
+	}
+	a := resolver.Address{
+		Addr:       net.JoinHostPort(host, strconv.Itoa(port)),
+		Attributes: attributes.New(instanceKey{}, Instance{in.ResolvedID(), client.Zone(in), weight(in)}),
+	}
+	if r.builder.ServerName {
+		a.ServerName = in.HostName
+	}
+	return a, true
+}
+
+// port returns the port to connect to, if there is one.
+func (q query) port(in *heureka.Instance) (int, bool) {
+	switch q.portKey {
+	case "":
+		for _, key := range portKeys {
+			if port, ok := metadataPort(in, key); ok {
+				return port, true
+			}
+		}
+	case ownPort:
+	default:
+		return metadataPort(in, q.portKey)
+	}
+	own := in.Port
+	if q.secure {
+		own = in.SecurePort
+	}
+	return own.Number, own.Enabled && validPort(own.Number)
+}
+
+func metadataPort(in *heureka.Instance, key string) (int, bool) {
+	port, err := strconv.Atoi(strings.TrimSpace(in.Metadata.Get(key)))
+	return port, err == nil && validPort(port)
+}
+
+func validPort(n int) bool { return n > 0 && n < 1<<16 }
+
+// weight reads the entry as client.Weighted does.
+func weight(in *heureka.Instance) int {
+	w, err := strconv.ParseUint(in.Metadata.Get("weight"), 10, 31)
+	if err != nil || w == 0 {
+		return 1
+	}
+	return int(w)
+}

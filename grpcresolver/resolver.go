@@ -1,0 +1,93 @@
+package grpcresolver
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/resolver"
+
+	"heureka/client"
+)
+
+// roundRobin is the service config that Builder.RoundRobin attaches.
+const roundRobin = `{"loadBalancingConfig":[{"round_robin":{}}]}`
+
+// A serviceResolver tells one channel the addresses of one service until it is closed.
+type serviceResolver struct {
+	builder *Builder
+	query   query
+	cc      resolver.ClientConn
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool // nothing is added to work any more
+}
+
+// follow reports the addresses whenever they change (G-GR-5).
+func (r *serviceResolver) follow() {
+	c := r.builder.Client
+	if c.Snapshot().Generation() == 0 {
+		r.cc.ReportError(ErrNotReady)
+	}
+	watch := c.Watch(r.query.service())
+	var last []resolver.Address
+	for first := true; ; first = false {
+		u, err := watch.Next(r.ctx)
+		if err != nil {
+			r.explain(err, first)
+			return
+		}
+		// The instances may differ in what is nothing to the channel.
+		list := r.addresses(u.Instances)
+		if first || !slices.EqualFunc(list, last, resolver.Address.Equal) {
+			r.show(list)
+			last = list
+		}
+	}
+}
+
+// explain tells the channel why there will be no address ever. One that has some keeps them.
+func (r *serviceResolver) explain(err error, none bool) {
+	if none && errors.Is(err, client.ErrStopped) {
+		r.cc.ReportError(err)
+	}
+}
+
+// show sends plain addresses, of which grpc-go itself makes endpoints: some balancing policies know only one of the two.
+// It refuses an empty list, but calls fail at once from then on, as they should (G-GR-6).
+func (r *serviceResolver) show(list []resolver.Address) {
+	s := resolver.State{Addresses: list}
+	if r.builder.RoundRobin {
+		s.ServiceConfig = r.cc.ParseServiceConfig(roundRobin)
+	}
+	_ = r.cc.UpdateState(s) // it is for resolvers that can try again; this one waits for a change anyway
+}
+
+// ResolveNow refreshes the registry in the background, unless that was done for any channel of the Builder in the last
+// RefreshInterval (G-GR-7). A failure shows in the client's log and Stats.
+func (r *serviceResolver) ResolveNow(resolver.ResolveNowOptions) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed || !r.builder.mayRefresh(time.Now()) {
+		return
+	}
+	r.work.Go(func() {
+		defer r.builder.refreshEnded()
+		_ = r.builder.Client.Refresh(r.ctx)
+	})
+}
+
+// Close ends everything that Build has started and waits for it.
+func (r *serviceResolver) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	r.cancel()
+	r.work.Wait()
+}
