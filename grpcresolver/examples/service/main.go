@@ -69,7 +69,7 @@ func run(ctx context.Context, eureka, listen string, ic client.InstanceConfig) e
 		}
 	}()
 
-	err = c.Run(ctx) // registers, sends heartbeats, and cancels the registration when ctx ends
+	err = c.Run(ctx)                                      // registers, sends heartbeats, and cancels the registration when ctx ends
 	defer time.AfterFunc(10*time.Second, srv.Stop).Stop() // for streams that never end
 	srv.GracefulStop()
 	return cmp.Or(err, <-served)
