@@ -38,6 +38,9 @@ var mayImport = map[string][]string{
 	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication"},
 	"internal/scenario/cmd/sim": {"internal/scenario"},
 	"internal/config":           {"", "server"},
+	"examples":                  {},
+	"examples/service":          {"client"},
+	"examples/caller":           {"client"},
 	"cmd/heureka":               {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire"},
 }
 
