@@ -30,6 +30,8 @@ const evictionBatch = 64
 // that a process that was stopped does not evict everybody when it resumes. Evictions are not replicated (S-CANCEL-3).
 func (r *Registry) Evict(now time.Time) Eviction {
 	t := r.instant(now)
+	for r.stepWheel(t) {
+	}
 	e, chosen := r.choose(t)
 	for len(chosen) > 0 {
 		n := min(len(chosen), evictionBatch)
@@ -41,6 +43,14 @@ func (r *Registry) Evict(now time.Time) Eviction {
 	r.forgetTombstones(t.at)
 	r.lastTick = lastTick{result: e, at: now, since: t.at}
 	return e
+}
+
+// stepWheel advances the wheel by a second. Each step takes the lock anew, so that writers wait for one second's leases
+// and not for all.
+func (r *Registry) stepWheel(t instant) (more bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.wheel.step(t.at, r.expiry)
 }
 
 // A candidate is a lease with the beat for which it was found to have run out.
@@ -55,7 +65,6 @@ func (r *Registry) choose(t instant) (Eviction, []candidate) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e := Eviction{Allowed: allowed, Compensation: r.compensation(t)}
-	r.wheel.turn(t.at, r.expiry)
 	expired := r.expiredLeases(t, e.Compensation)
 	size := r.Len()
 	e.Expired = len(expired)

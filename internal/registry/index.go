@@ -28,8 +28,9 @@ func bucketOf(id string) int { return int(hashSeed.text(id) >> 56) }
 func (x *index) stripe(id string) *stripe { return &x.stripes[bucketOf(id)] }
 
 // find returns the lease of key, or nil.
-func (x *index) find(key heureka.Key) *lease {
-	s := x.stripe(key.ID)
+func (x *index) find(key heureka.Key) *lease { return x.stripe(key.ID).find(key) }
+
+func (s *stripe) find(key heureka.Key) *lease {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	l := s.leases[key.ID]

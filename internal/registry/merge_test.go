@@ -1,14 +1,10 @@
 package registry_test
 
 import (
-	"fmt"
-	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"heureka"
 	"heureka/internal/registry"
@@ -57,6 +53,9 @@ func TestDigestOfReplicatedOperations(t *testing.T) {
 		w.SetStatus(key("x"), heureka.StatusOutOfService, 0, origin, w.now)
 		w.ClearStatus(key("x"), heureka.StatusUp, 0, origin, w.now)
 		w.SetStatus(key("y"), heureka.StatusDown, 2000, origin, w.now)
+		w.registerFrom(origin, instance("o", status(heureka.StatusUp)))
+		w.SetStatus(key("o"), heureka.StatusOutOfService, 0, origin, w.now)
+		w.registerFrom(origin, instance("o", status(heureka.StatusUp), dirty(2000)))
 		w.registerFrom(origin, instance("z", metadata("a", "1")))
 		w.registerFrom(origin, instance("z", metadata("a", "1")))
 		w.registerFrom(origin, instance("z", metadata("a", "1"), dirty(1500)))
@@ -372,6 +371,35 @@ func TestMergeAgeOfDoubledLeases(t *testing.T) {
 	}
 }
 
+// What is told of an override that was never followed, or of one at a cancelled key, orders as everything else.
+func TestMergeOrdersOverrides(t *testing.T) {
+	entry := func(e registry.Entry) registry.Entry {
+		e.Key, e.DirtyMS, e.Rev = key("x"), 1000, 1
+		if !e.Tombstone {
+			e.Instance = instance("x")
+		}
+		return e
+	}
+	tests := []struct{ first, second registry.Entry }{
+		{registry.Entry{OverrideRev: 1}, registry.Entry{OverrideRev: 1, HasOverride: true, Override: heureka.StatusUnknown}},
+		{registry.Entry{OverrideRev: 1, HasOverride: true, Override: heureka.StatusDown},
+			registry.Entry{OverrideRev: 1, HasOverride: true, Override: heureka.StatusOutOfService}},
+		{registry.Entry{OverrideRev: 3}, registry.Entry{OverrideRev: 2, HasOverride: true, Override: heureka.StatusDown}},
+		{registry.Entry{Tombstone: true}, registry.Entry{OverrideRev: 2, HasOverride: true, Override: heureka.StatusDown}},
+	}
+	for _, tt := range tests {
+		a, b := pair(t)
+		a.Merge(entry(tt.first), a.now)
+		a.Merge(entry(tt.second), a.now)
+		b.Merge(entry(tt.second), b.now)
+		b.Merge(entry(tt.first), b.now)
+		wantSameDigest(t, a, b, true)
+		if diff := cmp.Diff(visible(a.Registry), visible(b.Registry)); diff != "" {
+			t.Errorf("%+v: order matters:\n%s", tt, diff)
+		}
+	}
+}
+
 // What makes no sense is ignored.
 func TestMergeIgnoresNonsense(t *testing.T) {
 	w := newWorld(t, registry.Config{})
@@ -392,144 +420,4 @@ func TestMergeIgnoresNonsense(t *testing.T) {
 	if w.Digest() != (newWorld(t, registry.Config{})).Digest() {
 		t.Error("the digest changed")
 	}
-}
-
-// Tombstones are kept as long as somebody may still hold the lease, then forgotten.
-func TestTombstoneRetention(t *testing.T) {
-	tests := []struct {
-		durationSecs int64
-		kept         time.Duration
-	}{{90, 10 * time.Minute}, {3600, time.Hour}, {1 << 40, 24 * time.Hour}}
-	for _, tt := range tests {
-		w := newWorld(t, registry.Config{})
-		w.register(instance("x", leased(30, tt.durationSecs)))
-		w.cancel("x")
-		w.advance(tt.kept)
-		w.Evict(w.now)
-		if w.Tombstones() != 1 {
-			t.Errorf("lease of %d s: tombstone forgotten after %v", tt.durationSecs, tt.kept)
-		}
-		w.advance(1)
-		w.Evict(w.now)
-		if w.Tombstones() != 0 || w.Digest() != w.RecomputedDigest() {
-			t.Errorf("lease of %d s: tombstone not forgotten after %v", tt.durationSecs, tt.kept+1)
-		}
-	}
-}
-
-// A tombstone goes when its key is registered again, and an older one does not take the next one's place or time.
-func TestTombstoneOfARepeatedCancel(t *testing.T) {
-	a, b := pair(t)
-	a.register(instance("x"))
-	a.cancel("x")
-	a.register(instance("x"))
-	if a.Tombstones() != 0 {
-		t.Error("the tombstone of a registered instance is still there")
-	}
-	a.advance(9 * time.Minute)
-	a.cancel("x")
-	a.advance(2 * time.Minute)
-	a.Evict(a.now)
-	if a.Tombstones() != 1 {
-		t.Error("the second tombstone went with the first one's time")
-	}
-	b.now = a.now
-	b.tell(a)
-	b.advance(9 * time.Minute)
-	b.Evict(b.now)
-	if b.Tombstones() != 0 {
-		t.Error("a tombstone starts anew on every node that hears of it")
-	}
-}
-
-// The number of tombstones is bounded; the oldest go first.
-func TestTombstonesAreBounded(t *testing.T) {
-	w := newWorld(t, registry.Config{})
-	const bound = 1 << 17
-	for i := range bound + 10 {
-		w.Merge(registry.Entry{Key: key(fmt.Sprint(i)), Tombstone: true, DirtyMS: 1, Rev: 1}, w.now)
-	}
-	if n := w.Tombstones(); n != bound {
-		t.Errorf("%d tombstones, want %d", n, bound)
-	}
-	w.Merge(registry.Entry{Key: key("0"), Instance: instance("0", dirty(1)), DirtyMS: 1, Rev: 1}, w.now)
-	w.find("0")
-	last := fmt.Sprint(bound + 9)
-	if w.Merge(registry.Entry{Key: key(last), Instance: instance(last, dirty(1)), DirtyMS: 1, Rev: 1}, w.now) {
-		t.Error("the youngest tombstone was forgotten")
-	}
-}
-
-// drawOperation draws one operation on a node.
-func drawOperation(t *rapid.T) func(*registry.Registry, time.Time) {
-	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
-	origin := drawOrigin.Draw(t, "origin")
-	switch rapid.IntRange(0, 5).Draw(t, "operation") {
-	case 0, 1:
-		in := drawInstance.Draw(t, "in")
-		return func(r *registry.Registry, now time.Time) { r.Register(in, origin, now) }
-	case 2:
-		return func(r *registry.Registry, now time.Time) { r.Cancel(key, origin, now) }
-	case 3:
-		return func(r *registry.Registry, now time.Time) { r.SetStatus(key, s, d, origin, now) }
-	case 4:
-		return func(r *registry.Registry, now time.Time) { r.ClearStatus(key, s, d, origin, now) }
-	}
-	c := drawClaim.Draw(t, "claim")
-	return func(r *registry.Registry, now time.Time) { r.Renew(key, c, origin, now) }
-}
-
-// Nodes that went their own ways, and then tell each other everything, in any order, repeatedly, some of it late, end up
-// with the same instances, overrides and digests.
-func TestMergeConverges(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		const n = 3
-		now := start
-		var nodes [n]*registry.Registry
-		for i := range nodes {
-			nodes[i], _ = registry.New(registry.Config{Rand: rand.NewPCG(0, 0)})
-		}
-		var late []registry.Entry
-		for range rapid.IntRange(1, 40).Draw(t, "operations") {
-			node := nodes[rapid.IntRange(0, n-1).Draw(t, "node")]
-			if rapid.IntRange(0, 5).Draw(t, "tell") == 0 {
-				late = append(late, entries(node, now)...)
-				continue
-			}
-			drawOperation(t)(node, now)
-		}
-		all := late
-		for _, node := range nodes {
-			all = append(all, entries(node, now)...)
-		}
-		for i, node := range nodes {
-			for _, e := range rapid.Permutation(slices.Concat(all, all[:len(all)/2])).Draw(t, fmt.Sprintf("order %d", i)) {
-				node.Merge(e, now)
-			}
-			if node.Digest() != node.RecomputedDigest() {
-				t.Fatalf("the digest of node %d has drifted", i)
-			}
-		}
-		want := visible(nodes[0])
-		for i, node := range nodes[1:] {
-			if diff := cmp.Diff(want, visible(node)); diff != "" {
-				t.Fatalf("node %d differs from node 0:\n%s", i+1, diff)
-			}
-			if node.Digest() != nodes[0].Digest() {
-				t.Fatalf("the digest of node %d differs from that of node 0, not the instances", i+1)
-			}
-		}
-	})
-}
-
-// visible returns what nodes must agree on: all but what each notes by its own clock.
-func visible(r *registry.Registry) map[heureka.Key]heureka.Instance {
-	all := map[heureka.Key]heureka.Instance{}
-	for rec := range r.All() {
-		in := *rec.Instance
-		in.Action, in.LastUpdatedMS = 0, 0
-		in.Lease = heureka.LeaseInfo{RenewalIntervalSecs: in.Lease.RenewalIntervalSecs, DurationSecs: in.Lease.DurationSecs}
-		all[in.Key()] = in
-	}
-	return all
 }

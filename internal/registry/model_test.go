@@ -2,12 +2,7 @@ package registry_test
 
 import (
 	"maps"
-	"math/rand/v2"
-	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"heureka"
 	"heureka/internal/registry"
@@ -21,6 +16,12 @@ type model struct {
 	opened   time.Time
 	clients  int
 	lastTick time.Time
+	tombs    map[heureka.Key]modelTombstone
+}
+
+type modelTombstone struct {
+	dirtyMS int64
+	at      time.Time
 }
 
 type modelLease struct {
@@ -31,23 +32,29 @@ type modelLease struct {
 	seen     time.Time
 	renewed  bool // seen by a renewal
 	life     time.Duration
+	latestMS int64 // latest dirty timestamp that the key has had
 }
 
 func newModel(cfg registry.Config) *model {
-	return &model{cfg: cfg, leases: map[heureka.Key]*modelLease{}}
+	return &model{cfg: cfg, leases: map[heureka.Key]*modelLease{}, tombs: map[heureka.Key]modelTombstone{}}
 }
 
 func (m *model) register(in heureka.Instance, origin registry.Origin, now time.Time) {
 	key := in.Key()
 	l := m.leases[key]
 	life := time.Duration(in.Lease.DurationSecs) * time.Second
-	next := &modelLease{in: in, own: in.Status, life: life}
+	next := &modelLease{in: in, own: in.Status, life: life, latestMS: max(in.LastDirtyMS, m.tombs[key].dirtyMS)}
+	if origin != registry.FromClient && in.LastDirtyMS < m.tombs[key].dirtyMS {
+		return
+	}
+	delete(m.tombs, key)
 	if l == nil {
 		if m.clients > 0 {
 			m.clients++
 		}
 	} else {
 		next.override, next.in.Lease.ServiceUpMS = l.override, l.in.Lease.ServiceUpMS
+		next.latestMS = max(next.latestMS, l.latestMS)
 		declared := in.Status == heureka.StatusUp || in.Status == heureka.StatusOutOfService
 		had := l.in.Status == heureka.StatusUp || l.in.Status == heureka.StatusOutOfService
 		if l.override == nil && origin == registry.FromClient && declared && had {
@@ -138,10 +145,15 @@ func (m *model) setStatus(key heureka.Key, s heureka.Status, dirtyMS int64, now 
 	l.renew(now)
 	if l.in.Status != s {
 		l.own = s
-		l.in.LastDirtyMS = max(l.in.LastDirtyMS, dirtyMS)
+		l.redate(dirtyMS)
 		l.setOverride(s, now)
 	}
 	return true
+}
+
+func (l *modelLease) redate(dirtyMS int64) {
+	l.in.LastDirtyMS = max(l.in.LastDirtyMS, dirtyMS)
+	l.latestMS = max(l.latestMS, dirtyMS)
 }
 
 func (m *model) clearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, now time.Time) bool {
@@ -152,7 +164,7 @@ func (m *model) clearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, no
 	l.renew(now)
 	if l.override != nil {
 		l.own, l.override, l.cleared, l.in.OverriddenStatus = s, nil, true, heureka.StatusUnknown
-		l.in.LastDirtyMS = max(l.in.LastDirtyMS, dirtyMS)
+		l.redate(dirtyMS)
 		l.show(heureka.ActionModified, now)
 	}
 	return true
@@ -167,6 +179,13 @@ func (m *model) setMetadata(key heureka.Key, e heureka.MetadataEntry, now time.T
 	in.Status, in.Metadata = l.own, in.Metadata.With(e)
 	m.register(in, registry.FromClient, now)
 	return true
+}
+
+func (m *model) cancel(key heureka.Key, now time.Time) bool {
+	if l := m.leases[key]; l != nil {
+		m.tombs[key] = modelTombstone{l.latestMS, now}
+	}
+	return m.remove(key)
 }
 
 func (m *model) remove(key heureka.Key) bool {
@@ -250,6 +269,7 @@ func (m *model) evict(now time.Time) (registry.Eviction, map[heureka.Key]bool) {
 		e.Compensation = max(0, now.Sub(m.lastTick)-time.Minute)
 	}
 	m.lastTick = now
+	maps.DeleteFunc(m.tombs, func(_ heureka.Key, t modelTombstone) bool { return now.Sub(t.at) > 10*time.Minute })
 	may := map[heureka.Key]bool{}
 	for key, l := range m.leases {
 		if m.expired(l, now, e.Compensation) {
@@ -263,251 +283,3 @@ func (m *model) evict(now time.Time) (registry.Eviction, map[heureka.Key]bool) {
 	}
 	return e, may
 }
-
-// A machine drives a registry and its model side by side.
-type machine struct {
-	*registry.Registry
-	model   *model
-	now     time.Time
-	changes []registry.Change
-	seq     uint64
-	view    map[heureka.Key]*heureka.Instance // what the changes say
-}
-
-func newMachine(t *rapid.T) *machine {
-	cfg := registry.Config{
-		Rand:                    rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0),
-		DisableSelfPreservation: rapid.Bool().Draw(t, "no self-preservation"),
-		IgnoreDirtyTimestamps:   rapid.Bool().Draw(t, "no timestamps"),
-	}
-	if rapid.Bool().Draw(t, "netflix") {
-		cfg = netflix(cfg)
-	}
-	x := &machine{model: newModel(cfg), now: start, view: map[heureka.Key]*heureka.Instance{}}
-	cfg.OnChange = func(ch registry.Change) { x.changes = append(x.changes, ch) }
-	r, err := registry.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	x.Registry = r
-	r.EvictionAllowed(start) // the registry counts time from here
-	return x
-}
-
-var (
-	drawKey = rapid.Custom(func(t *rapid.T) heureka.Key {
-		return heureka.Key{
-			App: rapid.SampledFrom([]string{"A", "B"}).Draw(t, "app"),
-			ID:  rapid.SampledFrom([]string{"x", "y", "z"}).Draw(t, "id"),
-		}
-	})
-	drawStatus = rapid.SampledFrom(allStatuses)
-	drawOrigin = rapid.SampledFrom([]registry.Origin{registry.FromClient, registry.FromPeer, registry.FromSync})
-	drawDirty  = rapid.Int64Range(1, 5)
-	drawEntry  = rapid.Custom(func(t *rapid.T) heureka.MetadataEntry {
-		return heureka.MetadataEntry{
-			Key:   rapid.SampledFrom([]string{"k", "l"}).Draw(t, "key"),
-			Value: rapid.SampledFrom([]string{"", "1", "2"}).Draw(t, "value"),
-		}
-	})
-	drawInstance = rapid.Custom(func(t *rapid.T) *heureka.Instance {
-		key := drawKey.Draw(t, "key")
-		in := instance(key.ID, app(key.App), status(drawStatus.Draw(t, "status")), dirty(drawDirty.Draw(t, "dirty")),
-			leased(rapid.SampledFrom([]int64{10, 30, 60}).Draw(t, "interval"), rapid.Int64Range(1, 200).Draw(t, "duration")))
-		if rapid.IntRange(0, 4).Draw(t, "has override") == 0 {
-			in.OverriddenStatus = drawStatus.Draw(t, "override")
-		}
-		if rapid.Bool().Draw(t, "has metadata") {
-			in.Metadata = in.Metadata.With(drawEntry.Draw(t, "metadata"))
-		}
-		return in
-	})
-	drawClaim = rapid.Custom(func(t *rapid.T) registry.Claim {
-		return registry.Claim{
-			DirtyMS: drawDirty.Draw(t, "dirty"), HasDirty: rapid.Bool().Draw(t, "has dirty"),
-			Override: drawStatus.Draw(t, "override"), HasOverride: rapid.Bool().Draw(t, "has override"),
-		}
-	})
-)
-
-func (x *machine) actions() map[string]func(*rapid.T) {
-	return map[string]func(*rapid.T){
-		"register": x.doRegister, "renew": x.doRenew, "renew2": x.doRenew, "cancel": x.doCancel, "status": x.doSetStatus,
-		"clear": x.doClearStatus, "metadata": x.doSetMetadata, "evict": x.doEvict, "open": x.doOpen,
-		"wait": x.doWait, "update": x.doUpdate, "": x.check,
-	}
-}
-
-func (x *machine) doRegister(t *rapid.T) {
-	in, origin := drawInstance.Draw(t, "in"), drawOrigin.Draw(t, "origin")
-	if _, err := x.Register(in, origin, x.now); err != nil {
-		t.Fatal(err)
-	}
-	x.model.register(*in, origin, x.now)
-}
-
-func (x *machine) doRenew(t *rapid.T) {
-	key, c, origin := drawKey.Draw(t, "key"), drawClaim.Draw(t, "claim"), drawOrigin.Draw(t, "origin")
-	got := answerOf(x.Renew(key, c, origin, x.now))
-	if want := x.model.renew(key, c, origin, x.now); got != want {
-		t.Fatalf("Renew(%v, %+v, %d) = %s, want %s", key, c, origin, got, want)
-	}
-}
-
-func (x *machine) doCancel(t *rapid.T) {
-	key := drawKey.Draw(t, "key")
-	err := x.Cancel(key, drawOrigin.Draw(t, "origin"), x.now)
-	if want := x.model.remove(key); (err == nil) != want {
-		t.Fatalf("Cancel(%v) = %v, want success %v", key, err, want)
-	}
-}
-
-func (x *machine) doSetStatus(t *rapid.T) {
-	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
-	err := x.SetStatus(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
-	if want := x.model.setStatus(key, s, d, x.now); (err == nil) != want {
-		t.Fatalf("SetStatus(%v, %v) = %v, want success %v", key, s, err, want)
-	}
-}
-
-func (x *machine) doClearStatus(t *rapid.T) {
-	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
-	err := x.ClearStatus(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
-	if want := x.model.clearStatus(key, s, d, x.now); (err == nil) != want {
-		t.Fatalf("ClearStatus(%v, %v) = %v, want success %v", key, s, err, want)
-	}
-}
-
-func (x *machine) doSetMetadata(t *rapid.T) {
-	key, e := drawKey.Draw(t, "key"), drawEntry.Draw(t, "entry")
-	_, err := x.SetMetadata(key, []heureka.MetadataEntry{e}, x.now)
-	if want := x.model.setMetadata(key, e, x.now); (err == nil) != want {
-		t.Fatalf("SetMetadata(%v) = %v, want success %v", key, err, want)
-	}
-}
-
-func (x *machine) doEvict(t *rapid.T) {
-	want, may := x.model.evict(x.now)
-	before := len(x.changes)
-	if diff := cmp.Diff(want, x.Evict(x.now)); diff != "" {
-		t.Fatalf("Evict (-want +got):\n%s", diff)
-	}
-	for _, ch := range x.changes[before:] {
-		if ch.Kind != registry.Evicted || !may[ch.Key] {
-			t.Fatalf("%v was evicted though its lease goes on: %+v", ch.Key, ch)
-		}
-		x.model.remove(ch.Key)
-	}
-}
-
-func (x *machine) doOpen(t *rapid.T) {
-	n := rapid.IntRange(0, 6).Draw(t, "count")
-	x.OpenForTraffic(n, x.now)
-	if x.model.opened.IsZero() || !x.model.cfg.CompletedMinuteMeter {
-		x.model.opened = x.now
-	}
-	x.model.clients = n
-}
-
-func (x *machine) doUpdate(*rapid.T) {
-	x.UpdateThreshold(x.now)
-	x.model.update()
-}
-
-func (x *machine) doWait(t *rapid.T) {
-	x.now = x.now.Add(time.Duration(rapid.SampledFrom([]int{1, 100, 1000, 7000, 30000, 60000, 90000}).Draw(t, "ms")) * time.Millisecond)
-}
-
-// check compares everything that can be seen with the model.
-func (x *machine) check(t *rapid.T) {
-	want := map[heureka.Key]heureka.Instance{}
-	overrides := map[heureka.Key]heureka.Status{}
-	var statuses heureka.StatusCounts
-	for key, l := range x.model.leases {
-		in := l.in
-		in.Lease.LastRenewalMS = l.seen.UnixMilli()
-		if l.renewed {
-			in.Lease.LastRenewalMS += l.life.Milliseconds()
-		}
-		want[key] = in
-		statuses.Add(in.Status, 1)
-		if l.override != nil {
-			overrides[key] = *l.override
-		}
-	}
-	got := map[heureka.Key]heureka.Instance{}
-	for rec := range x.All() {
-		in := *rec.Instance
-		in.Lease = rec.Lease()
-		got[in.Key()] = in
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Fatalf("instances (-want +got):\n%s", diff)
-	}
-	if diff := cmp.Diff(overrides, x.Overrides()); diff != "" {
-		t.Fatalf("overrides (-want +got):\n%s", diff)
-	}
-	for _, a := range []string{"A", "B"} {
-		for _, id := range []string{"x", "y", "z"} {
-			key := heureka.Key{App: a, ID: id}
-			if _, ok := x.Get(key, x.now); ok != x.model.found(key, x.now) {
-				t.Fatalf("Get(%v) found: %v, want %v", key, ok, !ok)
-			}
-		}
-	}
-	s := x.Stats(x.now)
-	if s.Statuses != statuses || s.Instances != len(want) || x.Len() != len(want) {
-		t.Fatalf("statuses %v, %d instances; want %v, %d", s.Statuses, s.Instances, statuses, len(want))
-	}
-	if s.RenewalsExpected != x.model.expected() || s.RenewalsLastMinute != x.model.lastMinute(x.now) {
-		t.Fatalf("%v renewals expected, %d last minute; want %v, %d",
-			s.RenewalsExpected, s.RenewalsLastMinute, x.model.expected(), x.model.lastMinute(x.now))
-	}
-	x.checkChanges(t)
-	x.checkInside(t)
-}
-
-// checkChanges applies the new changes to a view, which must then be the registry.
-func (x *machine) checkChanges(t *rapid.T) {
-	for _, ch := range x.changes {
-		if ch.Previous != x.view[ch.Key] {
-			t.Fatalf("change %d has %+v as previous state, want %+v", ch.Seq, ch.Previous, x.view[ch.Key])
-		}
-		if x.seq++; ch.Seq != x.seq {
-			t.Fatalf("change %d follows %d", ch.Seq, x.seq-1)
-		}
-		if ch.Removed() {
-			delete(x.view, ch.Key)
-		} else {
-			x.view[ch.Key] = ch.Record.Instance
-		}
-	}
-	x.changes = x.changes[:0]
-	got := map[heureka.Key]*heureka.Instance{}
-	for rec := range x.All() {
-		got[rec.Instance.Key()] = rec.Instance
-	}
-	if !maps.Equal(got, x.view) {
-		t.Fatalf("applying all changes gives %v, the registry has %v", x.view, got)
-	}
-}
-
-// checkInside checks what must hold inside whatever the registry contains.
-func (x *machine) checkInside(t *rapid.T) {
-	if got, want := x.Digest(), x.RecomputedDigest(); got != want {
-		t.Fatal("the digest has drifted")
-	}
-	if n := x.MisplacedLeases(); n > 0 {
-		t.Fatalf("the wheel has misplaced %d leases", n)
-	}
-}
-
-func runMachine(t *rapid.T) {
-	x := newMachine(t)
-	t.Repeat(x.actions())
-}
-
-// Any sequence of operations leaves the registry as the naive model.
-func TestModel(t *testing.T) { rapid.Check(t, runMachine) }
-
-func FuzzModel(f *testing.F) { f.Fuzz(rapid.MakeFuzz(runMachine)) }

@@ -21,10 +21,9 @@ const (
 // rateOf returns how many renewals a minute are expected of a lease, in millionths.
 func rateOf(info heureka.LeaseInfo) int64 { return 60_000_000 / info.RenewalIntervalSecs }
 
-// countRenewal counts a heartbeat of key, whether from a client or a peer (S-RENEW-4).
-func (r *Registry) countRenewal(key heureka.Key, t instant) {
-	part := &r.renewals[bucketOf(key.ID)%meterParts]
-	part.add(r.meterSlot(t, r.metering.Load()), 1)
+// countRenewal counts a heartbeat, whether from a client or a peer (S-RENEW-4), of an instance in this bucket.
+func (r *Registry) countRenewal(bucket int, t instant) {
+	r.renewals[bucket%meterParts].add(r.meterSlot(t, r.metering.Load()), 1)
 }
 
 // countReplication counts an operation that came from a peer (S-REPL-2b).

@@ -14,7 +14,8 @@ var errNoKey = errors.New("instance without application or id")
 // Register stores an instance and starts its lease anew (S-REGISTER-1). Of two records the one with the later
 // LastDirtyMS stays; the lease starts anew all the same, and the caller passes the instance that came in, not the one
 // that stayed, to the peers (S-REGISTER-3). An instance without LastDirtyMS gets the present time (W-REG-8). The
-// registry keeps a copy.
+// registry keeps a copy. What a peer says of an instance whose later record was cancelled is left aside: that is no error,
+// and the Change is zero.
 func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
 	key := in.Key()
 	if key.App == "" || key.ID == "" {
@@ -26,7 +27,17 @@ func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if origin != FromClient && r.outdated(key, in) {
+		return Change{}, nil
+	}
 	return r.register(key, in, origin, t), nil
+}
+
+// outdated reports whether a later record of this key has been cancelled. A peer that says so is late: its message was
+// held by the network, or it has not heard. A client may be right, if its clock was set back. With mu held.
+func (r *Registry) outdated(key heureka.Key, in *heureka.Instance) bool {
+	tomb, ok := r.tombs.lookup(key)
+	return ok && in.LastDirtyMS != 0 && in.LastDirtyMS < tomb.position.dirtyMS
 }
 
 // Adopt registers the record with which a peer refused this node's heartbeat as outdated; the peer's override replaces

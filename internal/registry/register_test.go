@@ -284,3 +284,24 @@ func TestReg1EmptyApplications(t *testing.T) {
 		t.Errorf("apps = %d, instances = %d after a cancel; want 1, 2", s.Apps, s.Instances)
 	}
 }
+
+// A peer's registration that is older than a cancellation here is late, and left aside; a client's counts all the same.
+func TestRegisterOfALatePeer(t *testing.T) {
+	tests := []struct {
+		origin registry.Origin
+		dirty  int64
+		want   bool
+	}{
+		{registry.FromClient, 999, true}, {registry.FromPeer, 999, false}, {registry.FromSync, 999, false},
+		{registry.FromPeer, 1000, true}, {registry.FromPeer, 1001, true}, {registry.FromPeer, 0, true},
+	}
+	for _, tt := range tests {
+		w := newWorld(t, registry.Config{})
+		w.register(instance("x"))
+		w.cancel("x")
+		ch := w.registerFrom(tt.origin, instance("x", dirty(tt.dirty)))
+		if _, ok := w.Find(key("x")); ok != tt.want || (ch.Seq != 0) != tt.want {
+			t.Errorf("%+v: registered %v, change %+v", tt, ok, ch)
+		}
+	}
+}

@@ -18,7 +18,8 @@ var ErrOutdated = fmt.Errorf("record is outdated: %w", heureka.ErrNotFound)
 // it returns a *NewerError or changes an override.
 func (r *Registry) Renew(key heureka.Key, claim Claim, origin Origin, now time.Time) error {
 	t := r.instant(now)
-	l := r.index.find(key)
+	bucket := bucketOf(key.ID)
+	l := r.index.stripes[bucket].find(key)
 	if l == nil {
 		return r.missing()
 	}
@@ -26,7 +27,7 @@ func (r *Registry) Renew(key heureka.Key, claim Claim, origin Origin, now time.T
 	if v.instance.Status == heureka.StatusUnknown || !l.renew(t.at, t.wall, v.life) {
 		return r.missing()
 	}
-	r.countRenewal(key, t)
+	r.countRenewal(bucket, t)
 	if origin == FromPeer {
 		r.countReplication(t)
 	}

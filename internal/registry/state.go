@@ -13,10 +13,19 @@ type state struct {
 // A position orders the records and tombstones of one key.
 type position struct {
 	dirtyMS   int64  // the client's own order of its records
-	rev       uint64 // changes made by servers since: status, metadata, cancellation
-	tombstone bool   // ends every record of the same age
+	rev       uint64 // see firstRev
+	tombstone bool   // ends every record of the same life
 	content   uint64 // hash of the record; decides between changes that two nodes made at the same time
 }
+
+// A rev holds two counters: in its upper half the lives of a record, of which a registration after a cancellation begins
+// a new one, and in its lower half the changes that servers made since, of status and metadata. They are apart so that a
+// cancellation ends all that is said of a life, also what another node says that has not heard of it.
+const firstRev uint64 = 1
+
+func life(rev uint64) uint64 { return rev >> 32 }
+
+func nextLife(rev uint64) uint64 { return (life(rev)+1)<<32 | firstRev }
 
 // An overrideState is an override or its absence, ordered by rev.
 type overrideState struct {
@@ -29,10 +38,12 @@ func (p position) less(q position) bool {
 	switch {
 	case p.dirtyMS != q.dirtyMS:
 		return p.dirtyMS < q.dirtyMS
-	case p.rev != q.rev:
+	case life(p.rev) != life(q.rev):
 		return p.rev < q.rev
 	case p.tombstone != q.tombstone:
 		return q.tombstone
+	case p.rev != q.rev:
+		return p.rev < q.rev
 	}
 	return p.content < q.content
 }
@@ -64,8 +75,10 @@ func join(a, b state) state {
 func (p position) next(dirtyMS int64, content uint64) position {
 	switch {
 	case dirtyMS > p.dirtyMS:
-		return position{dirtyMS: dirtyMS, rev: 1, content: content}
-	case p.tombstone || content != p.content:
+		return position{dirtyMS: dirtyMS, rev: firstRev, content: content}
+	case p.tombstone:
+		return position{dirtyMS: p.dirtyMS, rev: nextLife(p.rev), content: content}
+	case content != p.content:
 		return position{dirtyMS: p.dirtyMS, rev: p.rev + 1, content: content}
 	}
 	return p
@@ -82,7 +95,7 @@ func (o overrideState) next(set bool, status heureka.Status) overrideState {
 	return overrideState{rev: o.rev + 1, set: set, status: status}
 }
 
-// cancelled returns the tombstone that follows s. It ends records up to the age of s, and the override.
+// cancelled returns the tombstone that follows s. It ends the present life of the record, and the override.
 func (s state) cancelled() state {
 	return state{
 		position{dirtyMS: s.position.dirtyMS, rev: s.position.rev, tombstone: true},

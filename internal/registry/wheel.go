@@ -47,14 +47,18 @@ func (w *wheel) move(l *lease, at time.Duration) {
 	w.place(l, at)
 }
 
-// turn looks at every lease whose time may have come by now: those that ran out are listed as overdue, the others go to
-// where they belong. The slot of the present second stays in reach because part of it is still to come.
-func (w *wheel) turn(now time.Duration, expiry func(*lease) time.Duration) {
+// step looks at the leases of one more second, by which they may have run out: those that did are listed as overdue, the
+// others go to where they belong. It reports whether there are more seconds to look at. The slot of the present second
+// stays in reach because part of it is still to come.
+func (w *wheel) step(now time.Duration, expiry func(*lease) time.Duration) (more bool) {
 	last := int64(now / time.Second)
-	for first := max(w.cursor, last-wheelSlots+1); first <= last; first++ {
-		w.cursor = max(w.cursor, first)
-		w.sort(int32(first%wheelSlots), now, expiry)
+	w.cursor = max(w.cursor, last-wheelSlots+1)
+	w.sort(int32(w.cursor%wheelSlots), now, expiry)
+	if w.cursor >= last {
+		return false
 	}
+	w.cursor++
+	return true
 }
 
 // sort empties a slot of everything that does not run out in its second.
