@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"time"
 )
 
 // A gate is a TCP proxy that can be shut: connections break, and new ones are refused by closing them at once.
@@ -13,6 +14,7 @@ type gate struct {
 
 	mu    sync.Mutex
 	shut  bool
+	first time.Time // connection since the gate was opened
 	conns map[net.Conn]bool
 }
 
@@ -36,7 +38,7 @@ func (g *gate) close() {
 func (g *gate) set(shut bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.shut = shut
+	g.shut, g.first = shut, time.Time{}
 	if shut {
 		for c := range g.conns {
 			_ = c.Close()
@@ -53,7 +55,17 @@ func (g *gate) track(c net.Conn) bool {
 		return false
 	}
 	g.conns[c] = true
+	if g.first.IsZero() {
+		g.first = time.Now()
+	}
 	return true
+}
+
+// since returns when the first connection came after the gate was opened; zero if none has.
+func (g *gate) since() time.Time {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.first
 }
 
 func (g *gate) forget(c net.Conn) {

@@ -97,12 +97,14 @@ func heal(ctx context.Context, r *ring, o options) error {
 	if agree(ctx, r) {
 		return fmt.Errorf("the sides agree although they are cut off: nothing is measured")
 	}
-	contact := time.Now()
+	healed := time.Now()
 	r.cut(2, false)
 	if err := r.await(ctx, 5*time.Minute, func() bool { return agree(ctx, r) }); err != nil {
 		return err
 	}
-	fmt.Printf("heal, %d instances, %d changes on each side, %s apart: all agree %s after contact\n", o.instances, o.changes, o.away, time.Since(contact).Round(time.Millisecond))
+	all := time.Now()
+	fmt.Printf("heal, %d instances, %d changes on each side, %s apart: all agree %s after contact, which came %s after the network was whole\n",
+		o.instances, o.changes, o.away, all.Sub(r.contact(2)).Round(time.Millisecond), r.contact(2).Sub(healed).Round(time.Millisecond))
 	return nil
 }
 

@@ -115,6 +115,16 @@ func (r *ring) cut(i int, shut bool) {
 	}
 }
 
+// contact returns when the first connection between node i and the others came after the cut was over.
+func (r *ring) contact(i int) (first time.Time) {
+	for way, g := range r.gates {
+		if at := g.since(); (way[0] == i || way[1] == i) && !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
 // await polls until done, or fails after limit.
 func (r *ring) await(ctx context.Context, limit time.Duration, done func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
