@@ -235,6 +235,36 @@ func TestNewChoiceKnowsRecentChanges(t *testing.T) {
 	}
 }
 
+// A choice that is made later shows what it would show had it been there all the time: in its delta the record that
+// wins, whichever changed last, and each change for as long as it is recent.
+func TestNewChoiceIsLikeAnOldOne(t *testing.T) {
+	f := twoRegions(t, respcache.Config{})
+	f.region("east", "A/1", "B/1")
+	f.now = epoch.Add(100 * time.Second)
+	f.put(instance("A", "1", heureka.StatusDown))
+	f.up("C", "1")
+	f.want(regionQuery(respcache.Delta, "east"), "A/1 UP ADDED", "B/1 UP ADDED", "C/1 UP ADDED")
+	f.cache.PurgeDelta(epoch.Add(190 * time.Second))
+	f.want(regionQuery(respcache.Delta, "east"), "A/1 UP ADDED", "C/1 UP ADDED")
+	f.cache.PurgeDelta(epoch.Add(290 * time.Second))
+	f.want(regionQuery(respcache.Delta, "east"))
+}
+
+// S-REGION-5: of two regions that have an instance, the one that is named last is shown.
+func TestRegion5LastRegionWins(t *testing.T) {
+	f := twoRegions(t, respcache.Config{})
+	f.region("west", "LISTED/1")
+	east := f.region("east", "LISTED/1")
+	east.ApplyDelta([]*heureka.Application{
+		{Name: "LISTED", Instances: []*heureka.Instance{modified("LISTED", "1", heureka.StatusDown)}},
+	}, f.now)
+	f.want(regionQuery(respcache.All, "east,west"), "LISTED/1 UP ADDED")
+	f.want(allQuery, "LISTED/1 UP ADDED")
+	f.region("west")
+	f.want(regionQuery(respcache.All, "east,west"), "LISTED/1 DOWN MODIFIED")
+	f.want(allQuery, "LISTED/1 DOWN MODIFIED")
+}
+
 // S-DEF-10: lists of regions that nobody can count cost nothing, and of those that exist a few are kept ready.
 func TestManyChoicesOfRegions(t *testing.T) {
 	var cfg respcache.Config

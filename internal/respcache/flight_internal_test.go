@@ -1,0 +1,78 @@
+package respcache
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+	"heureka/internal/wire"
+)
+
+var start = time.Unix(1_700_000_000, 0)
+
+func registered(seq uint64, app, id string) registry.Change {
+	in := &heureka.Instance{App: app, ID: id, Status: heureka.StatusUp, DataCenter: heureka.OwnDataCenter, VIPAddress: "v"}
+	return registry.Change{Seq: seq, At: start, Key: in.Key(), Record: registry.Record{Instance: in}}
+}
+
+// crowd lets many readers ask while lock is held, and returns how many different answers they got.
+func crowd(lock sync.Locker, get func() *Answer) int {
+	var wg sync.WaitGroup
+	var started atomic.Int32
+	var answers sync.Map
+	lock.Lock()
+	const readers = 20
+	for range readers {
+		wg.Go(func() {
+			started.Add(1)
+			answers.Store(get(), true)
+		})
+	}
+	for started.Load() < readers {
+		runtime.Gosched()
+	}
+	lock.Unlock()
+	wg.Wait()
+	n := 0
+	for range answers.Range {
+		n++
+	}
+	return n
+}
+
+// However many readers wait for a document, it is built once.
+func TestOneBuildForAllWhoWait(t *testing.T) {
+	for range 20 {
+		c := New(Config{})
+		q := Query{Kind: Delta, Form: wire.Form{Format: wire.JSON}}
+		get := func() *Answer { a, _ := c.Get(q, start); return a }
+		get()
+		c.Apply(registered(1, "A", "1"))
+		if n := crowd(&c.all.documents[Delta][variantOf(q.Form, false)].mu, get); n != 1 {
+			t.Fatalf("%d documents were built", n)
+		}
+		q = Query{Kind: App, Name: "A", Form: q.Form}
+		get()
+		c.Apply(registered(2, "A", "1"))
+		l, _ := c.lookups.get(q, start)
+		if n := crowd(&l.mu, get); n != 1 {
+			t.Fatalf("%d applications were encoded", n)
+		}
+	}
+}
+
+// The list of recent changes is bounded by the number of instances that changed.
+func TestChangesAreBounded(t *testing.T) {
+	c := New(Config{})
+	for i := range 10_000 {
+		c.Apply(registered(uint64(i), "A", fmt.Sprint(i%10)))
+		if n := len(c.local.changes); n > 100 {
+			t.Fatalf("%d changes are kept of 10 instances", n)
+		}
+	}
+}
