@@ -69,8 +69,9 @@ func run(ctx context.Context, eureka, listen string, ic client.InstanceConfig) e
 		}
 	}()
 
-	err = c.Run(ctx)                                      // registers, sends heartbeats, and cancels the registration when ctx ends
-	defer time.AfterFunc(10*time.Second, srv.Stop).Stop() // for streams that never end
-	srv.GracefulStop()
+	err = c.Run(ctx) // registers, sends heartbeats, and cancels the registration when ctx ends
+	hurry := time.AfterFunc(10*time.Second, srv.Stop)
+	defer hurry.Stop()
+	srv.GracefulStop() // would wait for ever for streams that never end
 	return cmp.Or(err, <-served)
 }
