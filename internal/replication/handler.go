@@ -69,7 +69,12 @@ func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Ha
 		w.WriteHeader(http.StatusMisdirectedRequest)
 		return
 	}
-	if ps.stale(from, r.Header.Get(HeaderBatch)) {
+	if !ps.recent(r.Header.Get(HeaderHeard), time.Now()) {
+		ps.greet(w.Header())
+		w.WriteHeader(http.StatusTooEarly)
+		return
+	}
+	if ps.overtaken(from, r.Header.Get(HeaderBatch)) {
 		w.WriteHeader(http.StatusConflict)
 		return
 	}
@@ -81,6 +86,7 @@ func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Ha
 // greet adds what this node says of itself to an answer.
 func (ps *Peers) greet(h http.Header) {
 	maps.Copy(h, ps.greeting())
+	h.Set(HeaderClock, ps.clock(time.Now()))
 }
 
 // A greeter adds the greeting when the answer begins, when the digest contains what the request has changed.

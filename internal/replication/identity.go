@@ -3,6 +3,8 @@ package replication
 import (
 	"slices"
 	"strconv"
+	"strings"
+	"time"
 )
 
 // Headers that heureka nodes add to batches and their answers. Java servers ignore the first and send neither.
@@ -11,6 +13,8 @@ const (
 	HeaderDigest = "X-Heureka-Digest" // hash of the whole registry of who speaks
 	HeaderPhase  = "X-Heureka-Phase"  // how far the start of who speaks has come
 	HeaderBatch  = "X-Heureka-Batch"  // number of the batch: a later one of the same node has a higher number
+	HeaderClock  = "X-Heureka-Clock"  // of an answer: when it was given, to be sent back as HeaderHeard
+	HeaderHeard  = "X-Heureka-Heard"  // of a batch: the newest HeaderClock that its sender has from the receiver
 )
 
 // A role is what a URL is used for.
@@ -64,9 +68,30 @@ func (ps *Peers) elect() {
 // maxSenders is how many nodes are remembered with the number of their last batch; far more than any ring has.
 const maxSenders = 1024
 
-// stale reports whether a batch was overtaken by a later one of the same node. Its sender has given it up long ago, and
-// has sent its contents again, or better ones: performing it now could bring a cancelled instance back.
-func (ps *Peers) stale(nodeID, number string) bool {
+// A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender has given it up long
+// ago and has sent its contents again, or better ones. Performing it then would bring cancelled instances back, and end
+// others that have been registered again. Hence two rules for batches of heureka nodes: one is performed only if no later
+// one has been, and only if its sender has heard of the receiver shortly before. A sender that has not is told so, with
+// the time to send back, and sends the batch again at once; a request from the past has nobody who would.
+
+// maxUnheard is how long after an answer a batch may come that refers to it. It is longer than a sender's patience, so
+// that batches in a row pass, and little longer, because what a network holds for less is performed.
+const maxUnheard = 15 * time.Second
+
+// clock returns what to put into HeaderClock.
+func (ps *Peers) clock(now time.Time) string {
+	return ps.nodeID + " " + strconv.FormatInt(now.Sub(ps.began).Milliseconds(), 10)
+}
+
+// recent reports whether heard is a clock of this node that is not too old.
+func (ps *Peers) recent(heard string, now time.Time) bool {
+	ms, ok := strings.CutPrefix(heard, ps.nodeID+" ")
+	at, err := strconv.ParseInt(ms, 10, 64)
+	return ok && err == nil && now.Sub(ps.began)-time.Duration(at)*time.Millisecond <= maxUnheard
+}
+
+// overtaken reports whether a later batch of the same node has come before this one.
+func (ps *Peers) overtaken(nodeID, number string) bool {
 	n, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
 		return false

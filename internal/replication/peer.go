@@ -3,6 +3,7 @@ package replication
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -30,6 +31,7 @@ type peer struct {
 	target   Target
 	conn     *remote.Conn
 	rng      *rand.Rand    // used by run only
+	heard    string        // newest HeaderClock of the node behind the URL; used by run only
 	wake     chan struct{} // the queue may have something earlier than run waits for
 	differs  chan struct{} // wakes repair
 	role     atomic.Int32
@@ -165,23 +167,42 @@ func (p *peer) send(ctx context.Context, b *Batch) {
 	p.settle(b, r)
 }
 
-// post sends items (S-BATCH-1).
+// post sends items (S-BATCH-1), again if the peer wants to see that they are not from the past.
 func (p *peer) post(ctx context.Context, items []wire.ReplicationItem) *reply {
 	ctx, cancel := context.WithTimeout(ctx, patience*p.set.cfg.ReadTimeout)
 	defer cancel()
+	body := wire.AppendBatch(nil, items)
+	if p.set.cfg.Compress {
+		body = compressed(body)
+	}
+	r := p.postOnce(ctx, body)
+	switch status, ok := errors.AsType[*heureka.StatusError](r.err); {
+	case !ok || status.Code != http.StatusTooEarly:
+	case len(items) == 0:
+		r.err = nil // an answer is all that was asked for
+	default:
+		r = p.postOnce(ctx, body)
+	}
+	return r
+}
+
+func (p *peer) postOnce(ctx context.Context, body []byte) *reply {
 	req := remote.Request{
 		Method: http.MethodPost, Path: batchPath + "/",
-		Header: p.set.greeting(), Body: wire.AppendBatch(nil, items), Limit: maxBatchAnswer,
+		Header: p.set.greeting(), Body: body, Limit: maxBatchAnswer,
 	}
 	req.Header.Set(HeaderBatch, strconv.FormatUint(p.set.batches.Add(1), 10))
+	req.Header.Set(HeaderHeard, p.heard)
 	if p.set.cfg.Compress {
 		req.Header.Set("Content-Encoding", "gzip")
-		req.Body = compressed(req.Body)
 	}
 	r := &reply{sent: time.Now()}
 	answer, err := p.conn.Do(ctx, req)
 	r.came, r.err, r.header, r.date = time.Now(), err, answer.Header, answer.Date()
 	r.digest = p.set.digest()
+	if clock := r.header.Get(HeaderClock); clock != "" {
+		p.heard = clock
+	}
 	if err == nil {
 		if r.results, err = wire.DecodeBatchResult(answer.Body); err != nil {
 			r.err = fmt.Errorf("replicate to %s: unreadable answer of type %q, %w", p.conn.URL(), answer.Header.Get("Content-Type"), errUnreadable)

@@ -22,6 +22,7 @@ type Peers struct {
 	cfg    Config
 	log    *slog.Logger
 	nodeID string
+	began  time.Time
 	prefix string
 	rng    *rand.Rand // used by Run only
 
@@ -47,7 +48,7 @@ func New(cfg Config) (*Peers, error) {
 	id := binary.BigEndian.AppendUint64(nil, rng.Uint64())
 	id = binary.BigEndian.AppendUint64(id, rng.Uint64())
 	ps := &Peers{
-		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id),
+		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id), began: time.Now(),
 		prefix: strings.TrimSuffix("/"+strings.Trim(cfg.Prefix, "/"), "/"),
 		reload: make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
 		lastBatch: make(map[string]uint64),

@@ -289,47 +289,102 @@ func TestDuplicateDelivery(t *testing.T) {
 	})
 }
 
-// A request that a partition held back must not be performed when later ones have been: its sender gave it up.
+// poster sends batches by hand.
+type poster struct {
+	*ring
+	client *http.Client
+	to     *node
+	clock  string // from the last answer
+}
+
+func (p *poster) post(from, number, heard string, items ...wire.ReplicationItem) int {
+	p.t.Helper()
+	req, err := http.NewRequest("POST", url(p.to.name)+"peerreplication/batch/", strings.NewReader(string(wire.AppendBatch(nil, items))))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	req.Header.Set(replication.HeaderNode, from)
+	req.Header.Set(replication.HeaderBatch, number)
+	req.Header.Set(replication.HeaderHeard, heard)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	resp.Body.Close()
+	p.clock = resp.Header.Get(replication.HeaderClock)
+	return resp.StatusCode
+}
+
+var (
+	registerOne = wire.ReplicationItem{App: "APP", ID: "1", Action: wire.Register, Instance: instance("1")}
+	cancelOne   = wire.ReplicationItem{App: "APP", ID: "1", Action: wire.Cancel}
+)
+
+// A batch must not be performed when a later one of its sender has been: the sender gave it up.
 func TestOvertakenBatch(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
-		a := r.start("a", nil)
-		c := &http.Client{Transport: r.transport("b")}
-		post := func(number, body string) int {
-			req, err := http.NewRequest("POST", url("a")+"peerreplication/batch/", strings.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set(replication.HeaderNode, "sender")
-			req.Header.Set(replication.HeaderBatch, number)
-			resp, err := c.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			return resp.StatusCode
-		}
-		register := string(wire.AppendBatch(nil, []wire.ReplicationItem{{App: "APP", ID: "1", Action: wire.Register, Instance: instance("1")}}))
-		cancel := string(wire.AppendBatch(nil, []wire.ReplicationItem{{App: "APP", ID: "1", Action: wire.Cancel}}))
+		p := &poster{ring: r, client: &http.Client{Transport: r.transport("b")}, to: r.start("a", nil)}
+		p.post("sender", "1", "")
+		clock := p.clock
 		for _, step := range []struct {
-			number, body string
-			want         int
-		}{{"5", register, 200}, {"7", cancel, 200}, {"6", register, 409}, {"7", cancel, 409}, {"", cancel, 200}, {"8", register, 200}} {
-			if got := post(step.number, step.body); got != step.want {
+			number string
+			item   wire.ReplicationItem
+			want   int
+		}{{"5", registerOne, 200}, {"7", cancelOne, 200}, {"6", registerOne, 409}, {"7", cancelOne, 409}, {"", cancelOne, 200}, {"8", registerOne, 200}} {
+			if got := p.post("sender", step.number, clock, step.item); got != step.want {
 				t.Errorf("batch %s: %d, want %d", step.number, got, step.want)
 			}
-			if step.number == "6" && a.has("1") {
+			if step.number == "6" && p.to.has("1") {
 				t.Error("the cancelled instance is back")
 			}
 		}
 		for i := range 3000 { // other senders come and go
-			req, _ := http.NewRequest("POST", url("a")+"peerreplication/batch/", strings.NewReader(cancel))
-			req.Header.Set(replication.HeaderNode, fmt.Sprint(i))
-			req.Header.Set(replication.HeaderBatch, "1")
-			resp, err := c.Do(req)
-			if err != nil || resp.StatusCode != 200 {
-				t.Fatalf("batch of sender %d: %v", i, err)
+			if got := p.post(fmt.Sprint(i), "1", p.clock, cancelOne); got != 200 {
+				t.Fatalf("batch of sender %d: %d", i, got)
 			}
-			resp.Body.Close()
+		}
+	})
+}
+
+// Nor if its sender cannot have heard of the receiver lately.
+func TestBatchFromThePast(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		p := &poster{ring: r, client: &http.Client{Transport: r.transport("b")}, to: r.start("a", nil)}
+		for _, heard := range []string{"", "nonsense", "other 5", p.to.peers.NodeID() + " x"} {
+			if got := p.post("sender", "1", heard, registerOne); got != http.StatusTooEarly || p.clock == "" {
+				t.Errorf("heard %q: %d, told %q", heard, got, p.clock)
+			}
+		}
+		old := p.clock
+		if got := p.post("sender", "1", old, registerOne); got != 200 || !p.to.has("1") {
+			t.Errorf("with the clock: %d", got)
+		}
+		r.wait(16 * time.Second)
+		if got := p.post("sender", "2", old, cancelOne); got != http.StatusTooEarly || !p.to.has("1") {
+			t.Errorf("with an old clock: %d", got)
+		}
+		if got := p.post("", "", "", cancelOne); got != 200 { // a Java server knows nothing of this
+			t.Errorf("from a Java server: %d", got)
+		}
+	})
+}
+
+// What a network held while it was cut is not performed when it heals, minutes after it was overtaken by events.
+func TestHeldRequestIsNotPerformed(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		off := func(_ *node, cfg *replication.Config, _ *http.Handler) { cfg.DisableAntiEntropy = true }
+		a, b := r.start("a", []string{"b"}, off), r.start("b", nil, off)
+		a.register("0")
+		r.wait(time.Second)
+		r.net.Partition([]string{"a"}, []string{"b"})
+		a.register("1") // leaves over the connection that is open
+		r.wait(time.Minute)
+		a.cancel("1")
+		r.wait(9 * time.Minute) // after which the cancel is not sent any more
+		r.net.Heal()
+		r.wait(time.Minute)
+		if b.has("1") || !b.has("0") {
+			t.Errorf("b has the instance that was cancelled: %t", b.has("1"))
 		}
 	})
 }
