@@ -1,0 +1,112 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"heureka"
+	"heureka/heurekatest"
+)
+
+// eventually polls a condition of another process.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// supervise starts heureka run with a program that ends cleanly when it is told to, and waits until that is ready.
+func supervise(t *testing.T, srv *heurekatest.Server, flags ...string) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	args := append([]string{"run", "--server", srv.URL, "--app", "orders", "--id", "a", "--port", "8080", "--host", "h"}, flags...)
+	cmd := exec.Command("heureka", append(args, "--", "sh", "-c", "trap 'exit 0' INT TERM; echo ready; read never")...)
+	var problems bytes.Buffer
+	cmd.Stderr = &problems
+	_, inErr := cmd.StdinPipe() // stays open
+	stdout, outErr := cmd.StdoutPipe()
+	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatalf("the program said %q: %v", line, err)
+	}
+	return cmd, &problems
+}
+
+func shows(srv *heurekatest.Server, want heureka.Status) func() bool {
+	return func() bool {
+		in, ok := srv.Node.Instance(heureka.Key{App: "ORDERS", ID: "a"})
+		return ok && in.Status == want
+	}
+}
+
+func TestRunStopsAfterDrain(t *testing.T) {
+	srv := heurekatest.NewServer(t)
+	cmd, output := supervise(t, srv, "--drain-time", "1h")
+	eventually(t, "it is registered", shows(srv, heureka.StatusUp))
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is out of service", shows(srv, heureka.StatusDown))
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil { // ends the wait
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v, want the program's clean end\n%s", err, output)
+	}
+	if srv.Has("ORDERS", "a") {
+		t.Error("still registered after the end")
+	}
+}
+
+func TestRunStopsAtOnceWithoutDrain(t *testing.T) {
+	srv := heurekatest.NewServer(t)
+	cmd, output := supervise(t, srv)
+	eventually(t, "it is registered", shows(srv, heureka.StatusUp))
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v, want the program's clean end\n%s", err, output)
+	}
+	if srv.Has("ORDERS", "a") {
+		t.Error("still registered after the end")
+	}
+}
+
+func TestRunFollowsHealth(t *testing.T) {
+	var healthy atomic.Bool
+	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if !healthy.Load() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer health.Close()
+	srv := heurekatest.NewServer(t)
+	cmd, output := supervise(t, srv, "--health", health.URL, "--health-interval", "20ms")
+	eventually(t, "it is registered as starting", shows(srv, heureka.StatusStarting))
+	healthy.Store(true)
+	eventually(t, "it is up", shows(srv, heureka.StatusUp))
+	healthy.Store(false)
+	eventually(t, "it is down", shows(srv, heureka.StatusDown))
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v, want the program's clean end\n%s", err, output)
+	}
+}
