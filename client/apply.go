@@ -17,10 +17,11 @@ type builder struct {
 	came    []*heureka.Instance
 	counts  heureka.StatusCounts
 	applied int
+	names   map[string][]string // VIP addresses already taken apart: many instances have the same
 }
 
 func (s *Snapshot) edit(r *rand.Rand) *builder {
-	return &builder{old: s, rand: r, apps: editOf(s.apps), touched: make(map[string]*app), counts: s.counts}
+	return &builder{old: s, rand: r, apps: editOf(s.apps), touched: make(map[string]*app), counts: s.counts, names: make(map[string][]string)}
 }
 
 // fromFull returns the snapshot of a whole registry. What is the same as before keeps its place, so that neither memory
@@ -168,6 +169,16 @@ func (b *builder) shuffle(list []*heureka.Instance) {
 	b.rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 }
 
+// namesIn returns the names in a list of VIP addresses, each once.
+func (b *builder) namesIn(addresses string) []string {
+	names, ok := b.names[addresses]
+	if !ok {
+		names = slices.Compact(slices.Sorted(vipNames(addresses)))
+		b.names[addresses] = names
+	}
+	return names
+}
+
 // vips returns the index of VIP addresses after the change.
 func (b *builder) vips(old index[*service], address func(*heureka.Instance) string) index[*service] {
 	edit := editOf(old)
@@ -184,7 +195,7 @@ func (b *builder) vips(old index[*service], address func(*heureka.Instance) stri
 		return l
 	}
 	for _, in := range b.gone {
-		for name := range vipNames(address(in)) {
+		for _, name := range b.namesIn(address(in)) {
 			lists[name] = list(name)
 		}
 	}
@@ -192,10 +203,8 @@ func (b *builder) vips(old index[*service], address func(*heureka.Instance) stri
 		if gone[in] || !b.old.rules.usable(in) { // came and went in the same delta
 			continue
 		}
-		for name := range vipNames(address(in)) {
-			if l := list(name); !slices.Contains(l[max(len(l)-1, 0):], in) { // named twice in its own list
-				lists[name] = append(l, in)
-			}
+		for _, name := range b.namesIn(address(in)) {
+			lists[name] = append(list(name), in)
 		}
 	}
 	for name, l := range lists {

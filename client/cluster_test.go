@@ -52,7 +52,7 @@ func TestLifeInACluster(t *testing.T) {
 		cl := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Seed: 3})
 		sleep(time.Minute)
 		caller, _ := member(t, cl, "caller", client.Config{})
-		var seen log[news]
+		var seen journal[news]
 		go func() {
 			for u := range caller.Watch(client.App("orders")).All(t.Context()) {
 				seen.add(short(u))

@@ -126,7 +126,7 @@ func TestDNSIsAskedAgain(t *testing.T) {
 		w.server("s1").put(inst("a", "1", up))
 		w.server("s2").put(inst("a", "1", up))
 		dns := new(names)
-		var infos log[client.ServersInfo]
+		var infos journal[client.ServersInfo]
 		cfg := client.Config{DNS: client.DNSHost, DNSName: "eureka", DNSPort: 8761, Resolver: dns}
 		cfg.Hooks.Servers = infos.add
 		c := w.client(cfg)

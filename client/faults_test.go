@@ -97,20 +97,20 @@ func hang(r *http.Request) bool {
 
 func flush(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
 
-// log is a list that hooks write to.
-type log[T any] struct {
+// journal is a list that hooks write to.
+type journal[T any] struct {
 	mu   sync.Mutex
 	list []T
 }
 
-func (l *log[T]) add(v T) {
+func (l *journal[T]) add(v T) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.list = append(l.list, v)
 }
 
 // take returns the list and empties it.
-func (l *log[T]) take() []T {
+func (l *journal[T]) take() []T {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := l.list

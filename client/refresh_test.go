@@ -27,8 +27,8 @@ const (
 var up = heureka.StatusUp
 
 // refreshes counts what the hooks tell.
-func refreshes(cfg *client.Config) *log[client.RefreshInfo] {
-	seen := new(log[client.RefreshInfo])
+func refreshes(cfg *client.Config) *journal[client.RefreshInfo] {
+	seen := new(journal[client.RefreshInfo])
 	cfg.Hooks.Refresh = seen.add
 	return seen
 }

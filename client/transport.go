@@ -233,14 +233,14 @@ func (t *Transport) redirect(req *http.Request, in *heureka.Instance, again bool
 	if t.UseIP && in.IPAddr != "" {
 		host = in.IPAddr
 	}
-	u.Host = net.JoinHostPort(host, strconv.Itoa(port))
+	u.Host = hostPort(host, port)
 	out := req.WithContext(req.Context())
 	out.URL = &u
 	switch {
 	case t.KeepHost:
 		out.Host = cmp.Or(req.Host, req.URL.Host)
 	case host != in.HostName:
-		out.Host = net.JoinHostPort(in.HostName, strconv.Itoa(port))
+		out.Host = hostPort(in.HostName, port)
 	default:
 		out.Host = u.Host
 	}
@@ -265,7 +265,17 @@ func endpoint(in *heureka.Instance, secure bool) (scheme string, port int) {
 // URL returns where an instance is to be called: https and its secure port if that is enabled, else http (C-VP-5).
 func URL(in *heureka.Instance) *url.URL {
 	scheme, port := endpoint(in, true)
-	return &url.URL{Scheme: scheme, Host: net.JoinHostPort(in.HostName, strconv.Itoa(port))}
+	return &url.URL{Scheme: scheme, Host: hostPort(in.HostName, port)}
+}
+
+// hostPort is net.JoinHostPort with one allocation.
+func hostPort(host string, port int) string {
+	var buf [80]byte
+	b := append(buf[:0], host...)
+	if strings.Contains(host, ":") {
+		b = append(append(append(buf[:0], '['), host...), ']')
+	}
+	return string(strconv.AppendInt(append(b, ':'), int64(port), 10))
 }
 
 func closeBody(req *http.Request) {

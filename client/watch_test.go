@@ -102,7 +102,7 @@ func TestWatchWithFilters(t *testing.T) {
 		all.AnyStatus = true
 		odd := client.App("a")
 		odd.Match = func(in *heureka.Instance) bool { return in.ID == "1" || in.ID == "3" }
-		var seen log[news]
+		var seen journal[news]
 		for _, sv := range []client.Service{all, odd} {
 			go func() {
 				for u := range c.Watch(sv).All(t.Context()) {
