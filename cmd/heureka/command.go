@@ -13,14 +13,13 @@ import (
 // command returns the whole tree of commands. A new one is a method that returns a *cobra.Command, added here.
 func (p *program) command() *cobra.Command {
 	root := &cobra.Command{
-		Use:               "heureka",
-		Short:             "A service registry that speaks Eureka",
-		Version:           version().String(),
-		SilenceErrors:     true, // run prints them
-		SilenceUsage:      true,
-		Args:              unknownCommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+		Use:           "heureka",
+		Short:         "A service registry that speaks Eureka",
+		Version:       version().String(),
+		SilenceErrors: true, // run prints them
+		SilenceUsage:  true,
+		Args:          unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("heureka {{.Version}}\n")
 	root.SetIn(p.stdin)

@@ -106,15 +106,9 @@ instance, and its status or what changed. With -o json every line is a JSON docu
 func (r *remote) watch(parent context.Context, f watchFlags, app string) error {
 	ctx, stop := context.WithCancel(parent)
 	defer stop()
-	looked := make(chan error, 1)
 	cfg := r.cfg
-	cfg.FetchInterval, cfg.DisableRegistration, cfg.EnforceFetch = f.interval, true, true
-	cfg.Hooks.Refresh = func(info client.RefreshInfo) {
-		select {
-		case looked <- info.Err:
-		default: // the look that is yet to be taken sees this too
-		}
-	}
+	cfg.FetchInterval = max(time.Hour, f.interval) // the watcher asks; this is also how long a fetch may take
+	cfg.DisableRegistration, cfg.EnforceFetch = true, true
 	c, err := client.New(cfg)
 	if err != nil {
 		return r.failed(err)
@@ -126,7 +120,7 @@ func (r *remote) watch(parent context.Context, f watchFlags, app string) error {
 		clientErr = c.Run(ctx)
 	})
 	w := watcher{remote: r, app: heureka.AppName(app), initial: f.initial, left: f.count}
-	err = w.follow(ctx, c, looked)
+	err = w.follow(ctx, c, f.interval)
 	stop()
 	running.Wait()
 	if err == nil && parent.Err() == nil {
@@ -147,21 +141,24 @@ type watcher struct {
 
 var errEnough = errors.New("enough lines")
 
-// follow looks whenever the client has looked, until ctx ends or there are enough lines.
-func (w *watcher) follow(ctx context.Context, c *client.Client, looked <-chan error) error {
+// follow looks at every interval, until ctx ends or there are enough lines.
+func (w *watcher) follow(ctx context.Context, c *client.Client, interval time.Duration) error {
+	if c.Ready(ctx) != nil {
+		return nil // the client tells why
+	}
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
 	for {
+		err := w.look(c.Snapshot(), time.Now())
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		select {
-		case err := <-looked:
-			w.complain(err)
-			if c.Snapshot().Source() == client.FromNowhere {
-				continue
-			}
-			if err := w.look(c.Snapshot(), time.Now()); err != nil {
-				if errors.Is(err, errEnough) {
-					return nil
-				}
-				return err
-			}
+		case <-tick.C:
+			w.complain(ctx, c.Refresh(ctx))
 		case <-ctx.Done():
 			return nil
 		}
@@ -169,14 +166,13 @@ func (w *watcher) follow(ctx context.Context, c *client.Client, looked <-chan er
 }
 
 // complain tells once that the registry cannot be fetched, and once that it can be again.
-func (w *watcher) complain(err error) {
-	if failing := err != nil; failing != w.failing {
+func (w *watcher) complain(ctx context.Context, err error) {
+	if failing := err != nil; failing != w.failing && ctx.Err() == nil {
 		w.failing = failing
-		if failing && w.seen != nil {
-			w.program.complain("warning", err)
-		} else if w.seen != nil {
-			w.program.complain("warning", errors.New("the registry can be fetched again"))
+		if err == nil {
+			err = errors.New("the registry can be fetched again")
 		}
+		w.program.complain("warning", err)
 	}
 }
 

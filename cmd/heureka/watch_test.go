@@ -55,7 +55,7 @@ func TestWatchFollows(t *testing.T) {
 	stdout, w := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run([]string{"watch", "orders", "--server", srv.URL, "--initial", "--count", "3", "--interval", "10ms"}, strings.NewReader(""), w, io.Discard)
+		ended <- run([]string{"watch", "orders", "--server", srv.URL, "--initial", "--count", "3", "--interval", "10ms"}, strings.NewReader(""), w, t.Output())
 		w.Close()
 	}()
 	lines := bufio.NewScanner(stdout)
