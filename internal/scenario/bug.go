@@ -36,12 +36,17 @@ func Bugs() []Bug {
 func (b Bug) is(other Bug) bool { return b == other }
 
 func (b Bug) configure(cfg *registry.Config) {
-	switch b {
-	case NoEvictionLimit:
-		cfg.RenewalPercentThreshold = 1e-9
-	case NoProtection:
-		cfg.DisableSelfPreservation = true
+	cfg.DisableSelfPreservation = b == NoProtection
+}
+
+// evict is a tick.
+func (b Bug) evict(r *registry.Registry, now time.Time) registry.Eviction {
+	ev := r.Evict(now)
+	for more := ev; b == NoEvictionLimit && more.Evicted > 0; {
+		more = r.Evict(now)
+		ev.Evicted += more.Evicted
 	}
+	return ev
 }
 
 func (b Bug) pending(most int) int {

@@ -37,6 +37,7 @@ type client struct {
 	talked                []time.Duration // by node: when it was heard there last
 	cancelledAt           time.Duration
 	cancelledOn, onLife   int
+	reborn                bool // see Result.Reborn
 }
 
 func (s *sim) newClient(i int) *client {
@@ -68,7 +69,7 @@ func (c *client) start() {
 		return
 	}
 	c.turn++
-	c.state, c.cancelledOn = running, -1
+	c.state, c.cancelledOn, c.reborn = running, -1, false
 	c.heardSince, c.lastHeard = c.s.now, c.s.now
 	c.renewRecord(heureka.StatusUp)
 	c.beatAfter(c.interval)

@@ -11,6 +11,7 @@ import (
 	"heureka"
 	"heureka/internal/registry"
 	"heureka/internal/replication"
+	"heureka/internal/wire"
 )
 
 // agreement is for how long two nodes that can talk may know different things. The slowest way to the same:
@@ -36,8 +37,9 @@ type judge struct {
 	// differ holds since when a pair differs about an instance.
 	differ map[[2]int]map[heureka.Key]time.Duration
 	// told holds who must not list a cancelled client again.
-	told map[toldKey]bool
-	turn int
+	told   map[toldKey]bool
+	turn   int
+	reborn int
 }
 
 type toldKey struct {
@@ -220,7 +222,7 @@ func (j *judge) listed(n *node, c *client) {
 // unlisted: once a node had the time to hear of the cancellation, it never lists the instance again. A node that was told
 // and has been killed since is another matter, and so is a cancellation that died with the only node that knew.
 func (j *judge) unlisted(n *node, c *client) {
-	if c.cancelledOn < 0 {
+	if c.cancelledOn < 0 || c.reborn && !j.s.opt.Strict {
 		return
 	}
 	on := j.s.nodes[c.cancelledOn]
@@ -238,6 +240,19 @@ func (j *judge) unlisted(n *node, c *client) {
 	}
 	if _, here := n.reg.Find(c.key); here {
 		j.s.fail(c.key.ID, "%s lists %s, cancelled %v ago on %s: %s", n.name, c.key, j.s.now-c.cancelledAt, on.name, n.about(c.key))
+	}
+}
+
+// late notes registrations that bring a cancelled client back.
+func (j *judge) late(n *node, it *wire.ReplicationItem) {
+	for _, c := range j.s.clients {
+		if c.key.ID != it.ID || c.state != cancelled || c.reborn || it.LastDirtyMS > c.in.LastDirtyMS {
+			continue
+		}
+		if e, ok := c.find(n); ok && e.Tombstone {
+			c.reborn = true
+			j.reborn++
+		}
 	}
 }
 

@@ -169,7 +169,7 @@ func (n *node) openForTraffic() {
 func (n *node) tick() {
 	before := n.s.judge.beforeTick(n)
 	n.evicted = 0
-	ev := n.reg.Evict(n.now())
+	ev := n.s.opt.Bug.evict(n.reg, n.now())
 	n.s.note("tick", n.name, "", ev.Evicted)
 	n.s.judge.afterTick(n, before, ev)
 	n.s.after(evictionInterval, n.inThisLife(n.tick))
@@ -241,6 +241,7 @@ func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	var err error
 	switch it.Action {
 	case wire.Register:
+		n.s.judge.late(n, it)
 		_, err = n.store.Register(it.Instance, registry.FromPeer, now)
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)

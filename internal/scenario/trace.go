@@ -8,7 +8,7 @@ import (
 const (
 	remembered = 1 << 14 // records
 	lastShown  = 30
-	aboutShown = 60
+	aboutShown = 120
 )
 
 // A record is one thing that happened.
