@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"heureka/heurekatest"
+	"heureka/server"
+)
+
+var update = flag.Bool("update", false, "rewrite docs/cli.md from what the commands print")
+
+// recordings are the sections of docs/cli.md about client commands, in an order in which each command finds what it needs.
+var recordings = []struct {
+	command string // whose help makes the text
+	lines   []string
+}{
+	{"register", []string{
+		"heureka register --app orders --id orders-1 --host h1 --ip 192.0.2.1 --port 8080 --metadata zone=eu-1a",
+		"heureka register --app orders --id orders-2 --host h2 --ip 192.0.2.2 --port 8080 --metadata zone=eu-1b --status STARTING",
+		"heureka register --app users --id users-1 --host h3 --ip 192.0.2.3 --port 8081 --secure-port 8443 --lease 1h",
+		"heureka register --app users",
+	}},
+	{"apps", []string{"heureka apps", "heureka apps -o wide"}},
+	{"instances", []string{
+		"heureka instances", "heureka instances orders -o wide", "heureka instances --zone eu-1b -o name", "heureka instances oders",
+	}},
+	{"get", []string{"heureka get USERS users-1", "heureka get ORDERS/orders-1 -o json", "heureka get ORDERS order-1"}},
+	{"metadata set", []string{"heureka metadata set ORDERS orders-1 version=2.0"}},
+	{"status set", []string{
+		"heureka status set ORDERS orders-1 OUT_OF_SERVICE", "heureka status set ORDERS orders-2 --drain --drain-time 10ms",
+	}},
+	{"status clear", []string{"heureka status clear ORDERS orders-1 --as UP"}},
+	{"health", []string{"heureka health -o wide", "heureka health --server $ONE,$DEAD"}},
+	{"peers", []string{"heureka peers --server $RING"}},
+	{"top", []string{"heureka top --once"}},
+	{"watch", []string{"heureka watch orders --initial --count 2", "heureka watch users --initial --count 1 -o json"}},
+	{"export", []string{"heureka export registry.json"}},
+	{"import", []string{
+		"heureka import --server $TWO --dry-run registry.json", "heureka import --server $TWO registry.json",
+		"heureka import --server $TWO registry.json",
+	}},
+	{"deregister", []string{"heureka deregister ORDERS/orders-2", "heureka deregister ORDERS/orders-2"}},
+	{"diff", []string{"heureka diff $ONE $TWO"}},
+	{"run", []string{"heureka run --app orders --id orders-3 --port 8082 -- no-such-program"}},
+}
+
+// TestDocumentation keeps docs/cli.md what the commands really print; -update rewrites it.
+func TestDocumentation(t *testing.T) {
+	file, err := filepath.Abs("../../docs/cli.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := document(t)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("docs/cli.md is not what the commands print; go test ./cmd/heureka -run TestDocumentation -update rewrites it (-file +printed):\n%s", diff)
+	}
+}
+
+// TestEveryClientCommandIsDocumented keeps recordings complete.
+func TestEveryClientCommandIsDocumented(t *testing.T) {
+	p := &program{}
+	for _, cmd := range p.clientCommands() {
+		if !slices.ContainsFunc(recordings, func(r struct {
+			command string
+			lines   []string
+		}) bool {
+			return strings.Split(r.command, " ")[0] == cmd.Name()
+		}) {
+			t.Errorf("docs/cli.md says nothing of heureka %s", cmd.Name())
+		}
+	}
+}
+
+const preface = `# The command line
+
+<!-- Generated: go test ./cmd/heureka -run TestDocumentation -update -->
+
+These commands work with any Eureka server: heureka, Spring Cloud Netflix, Netflix. heureka serve, config and bench are described
+by their own help.
+
+Common to all:
+
+- --server URL: the service URL; may be repeated or be a list with commas. The first one is asked, and another if it fails. Default:
+  the environment variable EUREKA_SERVER_URL, else http://localhost:8761/eureka/. Credentials go into the URL.
+- --timeout 8s: how long one server may be silent.
+- -o FORMAT: table, wide, json, yaml, name, as far as a command has them. JSON of instances is that of the servers' own API. Colours are
+  for terminals only, and not if NO_COLOR is set.
+- An instance is named by APP ID or, as -o name prints it, APP/ID.
+- Exit status: 0 done; 1 a server said no, or cannot be reached, or what was asked for is not there, or differs; 2 a mistake in the
+  command line, and nothing was sent.
+- heureka completion bash|zsh|fish|powershell prints a completion script; heureka completion bash --help tells how to load it.
+`
+
+func document(t *testing.T) []byte {
+	rec := newRecorder(t)
+	var b bytes.Buffer
+	b.WriteString(preface)
+	for _, section := range recordings {
+		cmd, _, err := (&program{}).command().Find(strings.Split(section.command, " "))
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "\n## heureka %s\n\n%s\n", section.command, strings.TrimSpace(text(cmd)))
+		if flags := ownFlags(cmd); flags != "" {
+			fmt.Fprintf(&b, "\n```\n%s```\n", flags)
+		}
+		fmt.Fprintf(&b, "\n```console\n")
+		for _, line := range section.lines {
+			b.WriteString(rec.record(line))
+		}
+		b.WriteString("```\n")
+	}
+	return b.Bytes()
+}
+
+func text(cmd *cobra.Command) string {
+	if cmd.Long != "" {
+		return cmd.Long
+	}
+	return cmd.Short + "."
+}
+
+// ownFlags are those that the preface does not explain.
+func ownFlags(cmd *cobra.Command) string {
+	own := pflag.NewFlagSet("", pflag.ContinueOnError)
+	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
+		if !slices.Contains([]string{"server", "timeout", "output", "help"}, f.Name) {
+			own.AddFlag(f)
+		}
+	})
+	return own.FlagUsages()
+}
+
+// A recorder runs commands and replaces what differs from run to run. All of its URLs have the same length as what
+// stands for them, so that columns stay aligned.
+type recorder struct {
+	vars  map[string]string
+	shown *strings.Replacer
+}
+
+func newRecorder(t *testing.T) *recorder {
+	one, two, dead := heurekatest.NewServer(t).URL, heurekatest.NewServer(t).URL, heurekatest.NewServer(t)
+	dead.Stop()
+	ring := heurekatest.NewServer(t, func(cfg *server.Config) {
+		cfg.ServiceURLs = map[string][]string{"defaultZone": {dead.URL}}
+		cfg.WaitTimeWhenSyncEmpty, cfg.SyncRetries = -1, -1
+	}).URL
+	t.Setenv(serverVariable, one)
+	t.Chdir(t.TempDir())
+	r := &recorder{vars: map[string]string{"ONE": one, "TWO": two, "DEAD": dead.URL, "RING": ring}}
+	var pairs []string
+	for i, u := range []string{one, two, dead.URL, ring} {
+		host := []string{"one", "two", "off", "out"}[i]
+		pairs = append(pairs, u, "http://eureka-"+host+":8761/eureka/", strings.TrimPrefix(strings.TrimSuffix(u, "/eureka/"), "http://"), "eureka-"+host+":8761")
+	}
+	r.shown = strings.NewReplacer(pairs...)
+	return r
+}
+
+// volatile is what differs from run to run.
+var volatile = []struct {
+	what *regexp.Regexp
+	by   string
+}{
+	{regexp.MustCompile(`20\d\d-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)`), "2026-01-02T15:04:05Z"},
+	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "15:04:05"},
+	{regexp.MustCompile(`\b1\d{12}\b`), "1767366245000"},
+	{regexp.MustCompile(`(unavailable +)\d+ +\S+`), "${1}0        0s"},
+	{regexp.MustCompile(`(ready +)\d+/\d+ `), "${1}0/3 "},
+	{regexp.MustCompile(`(?m)(ready +)\d+/\d+$`), "${1}0/3"},
+}
+
+// record runs one command line and returns it as a terminal would show it.
+func (r *recorder) record(line string) string {
+	var out bytes.Buffer
+	args := strings.Fields(os.Expand(line, func(name string) string { return r.vars[name] }))
+	status := run(args[1:], strings.NewReader(""), &out, &out)
+	if status != 0 {
+		fmt.Fprintf(&out, "(exit status %d)\n", status)
+	}
+	text := r.shown.Replace("$ " + strings.Join(args, " ") + "\n" + out.String())
+	for _, v := range volatile {
+		text = v.what.ReplaceAllString(text, v.by)
+	}
+	return text
+}
