@@ -1,0 +1,145 @@
+package scenario_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"heureka"
+	"heureka/heurekatest"
+	"heureka/internal/remote"
+)
+
+// A ring is real servers that talk HTTP over a network in memory, with clients on a host that no partition touches.
+type ring struct {
+	t       *testing.T
+	c       *heurekatest.Cluster
+	names   []string
+	conns   map[string]*remote.Conn
+	http    *http.Client
+	clients map[heureka.Key]*ringClient
+}
+
+func newRing(t *testing.T, seed uint64, names ...string) *ring {
+	t.Helper()
+	r := &ring{
+		t: t, names: names, conns: map[string]*remote.Conn{}, clients: map[heureka.Key]*ringClient{},
+		c: heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: names, Seed: seed}),
+	}
+	for _, name := range names {
+		r.conns[name] = r.c.Node(name).Conn("client")
+	}
+	transport := r.c.Transport("client")
+	t.Cleanup(transport.CloseIdleConnections)
+	r.http = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		for _, c := range r.clients {
+			c.stop()
+		}
+	})
+	return r
+}
+
+// A ringClient is an instance that sends heartbeats.
+type ringClient struct {
+	ring  *ring
+	in    *heureka.Instance
+	nodes []string // that it tries, in this order; the one that answered last comes first
+	every time.Duration
+	stop  context.CancelFunc
+	heard time.Time // last
+}
+
+// run registers an instance on the first of nodes and keeps it alive there, or where it is answered.
+func (r *ring) run(key heureka.Key, every time.Duration, nodes ...string) *ringClient {
+	ctx, stop := context.WithCancel(r.t.Context())
+	done := make(chan struct{})
+	c := &ringClient{ring: r, nodes: slices.Clone(nodes), every: every, stop: func() { stop(); <-done }}
+	c.in = &heureka.Instance{
+		App: key.App, ID: key.ID, HostName: key.ID, IPAddr: "10.0.0.1", Status: heureka.StatusUp, CountryID: 1,
+		Port: heureka.Port{Number: 80, Enabled: true}, DataCenter: &heureka.DataCenter{Name: "MyOwn"},
+		LastDirtyMS: time.Now().UnixMilli(),
+		Lease:       heureka.LeaseInfo{RenewalIntervalSecs: int64(every / time.Second), DurationSecs: int64(3 * every / time.Second)},
+	}
+	r.clients[key] = c
+	c.try(ctx, c.register)
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(every):
+				c.try(ctx, c.beat)
+			}
+		}
+	}()
+	return c
+}
+
+func (c *ringClient) register(ctx context.Context, conn *remote.Conn) error {
+	return conn.Register(ctx, c.in)
+}
+
+func (c *ringClient) beat(ctx context.Context, conn *remote.Conn) error {
+	err := conn.Renew(ctx, c.in.Key(), remote.Claim{Status: c.in.Status, DirtyMS: c.in.LastDirtyMS})
+	if errors.Is(err, heureka.ErrNotFound) {
+		return c.register(ctx, conn)
+	}
+	return err
+}
+
+// try asks one node after the other.
+func (c *ringClient) try(ctx context.Context, do func(context.Context, *remote.Conn) error) {
+	for i, name := range c.nodes {
+		ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		err := do(ctx, c.ring.conns[name])
+		cancel()
+		if err == nil {
+			c.nodes[0], c.nodes[i] = c.nodes[i], c.nodes[0]
+			c.heard = time.Now()
+			return
+		}
+	}
+}
+
+// cancel takes an instance out on a node.
+func (r *ring) cancel(node string, key heureka.Key) error {
+	if c := r.clients[key]; c != nil {
+		c.stop()
+		delete(r.clients, key)
+	}
+	return r.conns[node].Cancel(r.t.Context(), key)
+}
+
+// health is what a node's probes see.
+type health struct {
+	Components struct {
+		Peers struct {
+			Details map[string]struct {
+				Pending int
+				State   string
+			}
+		}
+		SelfPreservation struct {
+			Details struct{ Active bool }
+		}
+	}
+}
+
+func (r *ring) health(node string) (h health) {
+	r.t.Helper()
+	resp, err := r.http.Get("http://" + node + ":8761/actuator/health")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&h); err != nil {
+		r.t.Fatal(err)
+	}
+	return h
+}
