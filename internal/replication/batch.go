@@ -70,9 +70,6 @@ func (b *Batch) fill(e *entry, in *heureka.Instance, now time.Time) {
 		return &b.items[len(b.items)-1]
 	}
 	overridden := in.OverriddenStatus != heureka.StatusUnknown
-	if o&opCancel != 0 {
-		b.items = append(b.items, wire.ReplicationItem{App: e.key.App, ID: e.key.ID, Action: wire.Cancel})
-	}
 	if o&opRegister != 0 {
 		add(wire.Register, in.Status).Instance = in
 	}
@@ -93,8 +90,10 @@ func (b *Batch) fill(e *entry, in *heureka.Instance, now time.Time) {
 // current returns what is still worth sending of e.
 func (b *Batch) current(e *entry, in *heureka.Instance, now time.Time) ops {
 	o := e.ops
-	if o&(opCancel|opRegister) == opCancel {
-		o = o&^opCancel | opRegister // somebody registered it since, and not here
+	if o&opCancel != 0 {
+		// It has been registered again since, here or elsewhere. A cancel could end just that, if the peer has heard of it by
+		// another way; the new record ends the old one too, except for its override.
+		o = o&^(opCancel|opBeat) | opRegister | opOverride
 	}
 	interval := renewalInterval(in)
 	maxAge := b.maxAge

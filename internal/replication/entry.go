@@ -9,7 +9,8 @@ import (
 )
 
 // ops is a set of operations that one instance needs on the peer. They are sent in the order of the constants, which gives
-// the same result as the order in which they were asked for, because what they say is read from the registry.
+// the same result as the order in which they were asked for, because what they say is read from the registry. A cancel is
+// sent only if the instance is gone; it is remembered beside a later registration in case that is cancelled at this moment.
 type ops uint8
 
 const (
@@ -47,8 +48,8 @@ func (o ops) then(next ops) ops {
 	return o
 }
 
-// items returns the greatest number of items that o can become.
-func (o ops) items() int { return bits.OnesCount8(uint8(o)) }
+// items returns the greatest number of items that o can become. A cancel may have become two.
+func (o ops) items() int { return max(bits.OnesCount8(uint8(o)), bits.OnesCount8(uint8(o&opCancel))*2) }
 
 // entry is one instance's place in a queue.
 type entry struct {

@@ -52,6 +52,14 @@ func (e *naiveEntry) add(a wire.ReplicationAction) {
 
 func (e *naiveEntry) beatOnly() bool { return len(e.ops) == 1 && e.ops[0] == wire.Heartbeat }
 
+// items is how many items the entry may become: a cancelled instance that is back needs two.
+func (e *naiveEntry) items() int {
+	if slices.Contains(e.ops, wire.Cancel) {
+		return max(2, len(e.ops))
+	}
+	return len(e.ops)
+}
+
 // take removes and returns the entry of id.
 func (m *naiveQueue) take(id string) *naiveEntry {
 	for _, l := range []*[]*naiveEntry{&m.ops, &m.beats} {
@@ -118,8 +126,8 @@ func (m *naiveQueue) dropOne() {
 func (m *naiveQueue) batch(limit int) (out []*naiveEntry) {
 	used := 0
 	from := func(l *[]*naiveEntry, limit int) {
-		for len(*l) > 0 && (used+len((*l)[0].ops) <= limit || len(out) == 0) {
-			used += len((*l)[0].ops)
+		for len(*l) > 0 && (used+(*l)[0].items() <= limit || len(out) == 0) {
+			used += (*l)[0].items()
 			out = append(out, (*l)[0])
 			*l = (*l)[1:]
 		}
@@ -152,12 +160,12 @@ func (m *naiveQueue) putBack(batch []*naiveEntry) {
 func items(batch []*naiveEntry) []string {
 	out := []string{}
 	for _, e := range batch {
-		for _, a := range []wire.ReplicationAction{wire.Cancel, wire.Register, wire.DeleteStatusOverride, wire.Heartbeat} {
+		if slices.Contains(e.ops, wire.Cancel) { // the instance is in the registry all the same
+			e = &naiveEntry{id: e.id, ops: []wire.ReplicationAction{wire.Register, wire.DeleteStatusOverride}}
+		}
+		for _, a := range []wire.ReplicationAction{wire.Register, wire.DeleteStatusOverride, wire.Heartbeat} {
 			if !slices.Contains(e.ops, a) {
 				continue
-			}
-			if a == wire.Cancel && !slices.Contains(e.ops, wire.Register) {
-				a = wire.Register // the instance is in the registry all the same
 			}
 			out = append(out, string(a)+" "+e.id)
 		}

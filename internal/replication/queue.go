@@ -40,8 +40,8 @@ type QueueConfig struct {
 //
 // It holds at most one entry per instance: the set of operations that the peer has not confirmed. The newest of a kind
 // stands for all; what it says is read from the registry when the batch is filled (S-REPL-3). A cancel replaces
-// everything before it, a registration the heartbeats. A cancel and a status change that came before a registration stay:
-// without them the peer would keep a newer-looking record, or another override.
+// everything before it, a registration the heartbeats and the cancels. What these did to the override stays: a
+// registration does not change that of the peer.
 //
 // Operations go out at once, at most one batch at a time, and what gathers meanwhile goes into the next. Heartbeats linger
 // for a moment, because nobody sees them and one batch for a hundred is far cheaper than a hundred. Under a backlog,
@@ -57,6 +57,7 @@ type Queue struct {
 	limit     int // entries a batch may have, less than batchSize after the peer found one too large
 	failures  int // in a row
 	failedAt  time.Time
+	paused    time.Duration // the last pause; 0 after a success
 	notBefore time.Time
 	count     QueueCounts
 }
@@ -121,7 +122,7 @@ func (q *Queue) Failing() bool { return q.failures > 0 }
 func (q *Queue) Clear() {
 	clear(q.entries)
 	q.ops, q.beats, q.free = fifo{}, fifo{}, nil
-	q.failures, q.notBefore = 0, time.Time{}
+	q.failures, q.paused, q.notBefore = 0, 0, time.Time{}
 }
 
 // Add notes that a client asked for action. It reports whether the sender should ask Next again, because that may have
@@ -242,7 +243,7 @@ func (q *Queue) probe(limit int) *Batch {
 }
 
 func (q *Queue) take(limit int) *Batch {
-	b := &Batch{maxAge: q.cfg.MaxAge}
+	b := &Batch{maxAge: q.cfg.MaxAge + q.paused} // nothing expires only because of a pause
 	b.take(q, &q.ops, limit-min(limit/beatShare, q.beats.n))
 	b.take(q, &q.beats, limit)
 	q.out = b
@@ -257,7 +258,7 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instan
 	q.count.Expired += b.expired
 	switch r.Outcome {
 	case Delivered:
-		q.failures, q.notBefore = 0, time.Time{}
+		q.failures, q.paused, q.notBefore = 0, 0, time.Time{}
 		q.limit = min(q.limit*2, batchSize)
 		adopt = q.settle(b, r.Results, now)
 	case Busy:
@@ -361,8 +362,8 @@ func (q *Queue) pause(first, atLeast time.Duration, now time.Time) {
 	}
 	q.failures++
 	d = d/2 + time.Duration(q.cfg.Rand.Int64N(int64(d/2)+1))
-	q.failedAt = now
-	q.notBefore = now.Add(max(d, min(atLeast, longest)))
+	q.failedAt, q.paused = now, max(d, min(atLeast, longest))
+	q.notBefore = now.Add(q.paused)
 }
 
 // Contact says that the peer was heard of: it is alive, and worth a try sooner than a long pause would allow. It reports

@@ -125,14 +125,14 @@ func TestQueueCoalesces(t *testing.T) {
 		{"registration keeps override", "DeleteStatusOverride,Register", "Register,DeleteStatusOverride", false},
 		{"override after registration", "Register,DeleteStatusOverride,Heartbeat", "Register,DeleteStatusOverride", false},
 		{"cancel replaces everything", "Register,StatusUpdate,Heartbeat,Cancel", "Cancel", true},
-		{"registration after cancel", "StatusUpdate,Cancel,Register", "Cancel,Register", false},
-		{"heartbeat after all that", "Cancel,Register,Heartbeat", "Cancel,Register", false},
+		{"registration after cancel", "StatusUpdate,Cancel,Register", "Register,DeleteStatusOverride", false},
+		{"heartbeat after all that", "Cancel,Register,Heartbeat", "Register,DeleteStatusOverride", false},
 		{"override after cancel", "Cancel,StatusUpdate", "Register,DeleteStatusOverride", false},
 		{"S-REPL-4 heartbeat of a gone instance", "Heartbeat", "", true},
 		{"S-REPL-4 status of a gone instance", "StatusUpdate", "", true},
 		{"registration of a gone instance", "Register", "", true},
 		{"cancelled, registered and gone", "Cancel,Register", "Cancel", true},
-		{"cancelled here, registered elsewhere since", "Cancel", "Register", false},
+		{"cancelled here, registered elsewhere since", "Cancel", "Register,DeleteStatusOverride", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -325,6 +325,25 @@ func TestRepl3Expiry(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What is asked for while the queue itself makes a pause does not expire for that.
+func TestPauseDoesNotExpire(t *testing.T) {
+	b := newBench(t, 1, replication.QueueConfig{})
+	b.add("Heartbeat 0")
+	for range 12 {
+		b.now = b.now.Add(30 * time.Second)
+		b.next()
+		b.done(replication.Unreachable)
+	}
+	delete(b.recs, keyOf("0"))
+	b.add("Cancel 0")
+	pause := b.wait()
+	b.now = b.now.Add(30*time.Second + pause - 1)
+	b.want(b.next(), "Cancel 0")
+	b.done(replication.Unreachable)
+	b.now = b.now.Add(30 * time.Second)
+	b.want(b.next())
 }
 
 // A newer operation of the same kind brings its own age (S-DISP-3).
@@ -595,7 +614,7 @@ func TestDisp5Retry(t *testing.T) {
 		t.Errorf("Oldest = %v, want that of the batch that came back", got)
 	}
 	b.now = b.now.Add(time.Second)
-	b.want(b.next(), "Register 0", "Cancel 1", "Register 1", "Cancel 2", "DeleteStatusOverride 3", "Register 4", "Heartbeat 5")
+	b.want(b.next(), "Register 0", "Register 1", "DeleteStatusOverride 1", "Cancel 2", "DeleteStatusOverride 3", "Register 4", "Heartbeat 5")
 	if c := b.q.Counts(); c.Retried != 4 || c.Coalesced != 4 {
 		t.Errorf("counts = %+v", c)
 	}
