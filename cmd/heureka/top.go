@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	tea "github.com/charmbracelet/bubbletea"
 	"github.com/spf13/cobra"
 
 	"heureka"
@@ -31,12 +29,7 @@ func (p *program) topCommand() *cobra.Command {
 		if !onTerminal(r.stdout) || !onTerminal(r.stdin) {
 			return usage("--once prints a single frame", "heureka top needs a terminal")
 		}
-		m := topModel{remote: r, ctx: ctx, interval: interval}
-		_, err := tea.NewProgram(m, tea.WithContext(ctx), tea.WithInput(r.stdin), tea.WithOutput(r.stdout), tea.WithAltScreen(), tea.WithoutSignalHandler()).Run()
-		if ctx.Err() != nil || errors.Is(err, tea.ErrProgramKilled) {
-			return nil // a signal is a way to quit
-		}
-		return r.failed(err)
+		return r.failed(r.topLive(ctx, interval))
 	})
 	cmd.Flags().BoolVar(&once, "once", false, "print a single frame and end")
 	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "pause between two looks at the registry")
@@ -48,9 +41,9 @@ func (r *remote) topOnce(ctx context.Context) error {
 	if l.err != nil {
 		return r.failed(l.err)
 	}
-	m := topModel{remote: r}
-	m.see(l)
-	return r.out.say("%s", m.View())
+	v := view{remote: r}
+	v.see(l)
+	return r.out.say("%s", v.text())
 }
 
 // A glance is one look at the registry and the peers.
@@ -80,11 +73,9 @@ func (r *remote) glance(ctx context.Context) glance {
 // recentChanges is how many changes top remembers.
 const recentChanges = 100
 
-// A topModel is what top shows, in the way of bubbletea: Update returns the next model, View its text.
-type topModel struct {
+// A view is what top shows.
+type view struct {
 	*remote
-	ctx           context.Context
-	interval      time.Duration
 	width, height int // of the terminal; 0: unknown
 
 	last    glance
@@ -92,99 +83,73 @@ type topModel struct {
 	changes []change
 }
 
-type tickMsg time.Time
-
-// Init asks for the first look.
-func (m topModel) Init() tea.Cmd { return m.askNow }
-
-func (m topModel) askNow() tea.Msg { return m.glance(m.ctx) }
-
-// Update takes in a key, a new size, or what was seen.
-func (m topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
-	switch msg := msg.(type) {
-	case tea.KeyMsg:
-		switch msg.String() {
-		case "q", "esc", "ctrl+c":
-			return m, tea.Quit
-		}
-	case tea.WindowSizeMsg:
-		m.width, m.height = msg.Width, msg.Height
-	case tickMsg:
-		return m, m.askNow
-	case glance:
-		m.see(msg)
-		return m, tea.Tick(m.interval, func(t time.Time) tea.Msg { return tickMsg(t) })
-	}
-	return m, nil
-}
-
 // see takes in a look. The newest change comes first.
-func (m *topModel) see(l glance) {
-	if m.err = l.err; l.err != nil {
+func (v *view) see(l glance) {
+	if v.err = l.err; l.err != nil {
 		return
 	}
-	if m.last.apps != nil {
-		m.changes = append(changes(byKey(m.last.apps), byKey(l.apps), l.at), m.changes...)
-		m.changes = m.changes[:min(len(m.changes), recentChanges)]
+	if v.last.apps != nil {
+		v.changes = append(changes(byKey(v.last.apps), byKey(l.apps), l.at), v.changes...)
+		v.changes = v.changes[:min(len(v.changes), recentChanges)]
 	}
-	m.last = l
+	v.last = l
 }
 
-// View returns the text of the screen.
-func (m topModel) View() string {
-	if m.last.apps == nil {
-		return m.headline("asking " + strings.Join(m.shownServers(), ", "))
+// text returns the text of the screen.
+func (v view) text() string {
+	if v.last.apps == nil {
+		return v.headline("asking " + strings.Join(v.shownServers(), ", "))
 	}
-	apps := m.last.apps
-	parts := []string{m.headline(fmt.Sprintf("%s of %s, hash %s", instancesIn(apps), count(len(apps.Apps), "application", "applications"), orDash(apps.Hash)))}
-	parts = append(parts, m.section(func(o *printer) error { return o.apps(apps) }))
-	if len(m.last.peers) > 0 {
-		parts = append(parts, "", m.section(func(o *printer) error { return o.peers(m.last.peers) }))
+	apps := v.last.apps
+	parts := []string{v.headline(fmt.Sprintf("%s of %s, hash %s", instancesIn(apps), count(len(apps.Apps), "application", "applications"), orDash(apps.Hash)))}
+	parts = append(parts, v.section(func(o *printer) error { return o.apps(apps) }))
+	if len(v.last.peers) > 0 {
+		parts = append(parts, "", v.section(func(o *printer) error { return o.peers(v.last.peers) }))
 	}
-	if len(m.changes) > 0 {
+	if len(v.changes) > 0 {
 		parts = append(parts, "", "CHANGES")
-		for _, c := range m.changes {
-			parts = append(parts, m.out.changeLine(c))
+		for _, c := range v.changes {
+			parts = append(parts, v.out.changeLine(c))
 		}
 	}
-	return m.fit(strings.Join(parts, "\n"))
+	return v.fit(strings.Join(parts, "\n"))
 }
 
 // shownServers are the servers without credentials.
-func (m topModel) shownServers() []string {
-	list := make([]string, len(m.servers))
-	for i, s := range m.servers {
+func (v view) shownServers() []string {
+	list := make([]string, len(v.servers))
+	for i, s := range v.servers {
 		list[i] = withoutUser(s)
 	}
 	return list
 }
 
-func (m topModel) headline(text string) string {
-	line := m.out.styles.NewStyle().Bold(true).Render("heureka") + "  " + text
-	if !m.last.at.IsZero() {
-		line += "  " + m.last.at.Format(time.TimeOnly)
+func (v view) headline(text string) string {
+	line := v.out.styles.NewStyle().Bold(true).Render("heureka") + "  " + text
+	if !v.last.at.IsZero() {
+		line += "  " + v.last.at.Format(time.TimeOnly)
 	}
-	if m.err != nil {
-		line += "\n" + m.out.good(false, "out of date: "+printable(oneLine(m.err.Error())))
+	if v.err != nil {
+		line += "\n" + v.out.good(false, "out of date: "+printable(oneLine(v.err.Error())))
 	}
 	return line + "\n"
 }
 
 // section is what a printer writes, as text.
-func (m topModel) section(write func(*printer) error) string {
+func (v view) section(write func(*printer) error) string {
 	var b strings.Builder
-	_ = write(&printer{w: &b, format: "table", styles: m.out.styles}) // a Builder does not fail
+	_ = write(&printer{w: &b, format: "table", styles: v.out.styles}) // a Builder does not fail
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // fit cuts what is beyond the screen.
-func (m topModel) fit(text string) string {
-	style := m.out.styles.NewStyle()
-	if m.width > 0 {
-		style = style.MaxWidth(m.width)
+func (v view) fit(text string) string {
+	style := v.out.styles.NewStyle()
+	if v.width > 0 {
+		style = style.MaxWidth(v.width)
 	}
-	if m.height > 0 {
-		style = style.MaxHeight(m.height)
+	if v.height > 0 {
+		style = style.MaxHeight(v.height)
 	}
 	return style.Render(text)
 }

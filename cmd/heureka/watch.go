@@ -220,9 +220,10 @@ func (o *printer) change(c change) error {
 }
 
 func (o *printer) changeLine(c change) string {
-	line := fmt.Sprintf("%s %s %s %s", c.Time.Format(time.TimeOnly), signs[c.What], printable(c.App+"/"+c.ID), o.status(c.status))
+	var line strings.Builder
+	fmt.Fprintf(&line, "%s %s %s %s", c.Time.Format(time.TimeOnly), signs[c.What], printable(c.App+"/"+c.ID), o.status(c.status))
 	for _, f := range c.Fields {
-		line += fmt.Sprintf("  %s: %s -> %s", printable(f.Field), orNone(f.First), orNone(f.Second))
+		fmt.Fprintf(&line, "  %s: %s -> %s", printable(f.Field), orNone(f.First), orNone(f.Second))
 	}
-	return line
+	return line.String()
 }
