@@ -201,7 +201,7 @@ func (c *Config) registry() registry.Config {
 		CountClients:                c.netflix(),
 		ExpectedClientInterval:      c.ExpectedClientRenewalInterval,
 		InitialClients:              max(c.ExpectedClients, 0),
-		WarnAfter:                   max(c.WaitTimeWhenSyncEmpty, 0),
+		WarnAfter:                   c.WaitTimeWhenSyncEmpty,
 		NoOverrideRepair:            c.netflix(),
 		Rand:                        c.split(),
 	}
