@@ -2,6 +2,7 @@ package grpcresolver_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -158,6 +159,28 @@ func TestResolveNow(t *testing.T) {
 		}
 		if got := w.refreshes.Load() - began; got != 2 {
 			t.Errorf("%d refreshes in 10 s, want 2", got)
+		}
+		two.Close()
+		two.ResolveNow(resolver.ResolveNowOptions{})
+		time.Sleep(time.Second)
+		if got := w.refreshes.Load() - began; got != 2 {
+			t.Errorf("%d refreshes, want no other for a channel that is closed", got)
+		}
+	})
+}
+
+// Refreshes that hang do not add up either: before Run they wait for it, for ever if need be.
+func TestRefreshesThatHang(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r, _ := build(t, &grpcresolver.Builder{Client: w.client}, "eureka:///orders")
+		before := runtime.NumGoroutine()
+		for range 100 {
+			r.ResolveNow(resolver.ResolveNowOptions{})
+			time.Sleep(time.Minute)
+		}
+		if more := runtime.NumGoroutine() - before; more > 10 {
+			t.Errorf("100 refreshes that hang cost %d goroutines", more)
 		}
 	})
 }
