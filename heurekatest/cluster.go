@@ -42,6 +42,7 @@ type Node struct {
 
 	cluster *Cluster
 	seed    uint64
+	starts  uint64 // each life draws a node id of its own, as a new process does
 
 	mu     sync.Mutex
 	server *server.Server
@@ -117,6 +118,7 @@ func (c *Cluster) Transport(host string) *http.Transport {
 func (n *Node) Start() {
 	n.cluster.t.Helper()
 	host := n.cluster.Net.Host(n.Name)
+	n.starts++
 	transport := n.cluster.Transport(n.Name)
 	cfg := server.Config{
 		HostName:    n.Name,
@@ -124,7 +126,7 @@ func (n *Node) Start() {
 		ServiceURLs: map[string][]string{"defaultZone": n.cluster.URLs()},
 		Transport:   transport,
 		Logger:      Logger(n.cluster.t).With("node", n.Name),
-		Rand:        rand.NewPCG(n.seed, 2),
+		Rand:        rand.NewPCG(n.seed, 1+n.starts),
 	}
 	if n.cluster.cfg.Configure != nil {
 		n.cluster.cfg.Configure(n.Name, &cfg)
