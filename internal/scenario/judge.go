@@ -14,7 +14,7 @@ import (
 	"heureka/internal/wire"
 )
 
-// agreement is for how long two nodes that can talk may know different things. The slowest way to the same:
+// Agreement is for how long two nodes that can talk may know different things. The slowest way to the same:
 //
 //   - a request that went into the dark before they could talk is given up after readTimeout;
 //   - a comparison that failed so is not tried again for exchangeInterval, nor batches for LongestPause: in the same time;
@@ -23,13 +23,13 @@ import (
 //   - the comparison takes two requests.
 //
 // Each side pulls on its own account, at the same time.
-const agreement = readTimeout + exchangeInterval + replication.ProbeInterval*5/4 + replication.SettleTime + slack
+const Agreement = readTimeout + exchangeInterval + replication.ProbeInterval*5/4 + replication.SettleTime + slack
 
 // slack is for the way of messages.
 const slack = 5 * time.Second
 
 // listing is for how long an instance that is heard may be missing: it must be heard once to be there.
-const listing = agreement + heartbeat
+const listing = Agreement + heartbeat
 
 // A judge looks at everything and knows what nodes do not.
 type judge struct {
@@ -100,7 +100,7 @@ func (j *judge) pair(a, b *node) {
 			since = j.s.now
 		}
 		now[key] = since
-		if since = max(since, j.s.net.since[a.index][b.index]); j.s.now-since > agreement {
+		if since = max(since, j.s.net.since[a.index][b.index]); j.s.now-since > Agreement {
 			j.s.fail(key.ID, "%s and %s can talk and have differed about %s for %v\n%s: %s\n%s: %s",
 				a.name, b.name, key, j.s.now-since, a.name, a.about(key), b.name, b.about(key))
 		}
@@ -227,7 +227,7 @@ func (j *judge) unlisted(n *node, c *client) {
 	}
 	on := j.s.nodes[c.cancelledOn]
 	k := toldKey{n.index, c, c.turn}
-	bound := agreement
+	bound := Agreement
 	if n == on && n.life == c.onLife {
 		bound = 0
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,10 +49,27 @@ func newRing(t *testing.T, seed uint64, names ...string) *ring {
 type ringClient struct {
 	ring  *ring
 	in    *heureka.Instance
-	nodes []string // that it tries, in this order; the one that answered last comes first
 	every time.Duration
 	stop  context.CancelFunc
-	heard time.Time // last
+
+	mu    sync.Mutex
+	nodes []string // that it tries, in this order; the one that answered last comes first
+	heard time.Time
+}
+
+// last returns which node has heard the client last, and when.
+func (c *ringClient) last() (node string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.nodes[0], c.heard
+}
+
+// answered notes which node has heard the client.
+func (c *ringClient) answered(i int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nodes[0], c.nodes[i] = c.nodes[i], c.nodes[0]
+	c.heard = time.Now()
 }
 
 // run registers an instance on the first of nodes and keeps it alive there, or where it is answered.
@@ -100,8 +118,7 @@ func (c *ringClient) try(ctx context.Context, do func(context.Context, *remote.C
 		err := do(ctx, c.ring.conns[name])
 		cancel()
 		if err == nil {
-			c.nodes[0], c.nodes[i] = c.nodes[i], c.nodes[0]
-			c.heard = time.Now()
+			c.answered(i)
 			return
 		}
 	}

@@ -22,7 +22,7 @@ func (s *sim) tell() story {
 	pick := func(d ...time.Duration) time.Duration { return d[s.rng.IntN(len(d))] }
 	t := story{
 		nodes: 2 + s.rng.IntN(3), clients: 1 + s.rng.IntN(20),
-		chaos: 8 * time.Minute, quiet: agreement + heartbeat + 30*time.Second,
+		chaos: 8 * time.Minute, quiet: Agreement + heartbeat + 30*time.Second,
 		latency: pick(2*time.Millisecond, 50*time.Millisecond, 300*time.Millisecond),
 		skew:    pick(0, 0, time.Minute, time.Hour), loss: 0.3, pending: 10_000, compares: true,
 		faults: 1 + s.rng.IntN(6), longest: pick(20*time.Second, 2*time.Minute, 7*time.Minute),
