@@ -224,15 +224,16 @@ func (r *rig) startTimes(ctx context.Context, rep *report) error {
 // fleet runs many clients at their own pace.
 func (r *rig) fleet(ctx context.Context, rep *report) error {
 	defer r.stopAll()
-	srv, err := r.heureka(ctx)
+	clients, duration, retention := 50_000, time.Minute, "180000"
+	if r.opts.quick {
+		clients, duration, retention = 1000, 2*time.Second, "1000"
+	}
+	srv, err := r.heureka(ctx, "--eureka.server.delta-retention-timer-interval-in-ms=1000", "--eureka.server.retention-time-in-m-s-in-delta-queue="+retention)
 	if err != nil {
 		return err
 	}
 	cfg := r.config(srv, bench.Fleet, r.instances())
-	cfg.Clients, cfg.Duration = 50_000, time.Minute
-	if r.opts.quick {
-		cfg.Clients, cfg.Duration = 1000, 2*time.Second
-	}
+	cfg.Clients, cfg.Duration = clients, duration
 	res, err := bench.Run(ctx, cfg)
 	if err == nil {
 		rep.fact(fmt.Sprintf("fleet of %d clients, 5 changes a second (goal: no error, p99 under 20 ms)", cfg.Clients),

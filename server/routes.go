@@ -37,6 +37,10 @@ func (s *Server) routes() http.Handler {
 	prefix := s.cfg.ContextPath
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rest, below := strings.CutPrefix(r.URL.Path, prefix)
+		if strings.HasPrefix(rest, "/eureka/") { // nearly everything
+			api.ServeHTTP(w, r)
+			return
+		}
 		page, isPage := pages[rest]
 		switch {
 		case below && (rest == "/actuator/prometheus" || rest == "/metrics"):

@@ -118,6 +118,9 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 		if err := t.fill(ctx, cfg.Instances); err != nil {
 			return nil, fmt.Errorf("register %d instances at %s: %w", cfg.Instances, cfg.URL, err)
 		}
+		if cfg.Mode == Delta || cfg.Mode == Fleet {
+			t.settle(ctx)
+		}
 	}
 	return t.measure(ctx)
 }

@@ -126,3 +126,27 @@ func (t *target) fill(ctx context.Context, n int) error {
 	}
 	return nil
 }
+
+// settleLimit is longer than servers keep changes in their deltas.
+const settleLimit = 4 * time.Minute
+
+// settle waits until the registrations that fill made have left the server's delta, as in a fleet that has been running
+// for a while. What is left after settleLimit is measured as it is.
+func (t *target) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	defer cancel()
+	full, err := t.do(ctx, http.MethodGet, "apps/", nil)
+	if err != nil {
+		return
+	}
+	for {
+		delta, err := t.do(ctx, http.MethodGet, "apps/delta", nil)
+		if err != nil || delta <= full/4+smallDelta {
+			return
+		}
+		sleep(ctx, time.Second)
+	}
+}
+
+// smallDelta is not worth waiting for.
+const smallDelta = 8 << 10
