@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"heureka/internal/memnet"
 )
 
@@ -373,5 +375,45 @@ func TestTraffic(t *testing.T) {
 		if got, want := n.Traffic("a", "b"), (memnet.Traffic{Bytes: 3}); got != want {
 			t.Errorf("Traffic(a, b) = %+v, want %+v", got, want)
 		}
+	})
+}
+
+// Whatever happens to the link, what arrives is what was sent, in order and whole.
+func TestStreamsSurviveTheirLink(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		chunks := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 5000), 1, 30).Draw(rt, "chunks")
+		links := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) memnet.Link {
+			return memnet.Link{
+				Latency:        time.Duration(rapid.IntRange(0, 50).Draw(rt, "latency")) * time.Millisecond,
+				Jitter:         time.Duration(rapid.IntRange(0, 50).Draw(rt, "jitter")) * time.Millisecond,
+				BytesPerSecond: rapid.SampledFrom([]int{0, 100_000}).Draw(rt, "speed"),
+				Drop:           rapid.Bool().Draw(rt, "drop"),
+			}
+		}), 0, 10).Draw(rt, "links")
+		bubble(t, func(t *testing.T, n *memnet.Network) {
+			near, far := connect(t, n)
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				for _, c := range chunks {
+					if _, err := near.Write(c); err != nil {
+						t.Error(err)
+					}
+					time.Sleep(7 * time.Millisecond)
+				}
+				near.Close()
+			})
+			wg.Go(func() {
+				for _, l := range links {
+					n.SetLink("b", "a", l)
+					time.Sleep(20 * time.Millisecond)
+				}
+				n.Heal()
+			})
+			got, err := io.ReadAll(far)
+			wg.Wait()
+			if err != nil || !bytes.Equal(got, bytes.Join(chunks, nil)) {
+				rt.Errorf("read %d bytes, %v; want the %d sent", len(got), err, len(bytes.Join(chunks, nil)))
+			}
+		})
 	})
 }

@@ -1,0 +1,64 @@
+package replication_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"heureka/internal/registry"
+	"heureka/internal/replication"
+)
+
+func TestDriftWaitsUntilADifferenceLasts(t *testing.T) {
+	var d replication.Drift
+	look := func(after time.Duration, want bool, wantLook time.Duration) {
+		t.Helper()
+		exchange, at := d.Differ(start.Add(after), false)
+		if exchange != want || !exchange && !at.Equal(start.Add(wantLook)) {
+			t.Errorf("after %v: exchange %t, look at %v; want %t, %v", after, exchange, at.Sub(start), want, wantLook)
+		}
+	}
+	look(0, false, replication.SettleTime)
+	look(time.Second, false, replication.SettleTime)
+	d.Equal() // it was only under way
+	look(2*time.Second, false, 2*time.Second+replication.SettleTime)
+	look(2*time.Second+replication.SettleTime, true, 0)
+
+	d.Exchanged(0, time.Minute, start.Add(10*time.Second)) // in vain
+	look(11*time.Second, false, 70*time.Second)
+	if d.May(start.Add(69*time.Second)) || !d.May(start.Add(70*time.Second)) {
+		t.Error("an exchange in vain is repeated before its pause is over, or not after it")
+	}
+	look(70*time.Second, true, 0)
+
+	d.Exchanged(5, time.Minute, start.Add(80*time.Second)) // there may be more to have
+	look(80*time.Second, false, 80*time.Second+replication.SettleTime)
+	if exchange, _ := d.Differ(start.Add(81*time.Second), true); !exchange || !d.May(start.Add(81*time.Second)) {
+		t.Error("the first contact after a failure waits")
+	}
+}
+
+func TestFruitlessBucketsAreLeftAlone(t *testing.T) {
+	var mine, theirs [registry.Buckets]uint64
+	f := make(replication.Fruitless)
+	differing := func(after time.Duration, want ...int) {
+		t.Helper()
+		if got := f.Differing(&mine, &theirs, start.Add(after)); !slices.Equal(got, want) {
+			t.Errorf("after %v: %v, want %v", after, got, want)
+		}
+	}
+	differing(0)
+	mine[3], theirs[7], theirs[200] = 1, 2, 3
+	differing(0, 3, 7, 200)
+	mine[7] = 2 // merged
+	f.Remember([]int{3, 7, 200}, &mine, &theirs, start)
+	differing(time.Minute)
+	theirs[3] = 5 // something happened there
+	differing(time.Minute, 3)
+	mine[200] = 9 // and here
+	differing(time.Minute, 3, 200)
+	mine[200] = 0
+	differing(time.Hour, 3, 200) // worth another try after a while
+	theirs[7] = 0
+	differing(time.Minute, 3, 7)
+}
