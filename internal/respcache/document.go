@@ -27,6 +27,8 @@ type document struct {
 
 	mu        sync.Mutex // held while building: one reader builds, and those who come meanwhile wait for it
 	refreshAt time.Time  // when stale pieces may be refreshed again
+
+	turn int // the group that Maintain looked at last
 }
 
 // built is an answer and what it shows.

@@ -76,3 +76,45 @@ func TestChangesAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// It is so, too, when one record comes and goes behind that of a region.
+func TestMergedChangesAreBounded(t *testing.T) {
+	c := New(Config{Regions: []RegionConfig{{Name: "east"}}})
+	c.Apply(registered(1, "A", "1"))
+	in := *registered(2, "A", "1").Record.Instance
+	for i := range 1000 {
+		in.Action = heureka.ActionAdded
+		if i%2 == 1 {
+			in.Action = heureka.ActionDeleted
+		}
+		c.Region("east").ApplyDelta([]*heureka.Application{{Name: "A", Instances: []*heureka.Instance{&in}}}, start)
+		if n := len(c.all.mirror.changes); n > 100 {
+			t.Fatalf("%d changes are kept of one instance", n)
+		}
+	}
+}
+
+// Maintain gives every chunk its turn, however small the budget and however often the first ones are due again.
+func TestEveryChunkHasItsTurn(t *testing.T) {
+	c := New(Config{ChunkBytes: 1000})
+	for i := range 1000 {
+		c.Apply(registered(uint64(i), "A", fmt.Sprintf("%04d", i)))
+	}
+	q := Query{Kind: All, Gzip: true}
+	now := start
+	c.Get(q, now)
+	for i := range 300 {
+		now = now.Add(5 * time.Minute) // everything is old
+		c.all.documents[All][variantOf(q.Form, true)].touch(now)
+		if done := c.Maintain(now, 7); done != 7 {
+			t.Fatalf("call %d did %d chunks", i, done)
+		}
+	}
+	for _, g := range c.local.state().live.groups {
+		for _, l := range g.leaves {
+			if p := l.pieces[variantOf(q.Form, true)].Load(); !p.thorough {
+				t.Fatalf("chunk from %s had no turn in 2100 of %d", l.first().Instance.ID, len(c.local.state().live.groups)*64)
+			}
+		}
+	}
+}

@@ -152,8 +152,8 @@ func digest(body string) uint64 {
 // Quiet chunks are compressed thoroughly, within the budget, and the next answer is smaller and says the same. The
 // answer that there is stays, so that nobody fetches it again for nothing.
 func TestMaintainImprovesQuietChunks(t *testing.T) {
-	f := newFixture(t, respcache.Config{})
-	for _, in := range realistic(2000) {
+	f := newFixture(t, respcache.Config{ChunkBytes: 16 << 10}) // small chunks, so that there are several groups of them
+	for _, in := range realistic(3000) {
 		f.put(in)
 	}
 	quick, want := f.answer(fullGzip), f.full(jsonFull)
@@ -164,13 +164,16 @@ func TestMaintainImprovesQuietChunks(t *testing.T) {
 	f.now = f.now.Add(2 * time.Second)
 	total := 0
 	for {
-		done := f.cache.Maintain(f.now, 3)
-		if total += done; done < 3 {
+		done := f.cache.Maintain(f.now, 30)
+		if total += done; done < 30 {
 			break
 		}
+		if done > 30 {
+			t.Fatalf("%d chunks were improved, the budget was 30", done)
+		}
 	}
-	if total < 8 || total > 20 {
-		t.Errorf("%d chunks were improved, want some 2 MB / 200 kB", total)
+	if total < 200 || total > 400 {
+		t.Errorf("%d chunks were improved, want some 3 MB / 12 kB", total)
 	}
 	if f.answer(fullGzip) != quick {
 		t.Error("the answer was replaced without a change")
@@ -178,6 +181,7 @@ func TestMaintainImprovesQuietChunks(t *testing.T) {
 	f.up("SERVICE-00000", "1")
 	f.remove("SERVICE-00000", "1")
 	thorough := f.answer(fullGzip)
+	t.Logf("thorough compression gives %d bytes, quick %d", thorough.Length, quick.Length)
 	if thorough.Length >= quick.Length*99/100 {
 		t.Errorf("thorough compression gives %d bytes, quick %d", thorough.Length, quick.Length)
 	}
@@ -237,15 +241,22 @@ func TestReadersRefreshLittle(t *testing.T) {
 	}
 }
 
-// failing is a client that goes away after some bytes.
-type failing struct{ left int }
+// failing is a client that goes away after some bytes, and must not be written to then.
+type failing struct {
+	t    *testing.T
+	left int
+	gone bool
+}
 
 var errGone = errors.New("gone")
 
 func (w *failing) Write(p []byte) (int, error) {
+	if w.gone {
+		w.t.Errorf("%d bytes were written to a client that is gone", len(p))
+	}
 	if len(p) > w.left {
 		n := w.left
-		w.left = 0
+		w.left, w.gone = 0, true
 		return n, errGone
 	}
 	w.left -= len(p)
@@ -260,11 +271,11 @@ func TestWriteToStopsAtError(t *testing.T) {
 	for _, q := range []respcache.Query{fullGzip, allQuery, appQuery("SERVICE-00000")} {
 		a := f.answer(q)
 		for _, n := range []int64{0, 1, a.Length / 2, a.Length - 1} {
-			if got, err := a.WriteTo(&failing{left: int(n)}); got != n || !errors.Is(err, errGone) {
+			if got, err := a.WriteTo(&failing{t: t, left: int(n)}); got != n || !errors.Is(err, errGone) {
 				t.Errorf("kind %d: WriteTo = %d, %v; want %d and the client's error", q.Kind, got, err, n)
 			}
 		}
-		if got, err := a.WriteTo(&failing{left: int(a.Length)}); got != a.Length || err != nil {
+		if got, err := a.WriteTo(&failing{t: t, left: int(a.Length)}); got != a.Length || err != nil {
 			t.Errorf("kind %d: WriteTo = %d, %v after failures", q.Kind, got, err)
 		}
 	}

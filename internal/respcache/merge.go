@@ -105,7 +105,7 @@ func (m *merged) notes() []note {
 	return out
 }
 
-// notes returns the recent changes of the applications that lists holds for, each instance once.
+// notes returns the recent changes of the applications that lists holds for.
 func (m *mirror) notes(lists func(app string) bool) []note {
 	var out []note
 	recent := m.state().recent

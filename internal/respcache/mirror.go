@@ -96,14 +96,9 @@ func (m *mirror) note(s *state, r registry.Record, at time.Time) {
 
 // latest drops changes that a later one of the same instance made pointless: so the list is bounded by the number of
 // instances, however often one of them changes.
-func latest(changes []change, recent *tree) []change {
-	last := make(map[*heureka.Instance]int, len(changes))
-	for i, c := range changes {
-		last[c.in] = i
-	}
-	var out []change
-	for i, c := range changes {
-		if r, ok := recent.get(c.in.Key()); ok && r.Instance == c.in && last[c.in] == i {
+func latest(changes []change, recent *tree) (out []change) {
+	for _, c := range changes {
+		if r, _ := recent.get(c.in.Key()); r.Instance == c.in {
 			out = append(out, c)
 		}
 	}

@@ -64,6 +64,20 @@ func TestRegion5RemoteCopyReplaces(t *testing.T) {
 	f.want(deltaQuery, "A/1 DOWN ADDED")
 }
 
+// S-REGION-5: a change of an instance behind a remote copy is no change of what is shown.
+func TestRegion5HiddenChange(t *testing.T) {
+	f := twoRegions(t, respcache.Config{})
+	f.region("east", "A/1")
+	f.now = f.now.Add(181 * time.Second)
+	f.cache.PurgeDelta(f.now)
+	f.want(deltaQuery)
+	f.put(instance("A", "1", heureka.StatusDown))
+	f.want(deltaQuery)
+	f.remove("A", "1")
+	f.want(deltaQuery)
+	f.want(allQuery, "A/1 UP ADDED")
+}
+
 // S-REGION-6, W-HASH-7: without regions named, everything merged: in the full answer, the delta and both hashes alike.
 func TestRegion6Fallback(t *testing.T) {
 	f := twoRegions(t, respcache.Config{})
@@ -248,6 +262,7 @@ func TestNewChoiceIsLikeAnOldOne(t *testing.T) {
 	f.want(regionQuery(respcache.Delta, "east"), "A/1 UP ADDED", "C/1 UP ADDED")
 	f.cache.PurgeDelta(epoch.Add(290 * time.Second))
 	f.want(regionQuery(respcache.Delta, "east"))
+	f.want(regionQuery(respcache.Delta, "east,west")) // nor does one that is made now show what was forgotten
 }
 
 // S-REGION-5: of two regions that have an instance, the one that is named last is shown.

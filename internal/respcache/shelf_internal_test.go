@@ -103,4 +103,8 @@ func TestViewsAreBounded(t *testing.T) {
 	if _, names := c.choose(choice(1)); c.views[names] == nil {
 		t.Error("the view that is asked for all the time was dropped")
 	}
+	c.Maintain(start.Add(time.Hour), 0)
+	if len(c.views) > 0 || len(c.merged) != 1 {
+		t.Errorf("%d views with %d mirrors are kept although nobody asks", len(c.views), len(c.merged))
+	}
 }

@@ -186,3 +186,21 @@ func TestTreeStaysPacked(t *testing.T) {
 		t.Errorf("%d records are left in %d leaves and %d groups", n, sparse, len(tr.groups))
 	}
 }
+
+// A filter leaves nodes of which nothing goes as they are, since their encodings are in them.
+func TestFilterKeepsUntouchedNodes(t *testing.T) {
+	tr := &tree{limit: 4 << 10}
+	for i := range 2000 {
+		tr, _ = tr.put(rec("APP", fmt.Sprintf("%04d", i), 300))
+	}
+	kept := tr.filter(func(r registry.Record) bool { return r.Instance.ID != "0000" })
+	if len(tr.groups) < 3 || len(kept.groups) != len(tr.groups) {
+		t.Fatalf("%d groups, %d of them kept", len(tr.groups), len(kept.groups))
+	}
+	if !slices.Equal(kept.groups[1:], tr.groups[1:]) || !slices.Equal(kept.groups[0].leaves[1:], tr.groups[0].leaves[1:]) {
+		t.Error("untouched nodes were replaced")
+	}
+	if kept.groups[0].leaves[0] == tr.groups[0].leaves[0] {
+		t.Error("the first leaf still has the record")
+	}
+}
