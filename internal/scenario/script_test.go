@@ -169,20 +169,21 @@ func (s *script) show(node, app string) string {
 	if srv == nil {
 		return node + " is down\n"
 	}
-	head := node + ":"
+	var head strings.Builder
+	head.WriteString(node + ":")
 	if ph, _, _ := srv.Phase(); ph != server.Open {
-		head += " " + string(ph)
+		head.WriteString(" " + string(ph))
 	}
 	if s.ring.health(node).Components.SelfPreservation.Details.Active {
-		head += " (self-preservation on)"
+		head.WriteString(" (self-preservation on)")
 	}
 	for _, a := range srv.Applications().Apps {
 		if a.Name != app {
 			continue
 		}
 		for _, in := range a.Instances {
-			head += " " + in.ID + " " + in.Status.String()
+			head.WriteString(" " + in.ID + " " + in.Status.String())
 		}
 	}
-	return head + "\n"
+	return head.String() + "\n"
 }

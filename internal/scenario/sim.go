@@ -32,16 +32,23 @@ type Result struct {
 
 // A Violation is a promise that was broken.
 type Violation struct {
-	Seed  uint64
-	At    time.Duration // since the start
-	What  string
-	Trace []string // what happened before, the last of it last
+	Options Options
+	At      time.Duration // since the start
+	What    string
+	Trace   []string // what happened before, the last of it last
 }
 
 // Error tells the whole story, and how to see it again.
 func (v *Violation) Error() string {
-	return fmt.Sprintf("seed %d, after %v: %s\nagain with: go run ./internal/scenario/cmd/sim -seed %d\n%s",
-		v.Seed, v.At, v.What, v.Seed, strings.Join(v.Trace, "\n"))
+	again := fmt.Sprintf("go run ./internal/scenario/cmd/sim -seed %d", v.Options.Seed)
+	if v.Options.Strict {
+		again += " -strict"
+	}
+	if v.Options.Bug != NoBug {
+		again += fmt.Sprintf(" -bug %q", string(v.Options.Bug))
+	}
+	return fmt.Sprintf("seed %d, after %v: %s\nagain with: %s\n%s",
+		v.Options.Seed, v.At, v.What, again, strings.Join(v.Trace, "\n"))
 }
 
 // Run simulates one cluster until its story ends or a promise is broken.
@@ -118,7 +125,7 @@ func (s *sim) chance(p float64) bool { return p > 0 && s.rng.Float64() < p }
 // fail ends the simulation.
 func (s *sim) fail(about, format string, args ...any) {
 	if s.violation == nil {
-		s.violation = &Violation{Seed: s.opt.Seed, At: s.now, What: fmt.Sprintf(format, args...), Trace: s.log.around(about)}
+		s.violation = &Violation{Options: s.opt, At: s.now, What: fmt.Sprintf(format, args...), Trace: s.log.around(about)}
 	}
 }
 

@@ -23,7 +23,7 @@ func howMany(normal, few int) uint64 {
 // Whatever happens to the network, the nodes and the clients: nodes that can talk agree soon, who is heard is listed, who
 // has cancelled is not, protection holds, and nothing grows without bound.
 func TestSimulations(t *testing.T) {
-	n := howMany(2000, 100)
+	n := howMany(2000, 40)
 	const parts = 4
 	for part := range uint64(parts) {
 		t.Run("", func(t *testing.T) {
@@ -54,6 +54,9 @@ func TestSimulationsRepeat(t *testing.T) {
 
 // What the simulation is for: a mistake is found. The seed must be one that is fine without it.
 func TestBugsAreFound(t *testing.T) {
+	if raceEnabled {
+		t.Skip("one goroutine and many simulations: nothing here for the race detector")
+	}
 	const within = 200
 	for _, bug := range scenario.Bugs() {
 		t.Run(string(bug), func(t *testing.T) {

@@ -65,7 +65,7 @@ func try(opt scenario.Options, first, seeds uint64, workers int, stdout, stderr 
 				events.Add(uint64(r.Events))
 				reborn.Add(uint64(r.Reborn))
 				mu.Lock()
-				if r.Violation != nil && (bad == nil || r.Violation.Seed < bad.Seed) {
+				if r.Violation != nil && (bad == nil || r.Violation.Options.Seed < bad.Options.Seed) {
 					bad = r.Violation
 					next.Store(seeds)
 				}
