@@ -193,6 +193,17 @@ func TestBatchFromThePast(t *testing.T) {
 	})
 }
 
+// W-REPL-16: what a node has sent itself, by whatever way, it does not perform.
+func TestBatchFromThisNode(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		p := &poster{ring: r, client: &http.Client{Transport: r.transport("b")}, to: r.start("a", nil)}
+		p.post("sender", "1", "")
+		if got := p.post(p.to.peers.NodeID(), "1", p.clock, registerOne); got != http.StatusMisdirectedRequest || p.to.has("1") {
+			t.Errorf("status %d, performed: %t", got, p.to.has("1"))
+		}
+	})
+}
+
 // What a network held while it was cut is not performed when it heals, minutes after it was overtaken by events.
 func TestHeldRequestIsNotPerformed(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {

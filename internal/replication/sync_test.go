@@ -200,6 +200,11 @@ func TestSyncNotFromItself(t *testing.T) {
 		if got := a.sync(); len(got) > 0 {
 			t.Errorf("Sync = %+v", got)
 		}
+		c := r.start("c", []string{"c"}, quiet) // known by its name, and perhaps not listening yet
+		r.net.PartitionOneWay([]string{"c"}, []string{"c"})
+		if got := c.sync(); len(got) > 0 {
+			t.Errorf("Sync = %+v", got)
+		}
 	})
 }
 
