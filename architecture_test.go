@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 // outside themselves.
 var pure = []string{
 	"", "internal/wire", "internal/registry", "internal/respcache", "internal/dashboard",
-	"internal/replication/queue.go", "internal/replication/drift.go",
+	"internal/replication/queue.go", "internal/replication/batch.go", "internal/replication/entry.go", "internal/replication/drift.go",
 }
 
 // impureImports and impureCalls are what pure code must do without, with the reason.
