@@ -63,6 +63,10 @@ func (l *loader) setting(s *Settings, k *Key, canonical string) {
 		l.malformed(k, canonical, p, text, err)
 		return
 	}
+	if k.Effective() && k.showsMask(v, canonical) {
+		l.fail(&Mistake{Origin: p.Origin, Key: canonical, Value: text, Problem: "the password is only a mask", Hint: "heureka config --show-secrets prints the real one"})
+		return
+	}
 	full := k.Name
 	if k.Map {
 		v.Sub = strings.TrimPrefix(canonical, k.Name+".")

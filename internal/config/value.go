@@ -197,12 +197,26 @@ func (k *Key) masked(v Value) string {
 	switch {
 	case v.Text == "":
 		return ""
-	case k.Secret || k.Name == "eureka.instance.metadata-map" && secretName.MatchString(v.Sub):
+	case k.isSecret(v.Sub):
 		return mask
 	case k.Kind == URL || k.Kind == URLs:
 		return maskURL(v.Text)
 	}
 	return v.Text
+}
+
+// isSecret reports whether the whole value is a password; sub is the map key of an entry of a map.
+func (k *Key) isSecret(sub string) bool {
+	return k.Secret || k.Name == "eureka.instance.metadata-map" && secretName.MatchString(sub)
+}
+
+// showsMask reports whether a password is what masked puts in its place: printed settings that were fed back. Peers would
+// refuse it long after the program that printed it has gone.
+func (k *Key) showsMask(v Value, canonical string) bool {
+	if k.Kind == URL || k.Kind == URLs {
+		return strings.Contains(v.Text, "://"+mask+"@")
+	}
+	return v.Text == mask && k.isSecret(strings.TrimPrefix(canonical, k.Name+"."))
 }
 
 // maskURL hides the credentials of a URL, or of each in a comma list. Where a list does not parse, everything up to the

@@ -154,3 +154,14 @@ func TestSecretsAreMaskedInErrors(t *testing.T) {
 		}
 	}
 }
+
+// A masked password that was fed back would be refused by every peer.
+func TestMasksAreNoPasswords(t *testing.T) {
+	printed := args("--eureka.client.service-url.defaultZone=http://a/,http://u:geheim@b/", "--eureka.instance.metadata-map.password=geheim").mustLoad(t)
+	s, err := yamlFile(writeYAML(t, printed, config.View{})).load(t)
+	if got := problems(s, err); len(got) != 2 || !strings.Contains(got[0], "only a mask") || !strings.Contains(got[1], "only a mask") {
+		t.Errorf("masked settings fed back: %q, want two mistakes", got)
+	}
+	yamlFile(writeYAML(t, printed, config.View{Secrets: true})).mustLoad(t)
+	args("--eureka.instance.metadata-map.zone=******", "--eureka.server.my-url=http://a/******").mustLoad(t)
+}
