@@ -25,12 +25,15 @@ func (s *Settings) viewed(v View) []Setting {
 	return shown
 }
 
-// WriteTable prints settings for people: key, value with its unit, and origin.
+// WriteTable prints settings for people: key, value with its unit, origin, and the default of what is set.
 func (s *Settings) WriteTable(w io.Writer, v View) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "KEY\tVALUE\tFROM")
 	for _, x := range s.viewed(v) {
 		origin := x.Origin.String()
+		if x.Origin.Source != Default && !x.Key.Map {
+			origin += ", default " + s.defaultOf(x.Key).withUnit(v.Secrets)
+		}
 		if !x.Key.Effective() {
 			origin += ", no effect"
 		}

@@ -132,8 +132,8 @@ func TestWriteTable(t *testing.T) {
 	}
 	for _, want := range []string{
 		"KEY VALUE FROM",
-		"eureka.server.eviction-interval-timer-in-ms 5000 ms application.yml:2",
-		"eureka.server.batch-replication true application.yml:3, no effect",
+		"eureka.server.eviction-interval-timer-in-ms 5000 ms application.yml:2, default 60000 ms",
+		"eureka.server.batch-replication true application.yml:3, default false, no effect",
 		"eureka.instance.hostname box default",
 		"server.address - default",
 		"heureka.self-preservation-max-duration unlimited default",
