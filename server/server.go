@@ -122,6 +122,7 @@ func (s *Server) shutdown(hs *http.Server) error {
 // Reload looks the peers up again at once instead of at the next interval. Safe for concurrent use.
 func (s *Server) Reload() {
 	if s.peers != nil {
+		s.log.Info("looking the peers up again")
 		s.peers.Reload()
 	}
 }

@@ -40,6 +40,7 @@ func (s *Server) start(ctx context.Context) bool {
 		return ctx.Err() == nil
 	}
 	began := time.Now()
+	s.phase.set(Syncing, "asking the peers, none has sent a whole registry yet", began)
 	for {
 		r := s.askPeers(ctx)
 		if ctx.Err() != nil {
