@@ -77,7 +77,25 @@ func TestChangesAreBounded(t *testing.T) {
 	}
 }
 
-// It is so, too, when one record comes and goes behind that of a region.
+// Forgetting changes counts each of them once: a wrong count would let the list grow, or clean it up all the time.
+func TestPurgeCountsChanges(t *testing.T) {
+	c := New(Config{ChunkBytes: 5000})
+	for i := range 1000 {
+		ch := registered(uint64(i), "A", fmt.Sprint(i*7919%1000))
+		ch.At = start.Add(time.Duration(i) * time.Second)
+		c.Apply(ch)
+	}
+	for _, secs := range []int{180, 181, 500, 1100, 2000} {
+		c.PurgeDelta(start.Add(time.Duration(secs) * time.Second))
+		want := min(1000, max(0, 1180-secs))
+		if m := c.local; m.noted != want || len(m.changes) != want || m.state().recent.len() != want {
+			t.Errorf("after %d s %d changes of %d instances are noted, %d kept; want %d",
+				secs, len(m.changes), m.noted, m.state().recent.len(), want)
+		}
+	}
+}
+
+// The list is bounded, too, when one record comes and goes behind that of a region.
 func TestMergedChangesAreBounded(t *testing.T) {
 	c := New(Config{Regions: []RegionConfig{{Name: "east"}}})
 	c.Apply(registered(1, "A", "1"))

@@ -122,16 +122,10 @@ func (m *mirror) purge(cutoff time.Time) {
 		delete(old, c.in) // noted again since
 	}
 	m.changes = slices.Clone(m.changes[n:])
-	noted := m.noted
 	s := m.next()
-	s.recent = s.recent.filter(func(r registry.Record) bool {
-		if !old[r.Instance] {
-			return true
-		}
-		m.noted--
-		return false
-	})
-	if m.noted < noted {
+	s.recent = s.recent.filter(func(r registry.Record) bool { return !old[r.Instance] })
+	if noted := s.recent.len(); noted < m.noted {
+		m.noted = noted
 		m.current.Store(s)
 	}
 }

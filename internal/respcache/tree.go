@@ -87,6 +87,16 @@ func (t *tree) get(k heureka.Key) (registry.Record, bool) {
 	return t.at(p).records[p.record], true
 }
 
+// len returns the number of records.
+func (t *tree) len() (n int) {
+	for _, g := range t.groups {
+		for _, l := range g.leaves {
+			n += len(l.records)
+		}
+	}
+	return n
+}
+
 // all iterates over the records in order.
 func (t *tree) all() iter.Seq[registry.Record] {
 	return func(yield func(registry.Record) bool) {
