@@ -246,7 +246,7 @@ func TestLastingDifferenceIsCheap(t *testing.T) {
 		perMinute := (r.net.Traffic("a", "b").Bytes + r.net.Traffic("b", "a").Bytes - before) / 60
 		n := a.status().Exchanges + b.status().Exchanges - exchanges
 		t.Logf("%d exchanges in an hour, %d bytes a minute", n, perMinute)
-		if n > 300 || perMinute > 30_000 {
+		if n > 300 || perMinute > 60_000 {
 			t.Errorf("%d exchanges in an hour, %d bytes a minute", n, perMinute)
 		}
 	})

@@ -12,7 +12,9 @@ const (
 	SettleTime    = 3 * time.Second  // for how long digests must differ before that is a difference
 	LongestPause  = longest          // towards a peer that fails
 
-	forgetBuckets = 10 * time.Minute // see Fruitless
+	// FruitlessTime is for how long Fruitless remembers. It ends what a node may have missed because the age of a record
+	// is in no digest: one that was evicted here, had run out there, and was renewed there after the comparison.
+	FruitlessTime = time.Minute
 )
 
 // A Drift decides when two nodes compare their registries: when these differ for longer than changes are under way. It
@@ -64,7 +66,7 @@ type bucketPair struct {
 func (f Fruitless) Differing(mine, theirs *[registry.Buckets]uint64, now time.Time) (buckets []int) {
 	for i := range mine {
 		b, ok := f[i]
-		known := ok && b.mine == mine[i] && b.theirs == theirs[i] && now.Sub(b.at) < forgetBuckets
+		known := ok && b.mine == mine[i] && b.theirs == theirs[i] && now.Sub(b.at) < FruitlessTime
 		if mine[i] != theirs[i] && !known {
 			buckets = append(buckets, i)
 		}

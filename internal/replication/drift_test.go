@@ -52,13 +52,13 @@ func TestFruitlessBucketsAreLeftAlone(t *testing.T) {
 	differing(0, 3, 7, 200)
 	mine[7] = 2 // merged
 	f.Remember([]int{3, 7, 200}, &mine, &theirs, start)
-	differing(time.Minute)
+	differing(30 * time.Second)
 	theirs[3] = 5 // something happened there
-	differing(time.Minute, 3)
+	differing(30*time.Second, 3)
 	mine[200] = 9 // and here
-	differing(time.Minute, 3, 200)
+	differing(30*time.Second, 3, 200)
 	mine[200] = 0
-	differing(time.Hour, 3, 200) // worth another try after a while
+	differing(replication.FruitlessTime, 3, 200) // worth another try after a while
 	theirs[7] = 0
-	differing(time.Minute, 3, 7)
+	differing(30*time.Second, 3, 7)
 }

@@ -23,7 +23,7 @@ import (
 //   - the comparison takes two requests.
 //
 // Each side pulls on its own account, at the same time.
-const Agreement = readTimeout + exchangeInterval + replication.ProbeInterval*5/4 + replication.SettleTime + slack
+const Agreement = readTimeout + exchangeInterval + replication.ProbeInterval*5/4 + replication.SettleTime + replication.FruitlessTime + slack
 
 // slack is for the way of messages.
 const slack = 5 * time.Second
