@@ -14,7 +14,7 @@ import (
 
 const (
 	bucketsAtOnce = 32
-	maxAnswer     = 64 << 20 // of anything a peer says, except a whole registry
+	maxAnswer     = 24 << 20 // of anything a peer says, except a whole registry: what addBucket lets grow, with room
 )
 
 // compare looks at the digest that came with a batch, and reports whether to exchange now: at the first contact, or when
