@@ -95,6 +95,7 @@ func TestApplyDelta(t *testing.T) { // C-DL-1
 			if diff := gocmp.Diff(tt.want, keys(got)); diff != "" {
 				t.Errorf("instances (-want +got):\n%s", diff)
 			}
+			checkIndexes(t, got)
 			if got.Hash() != tt.hash || applied != tt.applied {
 				t.Errorf("hash %s after %d changes, want %s after %d", got.Hash(), applied, tt.hash, tt.applied)
 			}
@@ -236,8 +237,11 @@ func (m *modelServer) check(t *rapid.T, s *Snapshot) {
 	}
 }
 
+// fataler is a testing.T or a rapid.T.
+type fataler interface{ Fatalf(string, ...any) }
+
 // checkIndexes compares every index with a search.
-func checkIndexes(t *rapid.T, s *Snapshot) {
+func checkIndexes(t fataler, s *Snapshot) {
 	usable := func(match func(*heureka.Instance) bool) []string {
 		out := []string{}
 		for in := range s.All() {
@@ -261,7 +265,7 @@ func checkIndexes(t *rapid.T, s *Snapshot) {
 	}
 }
 
-func checkList(t *rapid.T, what string, list []*heureka.Instance, want []string) {
+func checkList(t fataler, what string, list []*heureka.Instance, want []string) {
 	got := []string{}
 	for _, in := range list {
 		got = append(got, in.Key().String())

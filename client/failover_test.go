@@ -180,6 +180,26 @@ func TestSession(t *testing.T) {
 	})
 }
 
+// TestServersAreDrawnAnew is C-SL-2: a new session does not always begin with the same server.
+func TestServersAreDrawnAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRing(t, 5)
+		c := r.w.client(client.Config{Servers: r.urls()})
+		firsts := map[string]bool{}
+		for range 20 {
+			asked, err := r.ask(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			firsts[asked[0]] = true
+			sleep(31 * time.Minute) // longer than any session
+		}
+		if len(firsts) < 3 {
+			t.Errorf("20 sessions began only with %v", firsts)
+		}
+	})
+}
+
 func TestEndlessSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRing(t, 2)
@@ -399,8 +419,9 @@ func TestCallerGivesUp(t *testing.T) {
 		}
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := c.API().Applications(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error = %v", err)
+		_, err := c.API().Applications(ctx)
+		if failure, ok := errors.AsType[*client.FailoverError](err); !ok || len(failure.Attempts) != 1 || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error = %v, want one attempt that ran out of time", err)
 		}
 		if got := c.Stats().QueryServer; got != "" {
 			t.Errorf("current server %q", got)

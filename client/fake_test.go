@@ -124,7 +124,8 @@ type fake struct {
 	seen     []string // "GET /eureka/apps/", in order
 	trouble  func(http.ResponseWriter, *http.Request) bool
 	etags    bool
-	badHash  bool // deltas have a hash that never matches
+	tags     []string // If-None-Match of each fetch
+	badHash  bool     // deltas have a hash that never matches
 }
 
 type change struct {
@@ -296,6 +297,7 @@ func (f *fake) read(w http.ResponseWriter, r *http.Request, parts []string) {
 
 func (f *fake) send(w http.ResponseWriter, r *http.Request, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
+	f.tags = append(f.tags, r.Header.Get("If-None-Match"))
 	if f.etags {
 		tag := fmt.Sprintf(`"%d-%x"`, len(body), strings.Count(string(body), `"ADDED"`)+f.changed())
 		w.Header().Set("ETag", tag)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -274,6 +275,46 @@ func TestUnchangedAnswers(t *testing.T) {
 	}
 }
 
+// TestTagsOfOtherStatesAreNotSent: a tag stands for the copy, or for the delta that led to it, and for one server.
+func TestTagsOfOtherStatesAreNotSent(t *testing.T) {
+	tags := func(f *fake) []bool {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		var sent []bool
+		for _, tag := range f.tags {
+			sent = append(sent, tag != "")
+		}
+		f.tags = nil
+		return sent
+	}
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		servers := map[string]*fake{url("s1"): w.server("s1"), url("s2"): w.server("s2")}
+		for _, f := range servers {
+			f.etags = true
+			f.put(inst("a", "1", up))
+		}
+		c := w.client(client.Config{Servers: []string{url("s1"), url("s2")}})
+		w.run(c)
+		sleep(91 * time.Second)
+		first := servers[c.Stats().QueryServer]
+		if got := tags(first); !slices.Equal(got, []bool{false, false, true, true}) { // whole, delta, the same delta twice
+			t.Errorf("tags sent at the start: %v", got)
+		}
+		first.remove(heureka.Key{App: "A", ID: "1"})
+		sleep(60 * time.Second)
+		if got := tags(first); !slices.Equal(got, []bool{true, false}) { // delta, then whole because nothing is left
+			t.Errorf("tags sent after a change: %v", got)
+		}
+		first.interfere(answerAll(503))
+		sleep(70 * time.Second)
+		second := servers[c.Stats().QueryServer]
+		if got := tags(second); second == first || len(got) < 2 || got[0] || got[1] {
+			t.Errorf("tags sent to another server: %v", got)
+		}
+	})
+}
+
 // TestStartWithoutServer is G-ST-1: after 1, 2, 4 … seconds instead of a whole interval.
 func TestStartWithoutServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -401,6 +442,32 @@ func TestRefreshOnRequest(t *testing.T) { // G-CA-4
 	})
 }
 
+// TestRefreshNeverOutlivesTheClient: whoever asks at the last moment is told.
+func TestRefreshNeverOutlivesTheClient(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.server("eureka")
+			b := &memoryBackup{apps: backedUp(inst("a", "1", up))}
+			c := w.client(client.Config{Servers: []string{url("eureka")}, Backup: b, EnforceFetch: true})
+			errs := make(chan error)
+			go func() { errs <- c.Refresh(context.Background()) }()
+			synctest.Wait()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := c.Run(ctx); err != nil {
+				t.Errorf("Run = %v", err)
+			}
+			if err := <-errs; err == nil {
+				t.Error("refreshed")
+			}
+			if b.loads > 0 {
+				t.Error("asked the backup although nobody waits for it")
+			}
+		})
+	}
+}
+
 // memoryBackup is a Backup that keeps what it is given.
 type memoryBackup struct {
 	apps  *heureka.Applications
@@ -475,6 +542,16 @@ func TestFileBackup(t *testing.T) {
 	}
 	if err := client.FileBackup(filepath.Join(name, "x")).Save(t.Context(), apps); err == nil {
 		t.Error("saved below a file")
+	}
+	dir := filepath.Join(t.TempDir(), "dir")
+	if err := os.MkdirAll(filepath.Join(dir, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.FileBackup(dir).Save(t.Context(), apps); err == nil {
+		t.Error("saved over a directory")
+	}
+	if files, _ := filepath.Glob(dir + ".*"); len(files) != 0 {
+		t.Errorf("left behind: %v", files)
 	}
 }
 

@@ -240,6 +240,21 @@ func TestOnDemandUpdatesCanBeDisabled(t *testing.T) {
 	})
 }
 
+// TestFailedPushIsNotRepeated: a change that could not be sent waits for the heartbeat, as it does in Java.
+func TestFailedPushIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, eureka, _, reg, _ := start(t, func(cfg *client.Config, _ *client.InstanceConfig) { cfg.Attempts = 1 })
+		eureka.interfere(answerAll(500))
+		sleep(time.Second)
+		_ = reg.SetStatus(heureka.StatusDown)
+		sleep(25 * time.Second)
+		eureka.interfere(nil)
+		wantRequests(t, eureka, post, post)
+		sleep(10 * time.Second)
+		wantRequests(t, eureka, "PUT DOWN", post)
+	})
+}
+
 // TestFailedPushIsRepaired: a change that could not be sent goes out with the next heartbeat (C-HB-6, C-IR-8).
 func TestFailedPushIsRepaired(t *testing.T) {
 	for name, fault := range faults {

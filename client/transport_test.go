@@ -256,6 +256,25 @@ func TestRetries(t *testing.T) {
 	}
 }
 
+// stubborn is a Balancer that always wants the first of the alphabet.
+type stubborn struct{}
+
+func (stubborn) Pick(_ string, from []*heureka.Instance) *heureka.Instance {
+	return slices.MinFunc(from, func(a, b *heureka.Instance) int { return strings.Compare(a.ID, b.ID) })
+}
+
+func TestRetriesGoElsewhere(t *testing.T) { // G-HT-4
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, func(tr *client.Transport) { tr.Balancer, tr.Retries = stubborn{}, 2 })
+		for _, h := range []string{"h1", "h2"} {
+			s.act[h] = func(w http.ResponseWriter, _ *http.Request) { hangUp(w) }
+		}
+		if hits, _, err := s.do(t, "GET", "http://orders/", nil); err != nil || !slices.Equal(hits, []string{"h1", "h2", "h3"}) {
+			t.Errorf("hits %v, error %v", hits, err)
+		}
+	})
+}
+
 func TestCancelledRequestIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, nil)

@@ -98,7 +98,7 @@ func TestWatchOfNothing(t *testing.T) { // G-WA-1
 func TestWatchWithFilters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		eureka, c, stop := watched(t)
-		all := client.App("a")
+		all := client.VIP("a")
 		all.AnyStatus = true
 		odd := client.App("a")
 		odd.Match = func(in *heureka.Instance) bool { return in.ID == "1" || in.ID == "3" }
