@@ -219,3 +219,44 @@ func TestStoppedNodeTakesLeave(t *testing.T) {
 		}
 	})
 }
+
+// Peers join and leave without a restart: a node is given another list while it runs.
+func TestServiceURLsChangeWhileRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		urls := func(names ...string) map[string][]string {
+			list := make([]string, len(names))
+			for i, n := range names {
+				list[i] = "http://" + n + ":8761/eureka/"
+			}
+			return map[string][]string{"defaultZone": list}
+		}
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a", "b", "c"}, Seed: 9, Configure: func(name string, cfg *server.Config) {
+			cfg.ServiceURLs = urls("a", "b") // c is not known yet
+			if name == "c" {
+				cfg.ServiceURLs = urls("a", "c")
+			}
+		}})
+		time.Sleep(time.Minute)
+		a := c.Node("a")
+		register(t, a.Conn("client"), instance("ORDERS", "early"))
+		if err := a.Server().SetServiceURLs(urls("a", "c")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		register(t, a.Conn("client"), instance("ORDERS", "late"))
+		time.Sleep(time.Second)
+		if !c.Node("c").Has("ORDERS", "late") || !c.Node("c").Has("ORDERS", "early") {
+			t.Error("the node that joined does not have everything")
+		}
+		if c.Node("b").Has("ORDERS", "late") {
+			t.Error("the node that left is still replicated to")
+		}
+		if err := a.Server().SetServiceURLs(map[string][]string{"defaultZone": {"ftp://x/"}}); err == nil {
+			t.Error("a URL that is none was accepted")
+		}
+	})
+	alone := heurekatest.NewServer(t)
+	if err := alone.Node.SetServiceURLs(map[string][]string{"defaultZone": {"http://b/"}}); err == nil {
+		t.Error("a node that stands alone took peers")
+	}
+}

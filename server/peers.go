@@ -3,10 +3,12 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"heureka/internal/dashboard"
@@ -25,13 +27,14 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 	if !s.cfg.hasPeers() {
 		return nil, nil
 	}
-	resolver, err := replication.NewZones(s.cfg.zones())
+	zones, err := replication.NewZones(s.cfg.zones())
 	if err != nil {
 		return nil, err
 	}
+	s.resolver.zones.Store(zones)
 	return replication.New(replication.Config{
 		Store:          s.reg,
-		Resolver:       resolver,
+		Resolver:       &s.resolver,
 		Transport:      s.cfg.peerTransport(),
 		Logger:         s.log,
 		Rand:           s.cfg.split(),
@@ -46,6 +49,34 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		MaxAge:         s.cfg.PeerMaxReplicationAge,
 		Compress:       s.cfg.CompressReplication,
 	})
+}
+
+// A resolver asks the zones of the present configuration.
+type resolver struct {
+	zones atomic.Pointer[replication.Zones]
+}
+
+// Resolve implements replication.Resolver.
+func (r *resolver) Resolve(ctx context.Context) ([]replication.Target, error) {
+	return r.zones.Load().Resolve(ctx)
+}
+
+// SetServiceURLs replaces Config.ServiceURLs while the node runs, and looks the peers up at once: those that are new are
+// replicated to, those that are gone no more. It fails, and changes nothing, if a URL is none, or if the node was
+// configured to stand alone. Safe for concurrent use.
+func (s *Server) SetServiceURLs(urls map[string][]string) error {
+	if s.peers == nil {
+		return errors.New("a node that started without peers has to be started again to get some")
+	}
+	cfg := s.cfg
+	cfg.ServiceURLs = urls
+	zones, err := replication.NewZones(cfg.zones())
+	if err != nil {
+		return err
+	}
+	s.resolver.zones.Store(zones)
+	s.Reload()
+	return nil
 }
 
 func (c *Config) zones() replication.ZonesConfig {
@@ -126,16 +157,20 @@ func peerNote(p *replication.Status, now time.Time) string {
 	return note
 }
 
-// peersHealth shows each peer. A failing one does not take this node down: any node left is enough.
+// peersHealth shows each peer. A failing one makes the component UNKNOWN, which does not take this node down: any node left
+// is enough.
 func (n *node) peersHealth(now time.Time) (httpapi.Component, bool) {
 	if n.peers == nil {
 		return httpapi.Component{}, false
 	}
-	details := map[string]any{}
+	status, details := httpapi.HealthUp, map[string]any{}
 	for _, p := range n.peerStatus(now) {
 		details[p.URL] = peerDetails(&p)
+		if p.State == replication.StateFailing {
+			status = httpapi.HealthUnknown
+		}
 	}
-	return httpapi.Component{Status: httpapi.HealthUp, Details: details}, true
+	return httpapi.Component{Status: status, Details: details}, true
 }
 
 func peerDetails(p *replication.Status) map[string]any {

@@ -28,14 +28,15 @@ const (
 
 // A Server is one node. Use New to make one, then Serve, or mount Handler yourself and call Run beside it.
 type Server struct {
-	cfg     Config
-	log     *slog.Logger
-	reg     *registry.Registry
-	cache   *respcache.Cache
-	node    *node
-	peers   *replication.Peers // nil without peers
-	phase   *phases
-	handler http.Handler
+	cfg      Config
+	log      *slog.Logger
+	reg      *registry.Registry
+	cache    *respcache.Cache
+	node     *node
+	peers    *replication.Peers // nil without peers
+	resolver resolver
+	phase    *phases
+	handler  http.Handler
 
 	own       self
 	protected atomic.Bool // self-preservation was reported

@@ -75,6 +75,8 @@ func (s *Server) syncReadOnly(ctx context.Context) {
 func (s *Server) evict(now time.Time) {
 	ev := s.reg.Evict(now)
 	switch {
+	case ev.Evicted > 0 && s.protected.Load():
+		s.log.Warn("self-preservation has lasted its longest: evicting although too few heartbeats arrive", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit)
 	case ev.Evicted > 0:
 		s.log.Info("evicted instances whose leases ran out", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit)
 	case ev.Expired > 0:

@@ -89,15 +89,27 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		return errors.Join(err, ln.Close())
 	}
 	p.announce(settings, cfg, port)
-	if err := untilSignal(srv, ln); err != nil {
+	reload := func() { p.reload(args.settings, srv, port, logger) }
+	if err := untilSignal(srv, ln, reload); err != nil {
 		return &failure{status: statusFailed, err: err}
 	}
 	logger.Info("stopped")
 	return nil
 }
 
-// untilSignal serves until SIGTERM or SIGINT. SIGHUP makes the server look its peers up again.
-func untilSignal(srv *server.Server, ln net.Listener) error {
+// reload reads the settings again and gives the server its list of peers. All other settings are those of the start.
+func (p *program) reload(args []string, srv *server.Server, port int, logger *slog.Logger) {
+	settings, err := config.Load(config.Options{Args: args, Env: p.env})
+	if err == nil {
+		err = srv.SetServiceURLs(settings.ServerConfig(port).ServiceURLs)
+	}
+	if err != nil {
+		logger.Error("the settings cannot be used, the peers stay as they are", "err", err)
+	}
+}
+
+// untilSignal serves until SIGTERM or SIGINT. SIGHUP calls reload.
+func untilSignal(srv *server.Server, ln net.Listener, reload func()) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from now on a signal has its usual effect again
@@ -113,7 +125,7 @@ func untilSignal(srv *server.Server, ln net.Listener) error {
 		for {
 			select {
 			case <-hup:
-				srv.Reload()
+				reload()
 			case <-served.Done():
 				return
 			}
