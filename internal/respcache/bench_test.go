@@ -113,6 +113,16 @@ func BenchmarkQuiet(b *testing.B) {
 	})
 }
 
+// BenchmarkFirst is the first full answer after start, or after nobody has asked for it for a while.
+func BenchmarkFirst(b *testing.B) {
+	each(b, func(b *testing.B, c *respcache.Cache, _ []*heureka.Instance) {
+		for now := epoch; b.Loop(); now = now.Add(time.Hour) {
+			c.Maintain(now, 0)
+			get(b, c, fullGzip, now)
+		}
+	})
+}
+
 // BenchmarkOneChange is a change and the next full answer, without sending it.
 func BenchmarkOneChange(b *testing.B) {
 	each(b, func(b *testing.B, c *respcache.Cache, instances []*heureka.Instance) {

@@ -49,7 +49,7 @@ type Config struct {
 	DisableFallback  bool           // eureka.server.disable-transparent-fallback-to-other-region
 	Regions          []RegionConfig // remote regions
 	ChunkBytes       int            // the longest text that is compressed in one piece, about; 0 stands for 256 KiB
-	LookupBytes      int64          // how much is kept of documents of applications and VIPs; 0 stands for 64 MiB
+	LookupBytes      int64          // how much each level keeps of documents of applications and VIPs; 0 stands for 64 MiB
 
 	// Token stands in every ETag. It must be different in every process, restarts included, or two of them could give
 	// different documents the same tag: something random.
