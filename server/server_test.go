@@ -219,6 +219,36 @@ func TestShutdownDrains(t *testing.T) {
 	})
 }
 
+// S-EVICT-1: the first tick comes one interval after the node opened, and then one each interval.
+func TestEvictionTicksBeginOneIntervalAfterOpening(t *testing.T) {
+	configure := func(cfg *server.Config) {
+		cfg.DisableSelfPreservation = true
+		cfg.EvictionInterval = 10 * time.Second
+	}
+	alone(t, configure, func(t *testing.T, n *heurekatest.Node) {
+		short := instance("ORDERS", "x")
+		short.Lease = heureka.LeaseInfo{RenewalIntervalSecs: 1, DurationSecs: 2}
+		register(t, n.Conn("client"), short)
+		time.Sleep(9 * time.Second)
+		if !n.Has("ORDERS", "x") {
+			t.Error("evicted before the first tick was due")
+		}
+		time.Sleep(2 * time.Second)
+		if n.Has("ORDERS", "x") {
+			t.Error("still there after the first tick")
+		}
+		register(t, n.Conn("client"), short)
+		time.Sleep(8 * time.Second) // at second 19 of the node
+		if !n.Has("ORDERS", "x") {
+			t.Error("evicted between two ticks")
+		}
+		time.Sleep(2 * time.Second)
+		if n.Has("ORDERS", "x") {
+			t.Error("still there after the second tick")
+		}
+	})
+}
+
 func TestMistakesAreReportedTogether(t *testing.T) {
 	_, err := server.New(server.Config{RenewalPercentThreshold: 2, ContextPath: "ctx", EvictionInterval: -1})
 	if err == nil {
@@ -231,6 +261,7 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 	}
 }
 
+// S-DASH-1, S-DASH-5, S-STATPAGE-1: the pages, the health endpoints and the status resource, below the context path.
 func TestPagesAndEndpoints(t *testing.T) {
 	srv := heurekatest.NewServer(t, func(cfg *server.Config) { cfg.ContextPath = "/ctx" })
 	root := strings.TrimSuffix(srv.URL, "/ctx/eureka/")
@@ -254,6 +285,7 @@ func TestPagesAndEndpoints(t *testing.T) {
 	}
 }
 
+// S-DASH-1: the page is where its path says, and nowhere if it is switched off.
 func TestDashboardCanBeMovedAndSwitchedOff(t *testing.T) {
 	moved := heurekatest.NewServer(t, func(cfg *server.Config) { cfg.DashboardPath = "/dash" })
 	off := heurekatest.NewServer(t, func(cfg *server.Config) { cfg.DisableDashboard = true })

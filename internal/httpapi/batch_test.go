@@ -50,7 +50,7 @@ func (n *node) run(t *testing.T, entries ...fields) []int {
 	return codes
 }
 
-// W-REPL-7: the status of each action, one entry to a batch. The instance DEMO/i-1 exists, UP.
+// W-REPL-7, S-BATCH-5: the status of each action, one entry to a batch. The instance DEMO/i-1 exists, UP.
 func TestRepl7Statuses(t *testing.T) {
 	mismatched := rawRecord("OTHER", "i-2", nil)
 	tests := []struct {
@@ -113,7 +113,7 @@ func TestRepl7Statuses(t *testing.T) {
 	}
 }
 
-// W-REPL-6, W-REPL-7: in order, and none stops the rest.
+// W-REPL-6, W-REPL-7, S-BATCH-4: in order, and none stops the rest.
 func TestRepl7Order(t *testing.T) {
 	n := newNode(t, httpapi.Config{})
 	entry := func(action, id string, more fields) fields {

@@ -176,7 +176,7 @@ func TestDelta5Version(t *testing.T) {
 	}
 }
 
-// W-DELTA-8.
+// W-DELTA-8, S-DELTA-7.
 func TestDelta8Disabled(t *testing.T) {
 	n := demo(t, httpapi.Config{DisableDelta: true})
 	wantEmpty(t, n.get(t, "/eureka/apps/delta"), http.StatusForbidden)
@@ -336,7 +336,7 @@ func TestSrv1Overrides(t *testing.T) {
 	}
 }
 
-// W-SRV-2 to W-SRV-5.
+// W-SRV-2 to W-SRV-5, S-STATPAGE-3, S-STATPAGE-4.
 func TestSrv2StatusInfo(t *testing.T) {
 	n := newNode(t, httpapi.Config{})
 	n.info = httpapi.StatusInfo{

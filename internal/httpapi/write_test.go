@@ -207,7 +207,7 @@ func TestRenew3NoBodies(t *testing.T) {
 // badNumbers are timestamps that are none.
 var badNumbers = []string{"", "abc", "1.5", "%201", "1%20", "1e3", "0x10", "1_000", "9223372036854775808", "-9223372036854775809", "--1", "%2B", "١", "NaN", "+1"}
 
-// design.md section 3 on W-RENEW-1 step 4, W-STAT-5 and S-DEF-20: a bad timestamp is 400 and nothing has happened.
+// W-RENEW-1 step 4, W-STAT-5, S-STATUS-4, S-DEF-20: a bad timestamp is 400 and nothing has happened.
 func TestBadTimestamps(t *testing.T) {
 	for _, v := range badNumbers {
 		n := demo(t, httpapi.Config{})
@@ -228,7 +228,7 @@ func TestBadTimestamps(t *testing.T) {
 	}
 }
 
-// W-RENEW-4: any status.
+// W-RENEW-4, S-RENEW-7: any status.
 func TestRenew4StatusIgnored(t *testing.T) {
 	n := demo(t, httpapi.Config{})
 	for _, v := range []string{"", "UP", "DOWN", "BOGUS", "%00", strings.Repeat("x", 1000)} {

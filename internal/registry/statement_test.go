@@ -1,0 +1,111 @@
+package registry_test
+
+import (
+	"testing"
+	"time"
+
+	"heureka"
+	"heureka/internal/registry"
+)
+
+// S-LEASE-1: a new lease begins now, with the duration that its instance asked for.
+func TestLease1Creation(t *testing.T) {
+	inBothSettings(t, registry.Config{}, func(t *testing.T, w *world) {
+		lease := w.register(instance("x", leased(10, 20))).Record.Lease()
+		if lease.RegistrationMS != w.ms() || lease.LastRenewalMS != w.ms() || lease.DurationSecs != 20 || lease.EvictionMS != 0 {
+			t.Errorf("lease = %+v, want all times %d and 20 s", lease, w.ms())
+		}
+	})
+}
+
+// S-LEASE-3: the comparison is strict, and a cancelled lease has run out at once.
+func TestLease3Strict(t *testing.T) {
+	inBothSettings(t, registry.Config{DisableSelfPreservation: true}, func(t *testing.T, w *world) {
+		w.register(instance("x", leased(30, 60)))
+		w.advance(time.Minute)
+		if ev := w.Evict(w.now); ev.Expired != 0 {
+			t.Errorf("%d leases had run out at the very end of their time, want 0", ev.Expired)
+		}
+		if _, ok := w.Get(key("x"), w.now.Add(time.Millisecond)); ok {
+			t.Error("a lease is alive a millisecond after its end")
+		}
+		w.register(instance("y"))
+		if err := w.Cancel(key("y"), registry.FromClient, w.now); err != nil {
+			t.Fatal(err)
+		}
+		last := w.changes[len(w.changes)-1].Record.Lease()
+		if _, ok := w.Get(key("y"), w.now); ok || last.EvictionMS != w.ms() {
+			t.Errorf("a cancelled lease lives on: %+v", last)
+		}
+	})
+}
+
+// S-LEASE-5: what a late tick adds counts in that tick only: queries go by the lease itself.
+func TestLease5CompensationIsForTicks(t *testing.T) {
+	inBothSettings(t, registry.Config{DisableSelfPreservation: true}, func(t *testing.T, w *world) {
+		w.Evict(w.now)
+		w.register(instance("x"))
+		w.advance(2 * time.Minute) // the tick is a minute late
+		if _, ok := w.Get(key("x"), w.now); ok {
+			t.Error("a query was given the compensation of a tick")
+		}
+		if ev := w.Evict(w.now); ev.Compensation != time.Minute || ev.Evicted != 0 {
+			t.Errorf("Evict() = %+v, want a minute of compensation and nobody evicted", ev)
+		}
+	})
+}
+
+// S-REGISTER-4: the node's own instance is an ordinary one: it counts, and it is evicted.
+func TestRegister4OwnInstance(t *testing.T) {
+	inBothSettings(t, registry.Config{OwnID: "node", DisableSelfPreservation: true}, func(t *testing.T, w *world) {
+		if ch := w.register(instance("node")); !ch.Record.Instance.CoordinatingServer {
+			t.Error("the node's own instance is not marked")
+		}
+		if got := w.Stats(w.now).Instances; got != 1 {
+			t.Errorf("%d instances, want the node's own to count", got)
+		}
+		w.Evict(w.now.Add(time.Minute))
+		if ev := w.Evict(w.now.Add(2 * time.Minute)); ev.Evicted != 1 {
+			t.Errorf("Evict() = %+v, want the silent node evicted", ev)
+		}
+	})
+}
+
+// S-SP-12, S-SP-14: the window is a minute, not fifteen, and what is counted are heartbeats, not instances: clients that
+// beat twice as fast as they say hide that half of them are gone.
+func TestSP14HeartbeatsAreCountedNotInstances(t *testing.T) {
+	inBothSettings(t, registry.Config{ExpectedClientInterval: 30 * time.Second}, func(t *testing.T, w *world) {
+		ids := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
+		for _, id := range ids {
+			w.register(instance(id))
+		}
+		w.OpenForTraffic(len(ids), w.now)
+		for range 24 { // six minutes in which half of them beat every 15 s
+			w.advance(15 * time.Second)
+			for _, id := range ids[:5] {
+				w.renew(id)
+			}
+		}
+		if !w.EvictionAllowed(w.now) {
+			t.Errorf("protected although as many heartbeats arrive as expected: %+v", w.Stats(w.now))
+		}
+		w.advance(2*time.Minute + time.Second)
+		if w.EvictionAllowed(w.now) {
+			t.Error("two silent minutes do not protect, as if a longer window counted")
+		}
+	})
+}
+
+// S-REPL-2b: what came from a peer is counted: registrations, and what succeeded of the rest; the start-up copy is not.
+func TestRepl2bReplicationsAreCounted(t *testing.T) {
+	w := newWorld(t, registry.Config{})
+	w.registerFrom(registry.FromSync, instance("copied"))
+	w.registerFrom(registry.FromClient, instance("own"))
+	w.registerFrom(registry.FromPeer, instance("x"))
+	_ = w.Renew(key("x"), registry.Claim{}, registry.FromPeer, w.now)
+	_ = w.SetStatus(key("x"), heureka.StatusDown, 0, registry.FromPeer, w.now)
+	_ = w.Cancel(key("missing"), registry.FromPeer, w.now) // fails
+	if got := w.Stats(w.now).ReplicationsLastMinute; got != 3 {
+		t.Errorf("%d replications in the last minute, want 3", got)
+	}
+}
