@@ -204,7 +204,7 @@ func TestApp1Lookup(t *testing.T) {
 	wantEmpty(t, n.get(t, "/eureka/apps/DEMO"), http.StatusNotFound)
 }
 
-// Upper-casing is ASCII whatever the language: design.md against W-IDENT-5.
+// Upper-casing is ASCII whatever the language, unlike W-IDENT-5.
 func TestIdent5ASCIIOnly(t *testing.T) {
 	n := newNode(t, httpapi.Config{})
 	n.do(t, "POST", "/eureka/apps/stra%C3%9Fe", registration("straße", "i-1", nil), ofJSON)

@@ -438,7 +438,7 @@ func TestErr1BackendFailure(t *testing.T) {
 	}
 }
 
-// W-ERR-7 as design.md has it: nobody but the node's own failures is answered 500.
+// W-ERR-7: nobody but the node's own failures is answered 500.
 func TestErr7NoCallerCauses500(t *testing.T) {
 	n := demo(t, httpapi.Config{})
 	for _, target := range []string{

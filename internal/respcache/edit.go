@@ -8,7 +8,7 @@ import (
 )
 
 // How many leaves a group has. Leaves are limited by the weight of their records: a full one of 256 KiB splits into halves
-// of 128 KiB; smaller ones compress badly, larger ones cost more at each change (design.md, section 5, has the numbers).
+// of 128 KiB; smaller ones compress badly, larger ones cost more at each change.
 const (
 	maxLeaves     = 64
 	minLeaves     = maxLeaves / 8
