@@ -211,7 +211,7 @@ func (s *session) settle(ctx context.Context, conn, target *remote.Conn, v verdi
 	switch {
 	case v != failed:
 		s.current = target
-	case !errors.Is(ctx.Err(), context.Canceled):
+	case !givenUp(ctx):
 		s.current = nil
 		s.quarantine[conn] = true
 	}

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"cmp"
+	"compress/gzip"
 	"context"
 	"fmt"
 	"io"
@@ -124,6 +125,7 @@ type fake struct {
 	seen     []string // "GET /eureka/apps/", in order
 	trouble  func(http.ResponseWriter, *http.Request) bool
 	etags    bool
+	zip      bool
 	tags     []string // If-None-Match of each fetch
 	badHash  bool     // deltas have a hash that never matches
 }
@@ -305,6 +307,13 @@ func (f *fake) send(w http.ResponseWriter, r *http.Request, body []byte) {
 			w.WriteHeader(304)
 			return
 		}
+	}
+	if f.zip && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		w.Header().Set("Content-Encoding", "gzip")
+		zw := gzip.NewWriter(w)
+		_, _ = zw.Write(body)
+		_ = zw.Close()
+		return
 	}
 	_, _ = w.Write(body)
 }

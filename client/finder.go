@@ -43,7 +43,7 @@ func (l *serverFinder) once(ctx context.Context) (cutOff bool, err error) {
 	defer cancel()
 	err = l.client.servers.resolve(ctx)
 	l.found = l.found || err == nil
-	if !errors.Is(ctx.Err(), context.Canceled) {
+	if !givenUp(ctx) {
 		l.trouble.report(l.client.cfg.Logger, "server list", err)
 		call(l.client.cfg.Hooks.Servers, ServersInfo{Servers: l.client.serverURLs(), Err: err})
 	}

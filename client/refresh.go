@@ -77,7 +77,7 @@ func (f *refresher) refresh(ctx context.Context) error {
 	})
 	if info.Err == nil {
 		f.fetched = true
-	} else if wrong != nil && ctx.Err() == nil { // better than nothing new (G-CA-3)
+	} else if wrong != nil && !givenUp(ctx) { // better than nothing new (G-CA-3)
 		f.publish(wrong)
 	}
 	now := f.client.Snapshot()
@@ -86,8 +86,11 @@ func (f *refresher) refresh(ctx context.Context) error {
 	return info.Err
 }
 
+// givenUp reports whether the client ends. Running out of time is something else: a failure like others.
+func givenUp(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
 func (f *refresher) report(ctx context.Context, info *RefreshInfo) {
-	if ctx.Err() == nil || info.Err == nil {
+	if !givenUp(ctx) {
 		f.trouble.report(f.cfg.Logger, "registry fetch", info.Err)
 	}
 	f.client.counters.refreshed(info)

@@ -157,7 +157,7 @@ func (g *registrar) push(ctx context.Context) error {
 	case g.beatAt.IsZero() || g.first.delay > 0:
 		g.beatAt, g.first.delay = time.Now().Add(g.heartbeat.interval), 0
 	}
-	if !errors.Is(ctx.Err(), context.Canceled) {
+	if !givenUp(ctx) {
 		g.log.report(g.cfg.Logger, "registration", err, "app", in.App, "id", in.ResolvedID())
 	}
 	return err

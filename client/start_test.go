@@ -1,0 +1,254 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"heureka"
+	"heureka/client"
+)
+
+// TestStartWithoutServer is G-ST-1: after 1, 2, 4 … seconds instead of a whole interval.
+func TestStartWithoutServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.interfere(answerAll(500))
+		var at []time.Duration
+		start := time.Now()
+		cfg := client.Config{Servers: []string{url("eureka")}}
+		cfg.Hooks.Refresh = func(client.RefreshInfo) { at = append(at, time.Since(start)/time.Second) }
+		c := w.client(cfg)
+		w.run(c)
+		sleep(100 * time.Second)
+		if diff := cmp.Diff([]time.Duration{0, 1, 3, 7, 15, 31, 61, 91}, at); diff != "" {
+			t.Errorf("refreshes at (-want +got):\n%s", diff)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := c.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Ready = %v", err)
+		}
+		eureka.interfere(nil)
+		if err := c.Ready(t.Context()); err != nil || time.Since(start) != 121*time.Second {
+			t.Errorf("Ready = %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+func TestRetryAfterIsHeeded(t *testing.T) { // G-FO-3
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}, Attempts: 1})
+		w.run(c)
+		sleep(time.Second)
+		eureka.requests()
+		eureka.interfere(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Retry-After", "100")
+			w.WriteHeader(429)
+			return true
+		})
+		sleep(128 * time.Second) // refreshes at 30 s and, now, 130 s
+		if got := len(eureka.requests()); got != 1 {
+			t.Errorf("%d requests", got)
+		}
+		sleep(2 * time.Second)
+		if got := len(eureka.requests()); got != 1 {
+			t.Errorf("%d requests at its time", got)
+		}
+	})
+}
+
+// TestCutOffRefreshSlowsDown is C-SV-2 as measured on the Java client: 2 s, a server that answers after 3 s.
+func TestCutOffRefreshSlowsDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 2 * time.Second})
+		w.run(c)
+		sleep(time.Second)
+		start := time.Now().Add(time.Second)
+		var at []time.Duration
+		eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool {
+			at = append(at, time.Since(start)/time.Second)
+			time.Sleep(3 * time.Second)
+			return false
+		})
+		sleep(80 * time.Second)
+		if diff := cmp.Diff([]time.Duration{0, 6, 16, 34, 56, 78}, at); diff != "" { // 2 s + 4, 8, 16, 20, 20
+			t.Errorf("refreshes at (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestRefreshNeverOutlivesTheClient: whoever asks at the last moment is told.
+func TestRefreshNeverOutlivesTheClient(t *testing.T) {
+	for range 20 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.server("eureka")
+			b := &memoryBackup{apps: backedUp(inst("a", "1", up))}
+			c := w.client(client.Config{Servers: []string{url("eureka")}, Backup: b, EnforceFetch: true})
+			errs := make(chan error)
+			go func() { errs <- c.Refresh(context.Background()) }()
+			synctest.Wait()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := c.Run(ctx); err != nil {
+				t.Errorf("Run = %v", err)
+			}
+			if err := <-errs; err == nil {
+				t.Error("refreshed")
+			}
+			if b.loads > 0 {
+				t.Error("asked the backup although nobody waits for it")
+			}
+		})
+	}
+}
+
+// memoryBackup is a Backup that keeps what it is given.
+type memoryBackup struct {
+	apps  *heureka.Applications
+	err   error
+	saves int
+	loads int
+}
+
+func (b *memoryBackup) Load(context.Context) (*heureka.Applications, error) {
+	b.loads++
+	return b.apps, b.err
+}
+
+func (b *memoryBackup) Save(_ context.Context, apps *heureka.Applications) error {
+	b.apps, b.saves = apps, b.saves+1
+	return nil
+}
+
+func backedUp(list ...*heureka.Instance) *heureka.Applications {
+	return &heureka.Applications{Apps: []*heureka.Application{{Name: list[0].App, Instances: list}}}
+}
+
+func TestBackup(t *testing.T) { // C-BK-1, C-BK-3
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "2", up))
+		eureka.interfere(answerAll(500))
+		b := &memoryBackup{apps: backedUp(inst("a", "1", up))}
+		c := w.client(client.Config{Servers: []string{url("eureka")}, Backup: b})
+		w.run(c)
+		sleep(10 * time.Second)
+		if got := c.Snapshot(); !slices.Equal(ids(got.App("a")), []string{"1"}) || got.Source() != client.FromBackup {
+			t.Errorf("copy = %v from %s", ids(got.App("a")), got.Source())
+		}
+		if b.loads != 1 {
+			t.Errorf("loaded %d times", b.loads)
+		}
+		eureka.interfere(nil)
+		sleep(10 * time.Second)
+		if got := c.Snapshot(); !slices.Equal(ids(got.App("a")), []string{"2"}) || got.Source() != client.FromServer {
+			t.Errorf("copy = %v from %s", ids(got.App("a")), got.Source())
+		}
+		for i := range 20 { // a change every 30 s
+			eureka.put(inst("b", fmt.Sprint(i), up))
+			sleep(30 * time.Second)
+		}
+		if b.saves < 8 || b.saves > 11 {
+			t.Errorf("saved %d times in ten minutes, want about once a minute", b.saves)
+		}
+	})
+}
+
+func TestFileBackup(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "registry.json")
+	b := client.FileBackup(name)
+	if _, err := b.Load(t.Context()); err == nil {
+		t.Error("loaded a file that is not there")
+	}
+	apps := backedUp(inst("a", "1", up), inst("a", "2", heureka.StatusDown))
+	for range 2 {
+		if err := b.Save(t.Context(), apps); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := b.Load(t.Context())
+	if err != nil || len(got.Apps) != 1 || !slices.Equal(ids(got.Apps[0].Instances), []string{"1", "2"}) {
+		t.Errorf("loaded %+v, %v", got, err)
+	}
+	if files, _ := filepath.Glob(name + "*"); len(files) != 1 {
+		t.Errorf("files: %v", files)
+	}
+	if err := client.FileBackup(filepath.Join(name, "x")).Save(t.Context(), apps); err == nil {
+		t.Error("saved below a file")
+	}
+	dir := filepath.Join(t.TempDir(), "dir")
+	if err := os.MkdirAll(filepath.Join(dir, "full"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.FileBackup(dir).Save(t.Context(), apps); err == nil {
+		t.Error("saved over a directory")
+	}
+	if files, _ := filepath.Glob(dir + ".*"); len(files) != 0 {
+		t.Errorf("left behind: %v", files)
+	}
+}
+
+func TestEnforceFetch(t *testing.T) { // C-ST-1 (6)
+	for name, backup := range map[string]client.Backup{
+		"without backup": nil, "empty backup": &memoryBackup{err: errors.New("gone")}, "with backup": &memoryBackup{apps: backedUp(inst("a", "1", up))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				w.server("eureka").interfere(answerAll(500))
+				c := w.client(client.Config{Servers: []string{url("eureka")}, EnforceFetch: true, Backup: backup})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				err := c.Run(ctx)
+				if (err == nil) != (name == "with backup") {
+					t.Errorf("Run = %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestHangingServerIsLogged: running out of time is a failure like others, while the end of the client is none.
+func TestHangingServerIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		var log safeBuffer
+		c := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 2 * time.Second, Logger: log.logger()})
+		stop := w.run(c)
+		sleep(time.Second)
+		eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool { return hang(r) })
+		sleep(time.Second + time.Millisecond)
+		_ = stop()
+		if got := log.String(); got != "" {
+			t.Errorf("the end was logged:\n%s", got)
+		}
+		again := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 2 * time.Second, Logger: log.logger()})
+		w.run(again)
+		sleep(3 * time.Second)
+		if got := log.String(); !strings.Contains(got, "registry fetch fails") {
+			t.Errorf("log: %q", got)
+		}
+	})
+}
