@@ -77,6 +77,7 @@ func (b *builder) own(name string) *app {
 	return a
 }
 
+// find looks in what this edit has changed, then in what it has not.
 func (b *builder) find(name, id string) (*heureka.Instance, bool) {
 	if a, ok := b.touched[name]; ok {
 		return a.find(id)
@@ -113,6 +114,7 @@ func (b *builder) put(name string, in *heureka.Instance) {
 	b.came = append(b.came, in)
 }
 
+// remove takes an instance out. One that is not there is old news: deltas repeat themselves (C-DL-4).
 func (b *builder) remove(name, id string) {
 	old, known := b.find(name, id)
 	if !known {
@@ -125,11 +127,14 @@ func (b *builder) remove(name, id string) {
 	b.lost(old)
 }
 
+// lost keeps account of an instance that is no longer in the registry, or not in this state.
 func (b *builder) lost(old *heureka.Instance) {
 	b.counts.Add(old.Status, -1)
 	b.gone = append(b.gone, old)
 }
 
+// done puts the new snapshot together. Applications and VIP addresses that nothing happened to are those of the old one, by
+// which a Watch sees that it need not look.
 func (b *builder) done(from Source) *Snapshot {
 	if len(b.touched) == 0 && b.old.source == from {
 		return b.old

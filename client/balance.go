@@ -39,6 +39,7 @@ func (c *Client) Pick(sv Service) (*heureka.Instance, error) {
 // dice is a generator of random numbers for many goroutines: SplitMix64, whose state only ever counts up.
 type dice struct{ state atomic.Uint64 }
 
+// newDice seeds a generator from src, or from the system.
 func newDice(src rand.Source) *dice {
 	d := new(dice)
 	if src == nil {
@@ -62,6 +63,7 @@ func Random(src rand.Source) Balancer { return &random{newDice(src)} }
 
 type random struct{ dice *dice }
 
+// Pick implements Balancer.
 func (b *random) Pick(_ string, from []*heureka.Instance) *heureka.Instance {
 	return from[b.dice.below(uint64(len(from)))]
 }
@@ -80,6 +82,7 @@ type roundRobin struct {
 	mu    sync.Mutex                                // held while replacing it
 }
 
+// Pick implements Balancer. The usual case takes no lock: the map is never changed, only replaced.
 func (b *roundRobin) Pick(service string, from []*heureka.Instance) *heureka.Instance {
 	turn := (*b.turns.Load())[service]
 	if turn == nil {
@@ -88,6 +91,7 @@ func (b *roundRobin) Pick(service string, from []*heureka.Instance) *heureka.Ins
 	return from[turn.Add(1)%uint64(len(from))]
 }
 
+// begin adds a service. The map grows only by names that have instances, so the registry bounds it.
 func (b *roundRobin) begin(service string) *atomic.Uint64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,6 +114,7 @@ func Weighted(src rand.Source) Balancer { return &weighted{newDice(src)} }
 
 type weighted struct{ dice *dice }
 
+// Pick implements Balancer in two passes, which is cheaper than keeping sums that every refresh would outdate.
 func (b *weighted) Pick(_ string, from []*heureka.Instance) *heureka.Instance {
 	var total uint64
 	for _, in := range from {
@@ -126,6 +131,7 @@ func (b *weighted) Pick(_ string, from []*heureka.Instance) *heureka.Instance {
 	return from[len(from)-1]
 }
 
+// weight reads what Spring's load balancer reads, and takes for 1 what that takes for 1.
 func weight(in *heureka.Instance) uint64 {
 	s := in.Metadata.Get(weightKey)
 	if s == "" {
@@ -147,6 +153,7 @@ type preferZone struct {
 	next Balancer
 }
 
+// Pick implements Balancer.
 func (b *preferZone) Pick(service string, from []*heureka.Instance) *heureka.Instance {
 	near := borrow()
 	defer near.giveBack()
@@ -166,8 +173,10 @@ type scratch struct{ list []*heureka.Instance }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
 
+// borrow returns an empty list.
 func borrow() *scratch { return scratches.Get().(*scratch) }
 
+// giveBack forgets the instances first, so that a pool does not keep an old registry alive.
 func (s *scratch) giveBack() {
 	clear(s.list)
 	s.list = s.list[:0]

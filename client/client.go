@@ -93,10 +93,14 @@ func (c *Client) generator() *rand.Rand {
 	return rand.New(rand.NewPCG(c.cfg.Rand.Uint64(), c.cfg.Rand.Uint64()))
 }
 
+// session returns a choice of server of its own. Writes and queries have one each, as in Java, so that a server which
+// refuses the one does not lose the other.
 func (c *Client) session() *session {
 	return &session{cfg: &c.cfg, servers: c.servers, rand: c.generator()}
 }
 
+// newTransport is what Config says about connections. It has no time-out for whole requests: remote limits silence instead,
+// because a large registry takes its time (C-HT-4).
 func newTransport(cfg *Config) (*http.Transport, error) {
 	tlsConfig, err := tlsConfig(cfg)
 	if err != nil {
@@ -119,6 +123,7 @@ func newTransport(cfg *Config) (*http.Transport, error) {
 	}, nil
 }
 
+// tlsConfig adds the files to the program's own settings. Verification stays on unless those turn it off (C-TL-1).
 func tlsConfig(cfg *Config) (*tls.Config, error) {
 	t := &tls.Config{}
 	if cfg.TLS != nil {
@@ -175,6 +180,7 @@ func (c *Client) Run(ctx context.Context) error {
 	return errors.Join(err, c.end())
 }
 
+// begin makes Run a thing that happens once: its goroutines, and the channel that tells of its end, are not made twice.
 func (c *Client) begin(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -188,6 +194,7 @@ func (c *Client) begin(ctx context.Context) error {
 	return nil
 }
 
+// start is the order of C-ST-1.
 func (c *Client) start(ctx context.Context) error {
 	if err := c.findServers(ctx); err != nil {
 		return err
@@ -257,6 +264,7 @@ func (c *Client) spawn(f func()) {
 	c.group.Go(f)
 }
 
+// add accepts a registration. Those that come while Run is still fetching the registry start with the others.
 func (c *Client) add(r *Registration) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -367,6 +375,8 @@ func (c *Client) Refresh(ctx context.Context) error {
 	}
 }
 
+// askRefresh joins the refresh that has not begun. One that is under way may have been answered before the caller's
+// reason to ask came about.
 func (c *Client) askRefresh() (*pendingRefresh, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -383,6 +393,7 @@ func (c *Client) askRefresh() (*pendingRefresh, error) {
 	return c.refreshes, nil
 }
 
+// takeRefreshes returns what is to be told when the refresh that begins now is over; nil if nobody asked.
 func (c *Client) takeRefreshes() *pendingRefresh {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -391,6 +402,7 @@ func (c *Client) takeRefreshes() *pendingRefresh {
 	return p
 }
 
+// finish tells everybody who waits.
 func (p *pendingRefresh) finish(err error) {
 	if p != nil {
 		p.err = err

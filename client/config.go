@@ -152,6 +152,7 @@ const (
 	redirectFlag = "X-Discovery-AllowRedirect"
 )
 
+// setDefault replaces a zero.
 func setDefault[T comparable](p *T, v T) {
 	var zero T
 	if *p == zero {
@@ -191,6 +192,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	return cfg, cfg.validate()
 }
 
+// validate reports everything that is wrong, in the order of the fields.
 func (cfg *Config) validate() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }

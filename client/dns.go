@@ -30,6 +30,7 @@ func (cfg *Config) lookup(ctx context.Context) ([]address, error) {
 
 const txtPrefix = "txt."
 
+// lookupTXT is Netflix's scheme in two steps: the region's zones, then each zone's servers (C-DN-1, C-DN-2).
 func (cfg *Config) lookupTXT(ctx context.Context) ([]address, error) {
 	zones, err := cfg.names(ctx, txtPrefix+cfg.Region+"."+cfg.DNSName)
 	if err != nil {
@@ -69,6 +70,7 @@ func (cfg *Config) names(ctx context.Context, domain string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// lookupSRV takes priorities for zones: the best one goes first, weights count for nothing because load spreads anyway.
 func (cfg *Config) lookupSRV(ctx context.Context) ([]address, error) {
 	_, records, err := cfg.Resolver.LookupSRV(ctx, "", "", cfg.DNSName)
 	if err != nil {
@@ -89,6 +91,7 @@ func (cfg *Config) lookupSRV(ctx context.Context) ([]address, error) {
 	return all, nil
 }
 
+// lookupHost takes every address for a server, in the own zone since nothing else is known.
 func (cfg *Config) lookupHost(ctx context.Context) ([]address, error) {
 	hosts, err := cfg.Resolver.LookupHost(ctx, cfg.DNSName)
 	if err != nil {
@@ -101,6 +104,7 @@ func (cfg *Config) lookupHost(ctx context.Context) ([]address, error) {
 	return all, nil
 }
 
+// urlAt returns the base URL of a server found by DNS (C-DN-3).
 func (cfg *Config) urlAt(host string, port int) string {
 	scheme := "http"
 	if cfg.DNSSecure {

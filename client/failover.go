@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"math/rand/v2"
@@ -135,7 +136,7 @@ func (s *session) do(ctx context.Context, op string, judge func(error) verdict, 
 	failure := &FailoverError{Op: op}
 	for conn := range s.tour(time.Now()) {
 		number := len(failure.Attempts) + 1
-		v, err := s.attempt(ctx, op, number, conn, judge, f)
+		v, err := s.attempt(ctx, job{op, number, judge, f}, conn)
 		if v == accepted {
 			return err
 		}
@@ -145,7 +146,7 @@ func (s *session) do(ctx context.Context, op string, judge func(error) verdict, 
 		}
 	}
 	if len(failure.Attempts) == 0 {
-		return ErrNoServers
+		return fmt.Errorf("%s: %w", op, ErrNoServers)
 	}
 	return failure
 }
@@ -170,27 +171,34 @@ func (s *session) tour(now time.Time) iter.Seq[*remote.Conn] {
 	}
 }
 
+// A job is what to try with one server.
+type job struct {
+	op     string
+	number int // of the attempt
+	judge  func(error) verdict
+	do     func(context.Context, *remote.Conn) error
+}
+
 // attempt tries one server, following it where it redirects to, and settles the outcome.
-func (s *session) attempt(
-	ctx context.Context, op string, number int, conn *remote.Conn, judge func(error) verdict, f func(context.Context, *remote.Conn) error,
-) (verdict, error) {
+func (s *session) attempt(ctx context.Context, j job, conn *remote.Conn) (verdict, error) {
 	target := conn
 	for hops := 0; ; hops++ {
 		start := time.Now()
-		err := f(ctx, target)
+		err := j.do(ctx, target)
 		call(s.cfg.Hooks.Request, RequestInfo{
-			Op: op, Server: target.URL(), Attempt: number, Status: statusOf(err), Duration: time.Since(start), Err: err,
+			Op: j.op, Server: target.URL(), Attempt: j.number, Status: statusOf(err), Duration: time.Since(start), Err: err,
 		})
 		if to := s.redirected(target, err); to != nil && hops < remote.MaxRedirects {
 			target = to
 			continue
 		}
-		v := judge(err)
+		v := j.judge(err)
 		s.settle(ctx, conn, target, v)
 		return v, err
 	}
 }
 
+// redirected returns the server that an answer points to, nil if it points nowhere or that is not wanted.
 func (s *session) redirected(from *remote.Conn, err error) *remote.Conn {
 	redirect, ok := errors.AsType[*remote.RedirectError](err)
 	if !ok || redirect.Base == "" || !s.cfg.AllowRedirects {
@@ -226,6 +234,7 @@ func (s *session) begin(now time.Time) *remote.Conn {
 	return current
 }
 
+// inUse also begins a new session, whose length differs from the last so that clients do not move in step.
 func (s *session) inUse(now time.Time) (current *remote.Conn, over bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -267,6 +276,7 @@ func (s *session) server() (current string, quarantined int) {
 	return current, len(s.quarantine)
 }
 
+// statusOf is for hooks, which want a number for everything.
 func statusOf(err error) int {
 	if err == nil {
 		return 200

@@ -16,6 +16,7 @@ type serverFinder struct {
 
 const finderBackoffBound = 5
 
+// run asks until ctx ends.
 func (l *serverFinder) run(ctx context.Context) {
 	interval := l.client.cfg.ServerPollInterval
 	p := pace{interval: interval, longest: interval * finderBackoffBound}
@@ -31,6 +32,7 @@ func (l *serverFinder) run(ctx context.Context) {
 	}
 }
 
+// pause is short until DNS has answered once, because without servers nothing works.
 func (l *serverFinder) pause(p *pace, cutOff bool) time.Duration {
 	if !l.found {
 		return l.start.next(0)
@@ -38,6 +40,7 @@ func (l *serverFinder) pause(p *pace, cutOff bool) time.Duration {
 	return p.next(cutOff, 0)
 }
 
+// once asks, within one interval.
 func (l *serverFinder) once(ctx context.Context) (cutOff bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, l.client.cfg.ServerPollInterval)
 	defer cancel()
@@ -50,6 +53,7 @@ func (l *serverFinder) once(ctx context.Context) (cutOff bool, err error) {
 	return err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded), err
 }
 
+// serverURLs is for people: no credentials.
 func (c *Client) serverURLs() []string {
 	var urls []string
 	for _, conn := range c.servers.ordered() {

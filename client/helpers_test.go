@@ -1,6 +1,8 @@
 package client
 
 import (
+	"io"
+	"log/slog"
 	"reflect"
 	"testing"
 
@@ -45,4 +47,15 @@ func changeScalar(t *testing.T, name string, v reflect.Value) {
 	default:
 		t.Fatalf("do not know how to change %s", name)
 	}
+}
+
+// newTestLogger writes lines without the time.
+func newTestLogger(w io.Writer) *slog.Logger {
+	noTime := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{ReplaceAttr: noTime}))
 }

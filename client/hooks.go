@@ -62,6 +62,7 @@ type ServersInfo struct {
 	Err     error    // the list is the old one
 }
 
+// call calls a hook that may not be there.
 func call[T any](hook func(T), info T) {
 	if hook != nil {
 		hook(info)

@@ -30,6 +30,7 @@ func (x *index[V]) get(key string) (V, bool) {
 	return v, ok
 }
 
+// appendUpper is heureka.AppName without its allocation.
 func appendUpper(b []byte, s string) []byte {
 	for i := range len(s) {
 		c := s[i]
@@ -64,6 +65,7 @@ type indexEdit[V any] struct {
 	size   int
 }
 
+// editOf begins an edit, which shares all shards with x until it changes them.
 func editOf[V any](x index[V]) *indexEdit[V] {
 	e := &indexEdit[V]{size: x.size}
 	if x.shards != nil {
@@ -72,6 +74,7 @@ func editOf[V any](x index[V]) *indexEdit[V] {
 	return e
 }
 
+// shard returns the shard of a key, copied if it still is the old index's.
 func (e *indexEdit[V]) shard(key string) map[string]V {
 	i := maphash.String(seed, key) % shardCount
 	if !e.own[i] {
@@ -89,6 +92,7 @@ func (e *indexEdit[V]) look(key string) (V, bool) {
 	return v, ok
 }
 
+// put takes upper-case keys.
 func (e *indexEdit[V]) put(key string, v V) {
 	m := e.shard(key)
 	if _, ok := m[key]; !ok {
@@ -97,6 +101,7 @@ func (e *indexEdit[V]) put(key string, v V) {
 	m[key] = v
 }
 
+// remove takes upper-case keys, also those that are not there.
 func (e *indexEdit[V]) remove(key string) {
 	if m := e.shard(key); len(m) > 0 {
 		if _, ok := m[key]; ok {

@@ -74,6 +74,7 @@ func Healthy(check func(context.Context) error) HealthCheck {
 	}
 }
 
+// withDefaults returns the description that is in force, or everything that is wrong with it.
 func (ic InstanceConfig) withDefaults() (InstanceConfig, error) {
 	var errs []error
 	if ic.HostName == "" {
@@ -107,6 +108,7 @@ func (ic InstanceConfig) withDefaults() (InstanceConfig, error) {
 	return ic, errors.Join(errs...)
 }
 
+// problems returns what a server would refuse, or a client could not use.
 func (ic *InstanceConfig) problems() []string {
 	var p []string
 	if ic.App == "" {
@@ -132,6 +134,7 @@ func (ic *InstanceConfig) problems() []string {
 	return p
 }
 
+// urls fills in what C-MD-9 says, except that a port which is not in use gets no URL.
 func (ic *InstanceConfig) urls() {
 	expand := func(p *string, scheme string, port int, path string) {
 		if *p == "" && port != 0 {

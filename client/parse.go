@@ -80,6 +80,7 @@ func compact(key string) string {
 	}, key)
 }
 
+// flatten brings nested maps to flat keys. Lists become what Spring writes with commas.
 func (p *parser) flatten(prefix string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
@@ -154,6 +155,7 @@ func closing(s string) int {
 	return -1
 }
 
+// placeholder returns what stands for ${inner}.
 func (p *parser) placeholder(inner string, within []string) string {
 	name, fallback, hasFallback := strings.Cut(inner, ":")
 	if v, ok := randomValue(name); ok {
@@ -211,6 +213,7 @@ type row struct {
 	set             setter
 }
 
+// match reports whether a key is this setting, and what follows its name if it is a map.
 func (r row) match(key string) (rest string, ok bool) {
 	if rest, ok = matchName(r.spring, key); ok {
 		return rest, true
@@ -223,6 +226,7 @@ func (r row) match(key string) (rest string, ok bool) {
 	return "", false
 }
 
+// matchName compares a name of the table with a key.
 func matchName(name, key string) (rest string, ok bool) {
 	if name == "" {
 		return "", false
@@ -300,6 +304,7 @@ func fraction(to *float64) setter {
 func on(to *bool) setter  { return flag(to, true) }
 func off(to *bool) setter { return flag(to, false) }
 
+// flag takes the words that Spring takes.
 func flag(to *bool, meaning bool) setter {
 	return func(_, value string) error {
 		switch strings.ToLower(value) {
@@ -314,6 +319,7 @@ func flag(to *bool, meaning bool) setter {
 	}
 }
 
+// duration takes a bare number in the unit of the Java setting, or a duration with a unit.
 func duration(to *time.Duration, unit time.Duration) setter {
 	return func(_, value string) error {
 		if n, err := strconv.ParseFloat(value, 64); err == nil {

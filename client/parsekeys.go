@@ -22,6 +22,7 @@ func (p *parser) rows() []row {
 	return slices.Concat(p.roleRows(), p.serverRows(), p.registryRows(), p.exchangeRows(), p.instanceRows(), p.addressRows())
 }
 
+// roleRows are about what the client does at all.
 func (p *parser) roleRows() []row {
 	c := &p.Client
 	return []row{
@@ -39,6 +40,7 @@ func (p *parser) roleRows() []row {
 	}
 }
 
+// serverRows are about finding and choosing servers.
 func (p *parser) serverRows() []row {
 	c := &p.Client
 	return []row{
@@ -61,6 +63,7 @@ func (p *parser) serverRows() []row {
 	}
 }
 
+// registryRows are about the copy of the registry.
 func (p *parser) registryRows() []row {
 	c := &p.Client
 	return []row{
@@ -74,6 +77,7 @@ func (p *parser) registryRows() []row {
 	}
 }
 
+// exchangeRows are about talking to servers.
 func (p *parser) exchangeRows() []row {
 	c := &p.Client
 	return []row{
@@ -94,6 +98,7 @@ func (p *parser) exchangeRows() []row {
 	}
 }
 
+// instanceRows are about the instance to register.
 func (p *parser) instanceRows() []row {
 	in := &p.Instance
 	return []row{
@@ -110,6 +115,7 @@ func (p *parser) instanceRows() []row {
 	}
 }
 
+// addressRows are about where it can be reached.
 func (p *parser) addressRows() []row {
 	in := &p.Instance
 	return []row{
@@ -155,6 +161,7 @@ func zoneName(key string) string {
 	return key
 }
 
+// entry is a map of texts.
 func entry(to *map[string]string) setter {
 	return func(rest, value string) error {
 		if *to == nil {
@@ -165,6 +172,7 @@ func entry(to *map[string]string) setter {
 	}
 }
 
+// status is a status in any case.
 func status(to *heureka.Status) setter {
 	return func(_, value string) (err error) {
 		s, ok := heureka.ParseStatus(strings.ToUpper(value))
@@ -176,6 +184,7 @@ func status(to *heureka.Status) setter {
 	}
 }
 
+// compactData is the choice between full and compact.
 func compactData(to *bool) setter {
 	return func(_, value string) error {
 		*to = strings.EqualFold(value, "compact")

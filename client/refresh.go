@@ -48,6 +48,7 @@ func (f *refresher) run(ctx context.Context) {
 	}
 }
 
+// pause is short until a server has answered once: a program without a registry is of no use (G-ST-1).
 func (f *refresher) pause(p *pace, cutOff bool, err error) time.Duration {
 	if !f.fetched {
 		return f.start.next(retryAfter(err))
@@ -63,6 +64,8 @@ func (f *refresher) once(ctx context.Context) (cutOff bool, err error) {
 	return err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded), err
 }
 
+// refresh asks one server after the other. The copy changes only by what a server said: a failure leaves it as it was
+// (C-RF-10).
 func (f *refresher) refresh(ctx context.Context) error {
 	start := time.Now()
 	var info RefreshInfo
@@ -89,6 +92,7 @@ func (f *refresher) refresh(ctx context.Context) error {
 // givenUp reports whether the client ends. Running out of time is something else: a failure like others.
 func givenUp(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
+// report tells everybody who wants to know.
 func (f *refresher) report(ctx context.Context, info *RefreshInfo) {
 	if !givenUp(ctx) {
 		f.trouble.report(f.cfg.Logger, "registry fetch", info.Err)
@@ -131,6 +135,8 @@ func noDelta(err error) bool {
 	return errors.Is(err, remote.ErrEmpty)
 }
 
+// delta applies a delta and publishes the result if the hash says that it is the server's registry; else the whole comes
+// first, so that nobody sees the wrong state in between (G-CA-2).
 func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Document, info *RefreshInfo) (*Snapshot, error) {
 	next, applied := f.client.Snapshot().fromDelta(doc.Apps, f.rand)
 	info.Applied = applied
@@ -157,6 +163,8 @@ func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Do
 	return nil, nil
 }
 
+// full fetches the whole. The tag of the last whole document is sent only to the server that made it, and only while the
+// copy is just that document.
 func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshInfo) error {
 	info.Full = true
 	q := remote.Query{Regions: f.cfg.RemoteRegions}
@@ -179,6 +187,7 @@ func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshIn
 	return nil
 }
 
+// fetchFull asks for the whole registry, or for all that is wanted of it.
 func (f *refresher) fetchFull(ctx context.Context, conn *remote.Conn, q remote.Query) (*remote.Document, error) {
 	if f.cfg.OnlyVIP != "" {
 		return conn.VIP(ctx, f.cfg.OnlyVIP, q)
@@ -205,6 +214,7 @@ func (f *refresher) fromBackup(ctx context.Context) error {
 // saveInterval is the least time between two savings of a registry (C-BK-3).
 const saveInterval = time.Minute
 
+// backup saves the copy after it has changed.
 func (f *refresher) backup(ctx context.Context, info *RefreshInfo) {
 	now := time.Now()
 	if f.cfg.Backup == nil || info.Unchanged || !f.saved.IsZero() && now.Sub(f.saved) < saveInterval {

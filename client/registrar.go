@@ -32,6 +32,7 @@ type leaving struct{ ctx context.Context }
 
 func (*leaving) Error() string { return "deregistered" }
 
+// newRegistrar returns the registrar of a registration that has none.
 func newRegistrar(r *Registration) *registrar {
 	cfg := &r.client.cfg
 	return &registrar{r: r, cfg: cfg, api: r.client.api, tokens: allowance{interval: cfg.ReplicationInterval}}
@@ -43,8 +44,7 @@ func (g *registrar) run(ctx context.Context, first func(error)) {
 	g.replicate = now.Add(g.cfg.InitialReplicationDelay)
 	g.renewal()
 	g.checkHealth(ctx)
-	g.push(ctx)
-	first(g.lastErr())
+	first(g.push(ctx))
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -60,12 +60,6 @@ func (g *registrar) run(ctx context.Context, first func(error)) {
 		}
 		g.turn(ctx, time.Now())
 	}
-}
-
-func (g *registrar) lastErr() error {
-	g.r.mu.Lock()
-	defer g.r.mu.Unlock()
-	return g.r.lastErr
 }
 
 // due returns when the next thing is to be done.
@@ -86,7 +80,7 @@ func (g *registrar) turn(ctx context.Context, now time.Time) {
 	if !now.Before(g.replicate) {
 		g.checkHealth(ctx)
 		if _, dirty, _ := g.r.state(); dirty && g.registered {
-			g.push(ctx)
+			_ = g.push(ctx)
 		}
 		g.replicate = time.Now().Add(g.cfg.ReplicationInterval)
 	}
@@ -207,6 +201,7 @@ func notRegistered(err error) bool {
 // maxHealthCheck limits how long a health check keeps heartbeats waiting (G-RG-6).
 const maxHealthCheck = 10 * time.Second
 
+// checkHealth asks the program and changes the status accordingly, unless the program changed it itself meanwhile.
 func (g *registrar) checkHealth(ctx context.Context) {
 	check := g.r.cfg.HealthCheck
 	if check == nil || ctx.Err() != nil {

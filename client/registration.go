@@ -113,8 +113,8 @@ func (r *Registration) SetMetadata(set map[string]string) {
 	})
 }
 
-// Update changes anything else about the instance: f is given a copy that it may assign to. The key and the dirty
-// timestamp stay as they are, whatever f does.
+// Update changes anything else about the instance, such as its address or lease: f is given a copy that it may assign
+// to, and is called again with another if the instance was changed meanwhile. The key stays as it is, whatever f does.
 func (r *Registration) Update(f func(*heureka.Instance)) {
 	r.edit(func(in *heureka.Instance) bool {
 		f(in)
@@ -122,13 +122,27 @@ func (r *Registration) Update(f func(*heureka.Instance)) {
 	})
 }
 
-// edit replaces the record if change says that it did something. The new dirty timestamp is greater than the old one
-// even if the clock stands still or steps back, because servers compare these numbers (C-MD-4).
+// edit replaces the record if change says that it did something. change is called without the lock, so that a program's
+// function may use the Registration, and once more if somebody else was faster.
 func (r *Registration) edit(change func(*heureka.Instance) bool) bool {
+	for {
+		old := r.Instance()
+		in := old.Clone()
+		if !change(in) {
+			return false
+		}
+		if r.replace(old, in) {
+			return true
+		}
+	}
+}
+
+// replace stores the successor of a record, unless that is not the current one any more. The new dirty timestamp is
+// greater than the old one even if the clock stands still or steps back, because servers compare these numbers (C-MD-4).
+func (r *Registration) replace(old, in *heureka.Instance) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	old, in := r.record, r.record.Clone()
-	if !change(in) {
+	if r.record != old {
 		return false
 	}
 	in.App, in.ID = old.App, old.ID

@@ -70,6 +70,7 @@ func (l *serverList) set(now time.Time, known []address) error {
 	return errors.Join(errs...)
 }
 
+// conn returns the connection to a server, the same one as before if it was known.
 func (l *serverList) conn(url string) (*remote.Conn, error) {
 	if conn, ok := l.conns[url]; ok {
 		return conn, nil
@@ -105,6 +106,7 @@ func (l *serverList) shuffle(now time.Time) {
 	}
 }
 
+// distance sorts by zone.
 func (l *serverList) distance(a address) int {
 	if a.zone == l.cfg.Zone {
 		return 0

@@ -86,6 +86,7 @@ func (s *Snapshot) search(sv Service) []*heureka.Instance {
 	return found
 }
 
+// lists reports whether an instance has the name.
 func (sv Service) lists(in *heureka.Instance) bool {
 	switch {
 	case sv.App != "":
@@ -97,6 +98,7 @@ func (sv Service) lists(in *heureka.Instance) bool {
 	}
 }
 
+// hasVIP looks for a name in a list of VIP addresses.
 func hasVIP(list, name string) bool {
 	name = heureka.AppName(name)
 	for v := range vipNames(list) {
@@ -107,6 +109,7 @@ func hasVIP(list, name string) bool {
 	return false
 }
 
+// filter returns nil if nothing is left, as lookups do.
 func filter(list []*heureka.Instance, keep func(*heureka.Instance) bool) []*heureka.Instance {
 	var out []*heureka.Instance
 	for _, in := range list {

@@ -55,6 +55,7 @@ type app struct {
 
 func compareID(in *heureka.Instance, id string) int { return strings.Compare(in.ResolvedID(), id) }
 
+// find looks an id up.
 func (a *app) find(id string) (*heureka.Instance, bool) {
 	i, ok := slices.BinarySearchFunc(a.all, id, compareID)
 	if !ok {
@@ -163,6 +164,7 @@ type rules struct {
 	regions     *regions
 }
 
+// usable reports whether lookups return an instance (C-CA-1).
 func (r *rules) usable(in *heureka.Instance) bool {
 	return (r.allStatuses || in.Status == heureka.StatusUp) && r.regions.of(in) == ""
 }
@@ -178,6 +180,7 @@ var zonesOfRegion = map[string]string{
 	"us-east-1": "acde", "us-west-1": "ac", "us-west-2": "ab", "eu-west-1": "abc",
 }
 
+// newRegions returns nil if nothing is remote, which is what nearly everybody has.
 func newRegions(cfg *Config) *regions {
 	if len(cfg.RemoteRegions) == 0 {
 		return nil

@@ -73,6 +73,7 @@ func splitProperty(line string) (key, value string) {
 	return line, ""
 }
 
+// unescapeProperty resolves backslashes; one before an ordinary character vanishes.
 func unescapeProperty(s string) (string, error) {
 	if !strings.Contains(s, `\`) {
 		return s, nil

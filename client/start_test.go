@@ -252,3 +252,90 @@ func TestHangingServerIsLogged(t *testing.T) {
 		}
 	})
 }
+
+// TestRegisterWhileFetching is C-ST-1: the registry comes first, also for instances that are added meanwhile.
+func TestRegisterWhileFetching(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.interfere(func(http.ResponseWriter, *http.Request) bool {
+			time.Sleep(3 * time.Second)
+			return false
+		})
+		c := w.client(client.Config{Servers: []string{url("eureka")}})
+		before, err := c.Register(orders("h1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.run(c)
+		sleep(time.Second)
+		during, err := c.Register(orders("h2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sleep(time.Second)
+		if diff := cmp.Diff([]string{getApps}, eureka.requests()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+		if err := errors.Join(before.Wait(t.Context()), during.Wait(t.Context())); err != nil {
+			t.Error(err)
+		}
+		if diff := cmp.Diff([]string{post, post}, eureka.requests()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+		if err := c.Run(t.Context()); err == nil {
+			t.Error("ran twice")
+		}
+	})
+}
+
+// TestNothingToDo is C-ST-1 (2): a client that neither fetches nor registers only waits.
+func TestNothingToDo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		cfg := noFetch("eureka")
+		cfg.DisableRegistration = true
+		c := w.client(cfg)
+		if _, err := c.Register(orders("h1")); err != nil {
+			t.Fatal(err)
+		}
+		stop := w.run(c)
+		sleep(time.Hour)
+		if err := c.Refresh(t.Context()); err == nil {
+			t.Error("refreshed although fetching is disabled")
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		wantRequests(t, eureka)
+	})
+}
+
+// TestRemoteRegions is C-RR-5 and C-RR-6 through a whole client.
+func TestRemoteRegions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		far := inst("a", "far", up)
+		far.DataCenter = &heureka.DataCenter{
+			Name: heureka.Amazon, Metadata: heureka.NewMetadata(map[string]string{"availability-zone": "us-west-2a", "instance-id": "i-1"}),
+		}
+		eureka.put(far)
+		eureka.put(inst("a", "near", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}, RemoteRegions: []string{"us-west-2"}})
+		w.run(c)
+		sleep(31 * time.Second)
+		there := client.App("a")
+		there.Region = "us-west-2"
+		if got, got2 := ids(c.Instances(client.App("a"))), ids(c.Instances(there)); !slices.Equal(got, []string{"near"}) || !slices.Equal(got2, []string{"far"}) {
+			t.Errorf("here %v, there %v", got, got2)
+		}
+		if in, err := c.Pick(there); err != nil || in.ID != "far" {
+			t.Errorf("Pick = %v, %v", in, err)
+		}
+		if diff := cmp.Diff([]string{getApps + "?regions=us-west-2", getDelta + "?regions=us-west-2"}, eureka.requests()); diff != "" {
+			t.Errorf("requests (-want +got):\n%s", diff)
+		}
+	})
+}

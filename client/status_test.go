@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -303,4 +304,28 @@ func TestOutOfServiceIsAnOverride(t *testing.T) { // C-HC-6
 			t.Errorf("remote status changes (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestUpdatesAreNotLost: changes at the same time are all made, and a function that changes may look.
+func TestUpdatesAreNotLost(t *testing.T) {
+	c, err := client.New(client.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, err := c.Register(orders("h1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				reg.Update(func(in *heureka.Instance) { in.CountryID = reg.Instance().CountryID + 1 })
+			}
+		})
+	}
+	wg.Wait()
+	if got := reg.Instance().CountryID; got != 801 {
+		t.Errorf("%d of 800 changes were made", got-1)
+	}
 }

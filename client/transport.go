@@ -101,6 +101,7 @@ func (t *Transport) CloseIdleConnections() {
 	}
 }
 
+// base has short time-outs for connecting, because the registry lists instances that are gone.
 func (t *Transport) base() http.RoundTripper {
 	if t.Base != nil {
 		return t.Base
@@ -121,6 +122,7 @@ func (t *Transport) base() http.RoundTripper {
 
 func (t *Transport) retries() int { return max(cmp.Or(t.Retries, 1), 0) }
 
+// concerns reports whether a request is for a service.
 func (t *Transport) concerns(u *url.URL) bool {
 	if u.Scheme != plainScheme && u.Scheme != secureScheme {
 		return false
@@ -165,6 +167,7 @@ func (t *Transport) pick(u *url.URL, tried []*heureka.Instance) (*heureka.Instan
 	return nil, fmt.Errorf("%s://%s: %w", u.Scheme, u.Host, ErrNoInstance)
 }
 
+// hasOther reports whether a retry has anywhere to go; otherwise the caller gets the error that there is.
 func (t *Transport) hasOther(u *url.URL, tried []*heureka.Instance) bool {
 	secure := u.Scheme == secureScheme
 	for _, in := range t.find(u).instances {
@@ -203,6 +206,7 @@ func (t *Transport) avoid(key heureka.Key) {
 	t.avoiding.Store(int32(len(t.avoided)))
 }
 
+// dropAvoided copies the instances that are not avoided. In good times, nobody is, and no lock is taken.
 func (t *Transport) dropAvoided(good *scratch, list []*heureka.Instance) {
 	if t.avoiding.Load() == 0 {
 		good.list = append(good.list, list...)
@@ -278,6 +282,7 @@ func hostPort(host string, port int) string {
 	return string(strconv.AppendInt(append(b, ':'), int64(port), 10))
 }
 
+// closeBody is what RoundTrip owes for a request that it does not send.
 func closeBody(req *http.Request) {
 	if req.Body != nil {
 		_ = req.Body.Close()

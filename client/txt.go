@@ -20,6 +20,7 @@ func (*systemResolver) LookupTXT(ctx context.Context, name string) ([]string, er
 	return lookupTXT(ctx, name, new(net.Dialer).DialContext)
 }
 
+// lookupTXT is apart from its method for tests, which dial elsewhere.
 func lookupTXT(ctx context.Context, name string, dial dialFunc) ([]string, error) {
 	heard := recorder{dialer: dial}
 	r := net.Resolver{PreferGo: true, Dial: heard.dial}
@@ -39,6 +40,7 @@ type recorder struct {
 	stream  []byte
 }
 
+// dial listens in on one connection. A second one, by TCP, follows an answer that was cut off.
 func (r *recorder) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	c, err := r.dialer(ctx, network, addr)
 	if err != nil {
@@ -129,6 +131,7 @@ func parseTXT(m []byte) ([][]string, error) {
 	return records, nil
 }
 
+// characterStrings takes the data of a TXT record apart: strings with a byte of length before each.
 func characterStrings(data []byte) ([]string, error) {
 	var texts []string
 	p := dnsReader{data}

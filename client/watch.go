@@ -91,6 +91,7 @@ func (w *Watch) look(s *Snapshot) (Update, bool) {
 
 func (u *Update) empty() bool { return len(u.Added)+len(u.Changed)+len(u.Removed) == 0 }
 
+// compare finds out how the instances differ from old ones. Order does not count: it is drawn anew with every change.
 func (u *Update) compare(old []*heureka.Instance) {
 	before := make(map[heureka.Key]*heureka.Instance, len(old))
 	for _, in := range old {
