@@ -12,8 +12,8 @@ import (
 )
 
 // Config sets up a Client. Its zero value asks a server at http://localhost:8761/eureka/ with the timing of the Java
-// client. New copies it and fills the defaults in; what is on by default has a negative switch, and a duration or number
-// of zero stands for its default.
+// client. New copies it and fills the defaults in; its maps and slices must not be changed afterwards. What is on by
+// default has a negative switch, and a duration or number of zero stands for its default.
 type Config struct {
 	// Servers are the base URLs of the registry's servers, such as "http://user:password@host:8761/eureka/"; Netflix
 	// servers end in "/eureka/v2/". Credentials become basic authentication for that server alone. Servers is short for

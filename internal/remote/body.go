@@ -22,6 +22,7 @@ type silence struct {
 	ctx    context.Context
 }
 
+// watchSilence begins to wait. The deadline of a context would not do: it cannot be moved on while bytes come.
 func (c *Conn) watchSilence(ctx context.Context) (context.Context, *silence) {
 	if c.cfg.ReadTimeout <= 0 {
 		return ctx, nil
@@ -32,12 +33,14 @@ func (c *Conn) watchSilence(ctx context.Context) (context.Context, *silence) {
 	return httptrace.WithClientTrace(q.ctx, q.trace()), q
 }
 
+// touch notes progress.
 func (q *silence) touch() {
 	if q != nil {
 		q.timer.Reset(q.after)
 	}
 }
 
+// stop ends the wait, and the request with it if that is still under way.
 func (q *silence) stop() {
 	if q != nil {
 		q.timer.Stop()
@@ -56,6 +59,7 @@ func (q *silence) cause(err error) error {
 	return err
 }
 
+// reader notes progress whenever something is read, be it from the server or, of a body to be sent, by the transport.
 func (q *silence) reader(r io.Reader) io.Reader {
 	if q == nil {
 		return r
@@ -110,6 +114,8 @@ func (r *Reply) release() {
 	}
 }
 
+// readAll reads and decompresses a body. The limit is on what comes out, because a few bytes of gzip can stand for
+// gigabytes.
 func readAll(buf *bytes.Buffer, body io.Reader, encoding string, limit int64) error {
 	switch strings.ToLower(encoding) {
 	case "", "identity":
@@ -133,6 +139,7 @@ func readAll(buf *bytes.Buffer, body io.Reader, encoding string, limit int64) er
 	return err
 }
 
+// newGzipReader takes a reader from the pool, or makes the first.
 func newGzipReader(r io.Reader) (*gzip.Reader, error) {
 	zr, ok := gzipReaders.Get().(*gzip.Reader)
 	if !ok {
@@ -145,6 +152,7 @@ func newGzipReader(r io.Reader) (*gzip.Reader, error) {
 // connection is cheaper.
 const maxDiscard = 64 << 10
 
+// discard makes a connection ready for its next request, if that is cheap.
 func discard(body io.ReadCloser) {
 	_, _ = io.CopyN(io.Discard, body, maxDiscard)
 	_ = body.Close()

@@ -72,6 +72,7 @@ func (c *Conn) Do(ctx context.Context, req Request) (*Reply, error) {
 	return c.exchange(ctx, op{verb: req.Method, subject: req.Path}, req)
 }
 
+// exchange follows redirects where that is allowed, and is otherwise exchangeOnce.
 func (c *Conn) exchange(ctx context.Context, op op, req Request) (*Reply, error) {
 	at := c
 	for hops := 0; ; hops++ {
@@ -86,6 +87,8 @@ func (c *Conn) exchange(ctx context.Context, op op, req Request) (*Reply, error)
 	}
 }
 
+// exchangeOnce is one request and its answer. It does not use http.Client: redirects must not be followed by themselves,
+// since they may leave the API, and cookies mean nothing here.
 func (c *Conn) exchangeOnce(ctx context.Context, op op, req Request) (*Reply, error) {
 	ctx, quiet := c.watchSilence(ctx)
 	defer quiet.stop()
@@ -109,10 +112,12 @@ func (c *Conn) exchangeOnce(ctx context.Context, op op, req Request) (*Reply, er
 	return reply, nil
 }
 
+// succeeded takes 304 for success only from those who asked for it.
 func succeeded(status int, hr *http.Request) bool {
 	return status/100 == 2 || status == http.StatusNotModified && hr.Header.Get("If-None-Match") != ""
 }
 
+// newRequest sets path and raw path, so that an escaped slash in an id stays one.
 func (c *Conn) newRequest(ctx context.Context, req Request, quiet *silence) *http.Request {
 	u := c.base
 	base := c.base.EscapedPath()
@@ -142,6 +147,7 @@ func unescape(path string) string {
 	return path
 }
 
+// headerFor returns a map of the request's own.
 func (c *Conn) headerFor(req Request) http.Header {
 	if len(req.Header) == 0 && req.Body == nil {
 		return c.header.Clone() // RoundTrippers that instrument may add to it
@@ -174,6 +180,7 @@ func (c *Conn) refusal(op op, hr *http.Request, resp *http.Response, reply *Repl
 	return status
 }
 
+// firstLine keeps an explanation short and printable.
 func firstLine(r io.Reader) string {
 	b, _ := io.ReadAll(io.LimitReader(r, maxReason))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(b)), "\n")

@@ -71,6 +71,7 @@ func (c *Conn) InstanceByID(ctx context.Context, id string) (*heureka.Instance, 
 	return fetch(ctx, c, op{verb: "fetch", subject: id}, "instances/"+url.PathEscape(id), wire.DecodeSingle)
 }
 
+// document fetches a document of applications. These are the large ones, whose buffers come from a pool.
 func (c *Conn) document(ctx context.Context, op op, path string, q Query) (*Document, error) {
 	req := Request{Method: http.MethodGet, Path: path, Query: regionQuery(q.Regions), Limit: c.cfg.MaxRegistryBytes, pooled: true}
 	if q.IfNoneMatch != "" {
@@ -110,6 +111,7 @@ func regionQuery(regions []string) string {
 	return "regions=" + strings.Join(escaped, ",")
 }
 
+// fetch gets anything else.
 func fetch[T any](ctx context.Context, c *Conn, op op, path string, read func(wire.Format, []byte) (T, error)) (T, error) {
 	var zero T
 	reply, err := c.exchange(ctx, op, Request{Method: http.MethodGet, Path: path})
@@ -138,6 +140,7 @@ func decode[T any](c *Conn, reply *Reply, read func(wire.Format, []byte) (T, err
 	return v, nil
 }
 
+// format finds out what a body is.
 func (c *Conn) format(reply *Reply) (wire.Format, error) {
 	body := bytes.TrimLeft(bytes.TrimPrefix(reply.Body, []byte("\ufeff")), " \t\r\n")
 	switch {

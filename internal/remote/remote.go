@@ -139,6 +139,7 @@ func basicAuth(user *url.Userinfo) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password))
 }
 
+// commonHeader is put together once, because every request has it.
 func (c *Conn) commonHeader() http.Header {
 	h := make(http.Header, len(c.cfg.Header)+8)
 	for k, v := range c.cfg.Header {

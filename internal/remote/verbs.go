@@ -110,6 +110,7 @@ func (c *Conn) Batch(ctx context.Context, items []wire.ReplicationItem, header h
 
 var errNoKey = errors.New("application name and instance id must not be empty")
 
+// onKey sends a request without a body to an instance, or to something below it.
 func (c *Conn) onKey(ctx context.Context, verb, method string, key heureka.Key, suffix string, q query) error {
 	op := opOf(verb, key)
 	if key.App == "" || key.ID == "" {
