@@ -139,6 +139,7 @@ func TestDNSIsAskedAgain(t *testing.T) {
 		if err := c.Ready(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // what made the client ready may still be telling the hook
 		infos.take()
 		dns.setHost("eureka")
 		sleep(5*time.Minute + time.Second)
