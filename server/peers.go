@@ -197,10 +197,3 @@ func peerDetails(p *replication.Status) map[string]any {
 	}
 	return d
 }
-
-// runPeers runs replication until ctx ends.
-func (s *Server) runPeers(ctx context.Context) {
-	if s.peers != nil {
-		s.peers.Run(ctx)
-	}
-}

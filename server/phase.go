@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"heureka"
 )
 
 // A Phase is how far a node's start has come.
@@ -40,6 +42,14 @@ func newPhases(cfg Config) *phases {
 }
 
 func (p *phases) readsAllowed() bool { return p.reads.Load() }
+
+// ownStatus is what the node's own instance says: UP as soon as the node answers reads.
+func (p *phases) ownStatus() heureka.Status {
+	if p.readsAllowed() {
+		return heureka.StatusUp
+	}
+	return heureka.StatusStarting
+}
 
 // set enters a phase before open, unless the node is open or stopping.
 func (p *phases) set(ph Phase, why string, since time.Time) {

@@ -60,16 +60,8 @@ func (s *Server) keepAlive(time.Time) {
 	}
 	claim := registry.Claim{DirtyMS: s.own.dirtyMS, HasDirty: true}
 	if err := s.node.Renew(s.cfg.Instance.Key(), claim, registry.FromClient); err != nil {
-		s.register(s.ownStatus())
+		s.register(s.phase.ownStatus())
 	}
-}
-
-// ownStatus is UP as soon as the node answers reads.
-func (s *Server) ownStatus() heureka.Status {
-	if s.phase.readsAllowed() {
-		return heureka.StatusUp
-	}
-	return heureka.StatusStarting
 }
 
 // leave takes the node's own instance out for good and waits until peers have heard of it, or ctx ends.

@@ -204,10 +204,8 @@ func TestOwnInstance(t *testing.T) {
 // SIGTERM: what is under way is answered, new connections are refused, and Serve returns.
 func TestShutdownDrains(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		release := make(chan struct{})
 		answered := make(chan error)
 		go func() { answered <- n.Conn("client").Register(t.Context(), instance("ORDERS", "x")) }()
-		close(release)
 		if err := <-answered; err != nil {
 			t.Fatal(err)
 		}

@@ -46,10 +46,7 @@ func (n *node) StatusInfo() httpapi.StatusInfo {
 // own is the node's own instance as it is when it is not listed.
 func (n *node) own() *heureka.Instance {
 	in := n.cfg.Instance.Clone()
-	in.Status = heureka.StatusStarting
-	if n.phase.readsAllowed() {
-		in.Status = heureka.StatusUp
-	}
+	in.Status = n.phase.ownStatus()
 	in.CoordinatingServer = true
 	in.Action = heureka.ActionAdded
 	return in

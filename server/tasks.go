@@ -20,7 +20,9 @@ func (s *Server) Run(ctx context.Context) {
 		wg.Go(func() { s.syncReadOnly(ctx) })
 	}
 	wg.Go(func() { every(ctx, maintainInterval, s.maintain) })
-	wg.Go(func() { s.runPeers(ctx) })
+	if s.peers != nil {
+		wg.Go(func() { s.peers.Run(ctx) })
+	}
 	for _, r := range s.node.regions {
 		wg.Go(func() { r.run(ctx, s.cfg.RemoteRegionInterval) })
 	}

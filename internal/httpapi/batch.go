@@ -12,12 +12,8 @@ import (
 // batch serves POST peerreplication/batch: what a peer's clients did, many operations in one request. XML is refused as
 // undecodable, and the reply is always JSON (W-REPL-11).
 func (c *call) batch() {
-	f, ok := wire.RequestFormat(c.header("Content-Type"))
+	f, ok := c.bodyFormat()
 	if !ok {
-		c.empty(http.StatusUnsupportedMediaType)
-		return
-	}
-	if !c.acceptable() {
 		return
 	}
 	in := buffers.take()

@@ -28,15 +28,20 @@ func (c *call) origin() registry.Origin {
 	return registry.FromClient
 }
 
-// register serves POST apps/{app}. The type of the body is looked at before that of the answer, as the reference's
-// framework does.
-func (c *call) register() {
-	f, ok := wire.RequestFormat(c.header("Content-Type"))
-	if !ok {
+// bodyFormat returns the format of the request's body. It looks at the type of the body before that of the answer, as the
+// reference's framework does; if either will not do, it has answered.
+func (c *call) bodyFormat() (f wire.Format, ok bool) {
+	if f, ok = wire.RequestFormat(c.header("Content-Type")); !ok {
 		c.empty(http.StatusUnsupportedMediaType)
-		return
+		return f, false
 	}
-	if !c.acceptable() {
+	return f, c.acceptable()
+}
+
+// register serves POST apps/{app}.
+func (c *call) register() {
+	f, ok := c.bodyFormat()
+	if !ok {
 		return
 	}
 	b := buffers.take()
