@@ -94,6 +94,7 @@ func FuzzRoundTrip(f *testing.F) {
 	for _, s := range []string{"a", "a.b", "0", "[", "#x", "~", "a: b", "- a", "\n", "'", `"\`, "${", "é\u2028", " ", "%", "@x", "*a", "&a", "!a", "<<", "null", "\x00\x85"} {
 		f.Add(s, s)
 	}
+	f.Add(strings.Repeat("long", 1000), "a")
 	f.Fuzz(func(t *testing.T, key, value string) {
 		if strings.Contains(key, "]") {
 			return // brackets cannot quote that

@@ -56,8 +56,16 @@ func (y *yamlWriter) setting(x Setting, shown string) {
 	if shown != x.Value.Text {
 		origin += ", masked"
 	}
-	fmt.Fprintf(&y.b, "%s%s: %s # from %s\n", strings.Repeat("  ", len(parents)), yamlText(leaf), x.yaml(shown), origin)
+	indent, key := strings.Repeat("  ", len(parents)), yamlText(leaf)
+	if len(key) > longestPlainKey {
+		key = "? " + key + "\n" + indent
+	}
+	fmt.Fprintf(&y.b, "%s%s: %s # from %s\n", indent, key, x.yaml(shown), origin)
 }
+
+// longestPlainKey is how many bytes a key may have without being marked as one by a question mark; YAML demands that of
+// keys over 1024 characters.
+const longestPlainKey = 1000
 
 // path splits the name. The key of a map is one element, in brackets if it would be read differently without.
 func (y *yamlWriter) path(x Setting) (parents []string, leaf string) {
