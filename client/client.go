@@ -300,6 +300,9 @@ func (c *Client) end() error {
 	c.group.Wait()
 	var errs []error
 	for _, r := range list {
+		if r.leave == nil { // Run failed before it began; whoever waits must know
+			r.finish(nil)
+		}
 		errs = append(errs, r.outcome())
 	}
 	c.takeRefreshes().finish(ErrStopped)

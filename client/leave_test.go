@@ -147,3 +147,72 @@ func TestNothingIsCancelledThatNeverWas(t *testing.T) {
 		}
 	})
 }
+
+// TestStopBeforeFirstRegistration: an instance that was never sent is not cancelled either, because another process may
+// have its key by now.
+func TestStopBeforeFirstRegistration(t *testing.T) {
+	for name, edit := range map[string]func(*client.Config, *client.InstanceConfig){
+		"during the first fetch": func(cfg *client.Config, _ *client.InstanceConfig) { cfg.DisableFetch = false },
+		"during the health check": func(_ *client.Config, ic *client.InstanceConfig) {
+			ic.HealthCheck = client.Healthy(func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				eureka := w.server("eureka")
+				eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool { return hang(r) })
+				cfg, ic := noFetch("eureka"), orders("h1")
+				edit(&cfg, &ic)
+				c := w.client(cfg)
+				reg, err := c.Register(ic)
+				if err != nil {
+					t.Fatal(err)
+				}
+				stop := w.run(c)
+				sleep(time.Second)
+				if err := stop(); err != nil {
+					t.Errorf("Run = %v", err)
+				}
+				for _, line := range eureka.requests() {
+					if line != getApps {
+						t.Errorf("sent %s", line)
+					}
+				}
+				if err := reg.Wait(context.Background()); !errors.Is(err, client.ErrStopped) {
+					t.Errorf("Wait = %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestWaitEndsWithRun: a Run that fails before the instances' turn leaves nobody waiting for them.
+func TestWaitEndsWithRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.server("eureka").interfere(answerAll(500))
+		c := w.client(client.Config{Servers: []string{url("eureka")}, EnforceFetch: true})
+		reg, err := c.Register(orders("h1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		waited := make(chan error, 1)
+		go func() { waited <- reg.Wait(context.Background()) }()
+		if err := c.Run(t.Context()); err == nil {
+			t.Error("Run did not fail")
+		}
+		synctest.Wait()
+		select {
+		case err := <-waited:
+			if !errors.Is(err, client.ErrStopped) {
+				t.Errorf("Wait = %v", err)
+			}
+		default:
+			t.Fatal("Wait goes on")
+		}
+	})
+}

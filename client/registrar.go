@@ -135,6 +135,9 @@ func (r *Registration) calm() {
 
 // push registers the instance as it is now. It takes no longer than the next heartbeat can wait.
 func (g *registrar) push(ctx context.Context) error {
+	if err := ctx.Err(); err != nil { // so nothing is sent, and nothing has to be cancelled
+		return err
+	}
 	ctx, cancel := context.WithTimeout(ctx, g.heartbeat.interval)
 	defer cancel()
 	in, _, _ := g.r.state()
