@@ -56,8 +56,9 @@ type InstanceConfig struct {
 }
 
 // A HealthCheck returns the status that an instance should have; current leaves it alone. An error means DOWN, and so does
-// OUT_OF_SERVICE, which is for overrides only (C-HC-6, C-HC-7). A status that was set while the check ran wins (C-IR-10).
-// ctx ends after ReplicationInterval, or 10 s if that is less.
+// OUT_OF_SERVICE, which is for overrides only (C-HC-6, C-HC-7); so does a panic. A status that was set while the check ran
+// wins (C-IR-10). ctx ends after ReplicationInterval, or 10 s if that is less, and the check must return then: until it
+// does, there are no heartbeats, because a program whose check hangs is not known to be alive.
 type HealthCheck func(ctx context.Context, current heureka.Status) (heureka.Status, error)
 
 // Healthy returns a HealthCheck that says UP while check returns nil, and DOWN otherwise. Like Java's simple callback it

@@ -18,12 +18,13 @@ type refresher struct {
 	query  *session
 	rand   *rand.Rand
 
-	server    string // that sent the last document
-	version   int64  // of the last document; -1 says that deltas make no sense (C-RF-3)
-	deltaTag  string // of the last delta, if the server tags them
-	fullTag   string // of the document that is the snapshot, "" once a delta has changed it
-	forceFull bool   // the snapshot is known to be wrong
-	fetched   bool   // a server has answered once
+	server    string        // that sent the last document
+	version   int64         // of the last document; -1 says that deltas make no sense (C-RF-3)
+	deltaTag  string        // of the last delta, if the server tags them
+	fullTag   string        // of the document that is the snapshot, "" once a delta has changed it
+	forceFull bool          // the snapshot is known to be wrong
+	fetched   bool          // a server has answered once
+	asked     time.Duration // for which a server asked to be left alone
 	trouble   trouble
 	start     backoff
 	saved     time.Time // when the backup was given a registry
@@ -32,7 +33,7 @@ type refresher struct {
 // run refreshes until ctx ends, whenever its time comes or it is asked to.
 func (f *refresher) run(ctx context.Context) {
 	p := pace{interval: f.cfg.FetchInterval, longest: f.cfg.FetchInterval * time.Duration(f.cfg.FetchBackoffBound)}
-	timer := time.NewTimer(f.pause(&p, false, nil))
+	timer := time.NewTimer(f.pause(&p, false))
 	defer timer.Stop()
 	for {
 		select {
@@ -44,16 +45,16 @@ func (f *refresher) run(ctx context.Context) {
 		asked := f.client.takeRefreshes()
 		cutOff, err := f.once(ctx)
 		asked.finish(err)
-		timer.Reset(f.pause(&p, cutOff, err))
+		timer.Reset(f.pause(&p, cutOff))
 	}
 }
 
 // pause is short until a server has answered once: a program without a registry is of no use (G-ST-1).
-func (f *refresher) pause(p *pace, cutOff bool, err error) time.Duration {
+func (f *refresher) pause(p *pace, cutOff bool) time.Duration {
 	if !f.fetched {
-		return f.start.next(retryAfter(err))
+		return f.start.next(f.asked)
 	}
-	return p.next(cutOff, retryAfter(err))
+	return p.next(cutOff, f.asked)
 }
 
 // once refreshes, within one interval.
@@ -61,6 +62,7 @@ func (f *refresher) once(ctx context.Context) (cutOff bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, f.cfg.FetchInterval)
 	defer cancel()
 	err = f.refresh(ctx)
+	f.asked = retryAfter(err)
 	return err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded), err
 }
 

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"heureka"
@@ -15,8 +17,9 @@ type registrar struct {
 	r   *Registration
 	cfg *Config
 	api *API
-	log trouble
 
+	log        trouble // with the registry
+	health     trouble
 	registered bool
 	perhaps    bool // a registration was cut off: a server may have accepted it
 	first      backoff
@@ -213,7 +216,7 @@ func (g *registrar) checkHealth(ctx context.Context) {
 	checkCtx, cancel := context.WithTimeout(ctx, min(g.cfg.ReplicationInterval, maxHealthCheck))
 	defer cancel()
 	before := g.r.Status()
-	after, err := check(checkCtx, before)
+	after, err := safely(check)(checkCtx, before)
 	if ctx.Err() != nil { // it was told to stop: what it says of the instance does not count
 		return
 	}
@@ -221,13 +224,25 @@ func (g *registrar) checkHealth(ctx context.Context) {
 		err = checkCtx.Err() // too late
 	}
 	if err != nil {
-		g.cfg.Logger.Debug("health check fails", "app", g.r.cfg.App, "id", g.r.cfg.ID, "err", err)
 		after = heureka.StatusDown
 	}
+	g.health.report(g.cfg.Logger, "health check", err, "app", g.r.key.App, "id", g.r.key.ID)
 	if after == heureka.StatusOutOfService && before != heureka.StatusOutOfService {
 		after = heureka.StatusDown
 	}
 	g.r.setStatus(after, &before)
+}
+
+// safely makes an error of a panic: a check that is broken must not take the program with it (G-RG-6).
+func safely(check HealthCheck) HealthCheck {
+	return func(ctx context.Context, current heureka.Status) (s heureka.Status, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return check(ctx, current)
+	}
 }
 
 // takeLeave tells the registry that the instance is gone.

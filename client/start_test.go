@@ -72,6 +72,30 @@ func TestRetryAfterIsHeeded(t *testing.T) { // G-FO-3
 	})
 }
 
+// TestRetryAfterAtTheStart is G-FO-3 for a server that is starting as well: it knows better than 1, 2, 4 … seconds.
+func TestRetryAfterAtTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.interfere(func(w http.ResponseWriter, _ *http.Request) bool {
+			w.Header().Set("Retry-After", "20")
+			w.WriteHeader(503)
+			return true
+		})
+		c := w.client(client.Config{Servers: []string{url("eureka")}})
+		w.run(c)
+		sleep(19 * time.Second)
+		if got := eureka.requests(); len(got) != 1 {
+			t.Errorf("asked %d times in 19 s", len(got))
+		}
+		eureka.interfere(nil)
+		sleep(time.Second)
+		if err := c.Ready(t.Context()); err != nil || c.Stats().Fetches != 2 {
+			t.Errorf("Ready = %v, stats %+v", err, c.Stats())
+		}
+	})
+}
+
 // TestCutOffRefreshSlowsDown is C-SV-2 as measured on the Java client: 2 s, a server that answers after 3 s.
 func TestCutOffRefreshSlowsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
