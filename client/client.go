@@ -79,7 +79,7 @@ func New(cfg Config) (*Client, error) {
 			return nil, fmt.Errorf("client configuration: %w", err)
 		}
 	}
-	c.api = &API{write: c.session(), query: c.session()}
+	c.api = &API{write: c.session("writes"), query: c.session("queries")}
 	c.refresher = &refresher{
 		client: c, cfg: &c.cfg, query: c.api.query, rand: c.generator(), start: backoff{longest: cfg.FetchInterval},
 	}
@@ -95,8 +95,8 @@ func (c *Client) generator() *rand.Rand {
 
 // session returns a choice of server of its own. Writes and queries have one each, as in Java, so that a server which
 // refuses the one does not lose the other.
-func (c *Client) session() *session {
-	return &session{cfg: &c.cfg, servers: c.servers, rand: c.generator()}
+func (c *Client) session(purpose string) *session {
+	return &session{cfg: &c.cfg, servers: c.servers, purpose: purpose, rand: c.generator()}
 }
 
 // newTransport is what Config says about connections. It has no time-out for whole requests: remote limits silence instead,

@@ -122,7 +122,8 @@ type Config struct {
 	Balancer Balancer
 	// Hooks are called on what happens.
 	Hooks Hooks
-	// Logger gets one line for every change for the worse or the better. Nil: nothing is logged.
+	// Logger gets one line for every change for the worse or the better and, at level Debug, for every request. Nil:
+	// nothing is logged.
 	Logger *slog.Logger
 	// Rand is the source of all randomness. Nil: seeded from the system.
 	Rand rand.Source

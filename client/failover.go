@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -123,10 +124,13 @@ func onCancel(err error) verdict {
 type session struct {
 	cfg     *Config
 	servers *serverList
+	purpose string // for the log
 
 	mu         sync.Mutex
 	rand       *rand.Rand
 	current    *remote.Conn // nil until a call has succeeded
+	last       string       // URL of the server that was current last, "" before the first
+	failure    error        // why a server was left, until another one is current
 	quarantine map[*remote.Conn]bool
 	ends       time.Time // zero: has not begun
 }
@@ -185,7 +189,7 @@ func (s *session) attempt(ctx context.Context, j job, conn *remote.Conn) (verdic
 	for hops := 0; ; hops++ {
 		start := time.Now()
 		err := j.do(ctx, target)
-		call(s.cfg.Hooks.Request, RequestInfo{
+		s.report(ctx, &RequestInfo{
 			Op: j.op, Server: target.URL(), Attempt: j.number, Status: statusOf(err), Duration: time.Since(start), Err: err,
 		})
 		if to := s.redirected(target, err); to != nil && hops < remote.MaxRedirects {
@@ -193,8 +197,21 @@ func (s *session) attempt(ctx context.Context, j job, conn *remote.Conn) (verdic
 			continue
 		}
 		v := j.judge(err)
-		s.settle(ctx, conn, target, v)
+		if v == failed {
+			s.leave(ctx, conn, err)
+		} else {
+			s.stay(target)
+		}
 		return v, err
+	}
+}
+
+// report tells who wants to know of every request.
+func (s *session) report(ctx context.Context, info *RequestInfo) {
+	call(s.cfg.Hooks.Request, *info)
+	if s.cfg.Logger.Enabled(ctx, slog.LevelDebug) {
+		s.cfg.Logger.DebugContext(ctx, "request", "op", info.Op, "server", info.Server, "attempt", info.Attempt,
+			"status", info.Status, "duration", info.Duration, "err", info.Err)
 	}
 }
 
@@ -211,17 +228,40 @@ func (s *session) redirected(from *remote.Conn, err error) *remote.Conn {
 	return to
 }
 
-// settle stays with the server that answered, even if another one redirected there, or avoids the one that failed.
-// A call that its caller gave up says nothing about a server; one that ran out of time does.
-func (s *session) settle(ctx context.Context, conn, target *remote.Conn, v verdict) {
+// stay makes the server that answered the current one, even if another one redirected there.
+func (s *session) stay(target *remote.Conn) {
+	before, failure := s.settle(target)
+	if before == "" || before == target.URL() {
+		return
+	}
+	attrs := []any{"for", s.purpose, "server", target.URL(), "before", before}
+	if failure != nil { // else a new session has begun
+		attrs = append(attrs, "err", failure)
+	}
+	s.cfg.Logger.Info("changed server", attrs...)
+}
+
+// settle returns which server was current last, and why it was left.
+func (s *session) settle(target *remote.Conn) (before string, failure error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	switch {
-	case v != failed:
-		s.current = target
-	case !givenUp(ctx):
-		s.current = nil
-		s.quarantine[conn] = true
+	before, failure = s.last, s.failure
+	s.current, s.last, s.failure = target, target.URL(), nil
+	return before, failure
+}
+
+// leave avoids the server that failed. A call that its caller gave up says nothing about a server; one that ran out of
+// time does.
+func (s *session) leave(ctx context.Context, conn *remote.Conn, err error) {
+	if givenUp(ctx) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.current = nil
+	s.quarantine[conn] = true
+	if s.failure == nil {
+		s.failure = err
 	}
 }
 

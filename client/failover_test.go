@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,8 +11,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"heureka"
 	"heureka/client"
@@ -215,73 +212,6 @@ func TestEndlessSession(t *testing.T) {
 	})
 }
 
-// TestZones is C-ZN-5 to C-ZN-7: servers of the own zone first, each part by lot; a URL counts once.
-func TestZones(t *testing.T) {
-	cfg := client.Config{
-		Region:            "eu",
-		AvailabilityZones: map[string][]string{"eu": {"mine", "other", "third", "fourth"}, "us": {"far"}},
-		ServiceURLs: map[string][]string{
-			"mine": {"http://m1/", "http://m2/"}, "other": {"http://o1/", "http://m1/"},
-			"defaultZone": {"http://d1/"}, "far": {"http://far/"},
-		},
-	}
-	zoneOf := func(u string) string { return strings.TrimPrefix(u, "http://")[:1] }
-	firsts := map[string]bool{}
-	for i := range 50 {
-		cfg.Rand = rand.NewPCG(uint64(i), 0)
-		c, err := client.New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var zones []string
-		for _, u := range c.Stats().Servers {
-			zones = append(zones, zoneOf(u))
-		}
-		if !slices.Equal(zones[:2], []string{"m", "m"}) || !slices.Equal(slices.Sorted(slices.Values(zones[2:])), []string{"d", "o"}) {
-			t.Fatalf("order %v", c.Stats().Servers)
-		}
-		firsts[c.Stats().Servers[0]] = true
-	}
-	if len(firsts) != 2 {
-		t.Errorf("always first: %v", firsts)
-	}
-	cfg.IgnoreZone = true
-	clear(firsts)
-	for i := range 100 {
-		cfg.Rand = rand.NewPCG(uint64(i), 0)
-		c, err := client.New(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		firsts[c.Stats().Servers[0]] = true
-	}
-	if len(firsts) != 4 {
-		t.Errorf("IgnoreZone: first are only %v", firsts)
-	}
-	cfg.IgnoreZone, cfg.Zone = false, "third"
-	c, err := client.New(cfg)
-	if err != nil || c.Stats().Servers[0] != "http://d1/" {
-		t.Errorf("own zone third: %v, %v", c.Stats().Servers, err)
-	}
-}
-
-func TestDefaultServers(t *testing.T) { // C-ZN-3
-	for name, tt := range map[string]struct {
-		cfg  client.Config
-		want string
-	}{
-		"none":    {client.Config{}, "http://localhost:8761/eureka/"},
-		"Spring":  {client.Config{ServiceURLs: map[string][]string{"defaultZone": {" http://a/eureka "}}}, "http://a/eureka/"},
-		"Netflix": {client.Config{ServiceURLs: map[string][]string{"default": {"http://a/eureka/v2/"}}}, "http://a/eureka/v2/"},
-		"Servers": {client.Config{Servers: []string{"http://b/"}, ServiceURLs: map[string][]string{"defaultZone": {"http://a/"}}}, "http://b/"},
-	} {
-		c, err := client.New(tt.cfg)
-		if err != nil || !slices.Equal(c.Stats().Servers, []string{tt.want}) {
-			t.Errorf("%s: %v, %v", name, c.Stats().Servers, err)
-		}
-	}
-}
-
 // TestVerdicts is C-FO-4 and W-GOCLI-11: which answers end a call, per operation.
 func TestVerdicts(t *testing.T) {
 	ctx := context.Background()
@@ -457,31 +387,5 @@ func TestRedirects(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-func TestConfigMistakes(t *testing.T) {
-	_, err := client.New(client.Config{
-		FetchInterval: -1, Attempts: -1, DNS: client.DNSTXT, QuarantineThreshold: -1,
-	})
-	for _, want := range []string{"FetchInterval", "Attempts", "DNSName", "DNSPort", "QuarantineThreshold"} {
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v does not name %s", err, want)
-		}
-	}
-	for _, servers := range [][]string{{"localhost:8761"}, {"http://ok/", "http://user:secret@ho st/"}} {
-		if _, err := client.New(client.Config{Servers: servers}); err == nil || strings.Contains(err.Error(), "secret") {
-			t.Errorf("New(%v) = %v", servers, err)
-		}
-	}
-	for name, cfg := range map[string]client.Config{
-		"certificate": {TLSCertFile: "no/such/file"}, "roots": {TLSCAFile: "no/such/file"}, "no roots": {TLSCAFile: "failover_test.go"},
-	} {
-		if _, err := client.New(cfg); err == nil {
-			t.Errorf("%s: accepted", name)
-		}
-	}
-	if diff := cmp.Diff(client.DNSOff, client.Config{}.DNS); diff != "" {
-		t.Error(diff)
 	}
 }

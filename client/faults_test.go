@@ -136,4 +136,13 @@ func (b *safeBuffer) String() string {
 	return b.b.String()
 }
 
+// take returns the log and empties it.
+func (b *safeBuffer) take() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := b.b.String()
+	b.b.Reset()
+	return s
+}
+
 func (b *safeBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }

@@ -9,7 +9,8 @@ import (
 // Hooks tell a program what its client does, for metrics and tests. All are optional. They are called synchronously, from
 // several goroutines, and must not block. None is given a credential.
 type Hooks struct {
-	// Request is called after every exchange with a server.
+	// Request is called after every try of a server. The delta of a refresh, and the whole fetch that it may lead to, are
+	// one.
 	Request func(RequestInfo)
 	// Heartbeat is called after every heartbeat, with the outcome of the registration that it may have led to.
 	Heartbeat func(HeartbeatInfo)
@@ -21,7 +22,7 @@ type Hooks struct {
 	Servers func(ServersInfo)
 }
 
-// A RequestInfo is one exchange with a server.
+// A RequestInfo is one try of a server.
 type RequestInfo struct {
 	Op       string // "register", "renew", "cancel", "fetch", …
 	Server   string // base URL without credentials
