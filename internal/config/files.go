@@ -65,14 +65,24 @@ type reader struct {
 	errs     []error
 }
 
+// bootstrapName is what Spring Cloud calls the files that it reads before all others, and which are weaker than those.
+// Many an Eureka server has some or all of its settings there.
+const bootstrapName = "bootstrap"
+
 // layers returns the documents that are active with these profiles, the strongest last. Without profiles, which is while
 // they are not known yet, conditional documents and files of profiles are left out.
 func (r *reader) layers(groups [][]location, profiles []string) []layer {
+	return append(r.named(bootstrapName, groups, profiles), r.named(r.name, groups, profiles)...)
+}
+
+// named returns what layers does of the files with this name. Files that a location names itself are there with every
+// name; that they come twice changes nothing.
+func (r *reader) named(name string, groups [][]location, profiles []string) []layer {
 	var layers []layer
 	for _, group := range groups {
 		for _, suffix := range append([]string{""}, profiles...) {
 			for _, loc := range group {
-				for _, path := range r.candidates(loc, suffix) {
+				for _, path := range r.candidates(loc, name, suffix) {
 					layers = append(layers, r.file(path, loc, profiles, 0)...)
 				}
 			}
@@ -81,8 +91,8 @@ func (r *reader) layers(groups [][]location, profiles []string) []layer {
 	return layers
 }
 
-// candidates returns the files of a location that exist, the strongest last. Suffix is a profile, or "" for none.
-func (r *reader) candidates(loc location, profile string) []string {
+// candidates returns the files of a location that exist, the strongest last. Profile is "" for none.
+func (r *reader) candidates(loc location, name, profile string) []string {
 	if loc.scheme != "" {
 		r.skip(loc)
 		return nil
@@ -94,7 +104,7 @@ func (r *reader) candidates(loc location, profile string) []string {
 	var found []string
 	for _, dir := range dirs {
 		for _, ext := range []string{".yaml", ".yml", ".properties"} {
-			path := filepath.Join(dir, r.name+suffix(profile)+ext)
+			path := filepath.Join(dir, name+suffix(profile)+ext)
 			if r.exists(path) {
 				found = append(found, path)
 			}

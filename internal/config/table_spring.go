@@ -13,17 +13,27 @@ var springKeys = []Key{
 	{Name: "server.address", Doc: "Address to serve on. By default all."},
 	{Name: "server.servlet.context-path", Doc: "Path before all other paths, such as /registry.",
 		set: func(c *server.Config, v Value) { c.ContextPath = contextPath(v.Text) }},
+	{Name: "server.context-path", Inert: "has no effect, here as with Spring Boot since 2.0: use server.servlet.context-path", Doc: "Old name of server.servlet.context-path."},
 	{Name: "server.shutdown", Kind: Enum, Words: []string{"graceful", "immediate"}, Default: "graceful",
 		Inert: "has no effect: a stop always lets requests in flight end, see spring.lifecycle.timeout-per-shutdown-phase", Doc: "How to stop."},
 	{Name: "server.ssl", Map: true, Secret: true, Inert: "has no effect without a key store or certificate",
 		Doc: "TLS of the server; refused, because heureka serves plain HTTP."},
 	{Name: "spring.application.name", Doc: "Application name of the node, unless eureka.instance.appname is set."},
+	{Name: "spring.security.user", Map: true, Secret: true, Inert: whyOpen, Doc: "User and password of the Java application."},
+	{Name: "security.user", Map: true, Secret: true, Inert: whyOpen, Doc: "The same until Spring Boot 1.5."},
+	{Name: "spring.cloud.config.uri", Inert: whyConfigServer, Doc: "Address of the config server."},
+	{Name: "spring.cloud.config.discovery.enabled", Kind: Bool, Default: "false", Inert: whyConfigServer, Doc: "Look the config server up in Eureka."},
 	{Name: "spring.lifecycle.timeout-per-shutdown-phase", Kind: Span, Unit: ms, Default: "30s",
 		Doc: "How long a stop waits for requests in flight.",
 		set: func(c *server.Config, v Value) { c.ShutdownTimeout = orNone(v.Duration) }},
 	{Name: "management.server.port", Kind: Int, Min: -1, Max: 65535, Inert: "has no effect: management paths are served on server.port", Doc: "Port of the management paths."},
 	{Name: "logging.level.root", Kind: Enum, Words: logLevels, Default: "info", Doc: "Log level, unless heureka.log-level is set."},
 }
+
+const (
+	whyOpen         = "has no effect: heureka asks nobody for a password, so whoever reaches its port can change the registry, unless a proxy in front asks"
+	whyConfigServer = "has no effect: heureka asks no config server, so what is kept there has to come from a file or from environment variables"
+)
 
 var logLevels = []string{"trace", "debug", "info", "warn", "error", "fatal", "off"}
 

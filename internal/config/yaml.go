@@ -27,10 +27,11 @@ type document struct {
 }
 
 // readYAML reads all documents of a YAML (or JSON) text. koanf's own YAML parser knows neither lines nor several
-// documents, so the nodes of the parser below it are read here.
+// documents, so the nodes of the parser below it are read here. Bytes that are not UTF-8, mostly in comments, are replaced,
+// as Spring does.
 func readYAML(data []byte, origin Origin) ([]document, error) {
 	var docs []document
-	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec := yaml.NewDecoder(bytes.NewReader(bytes.ToValidUTF8(data, []byte("\uFFFD"))))
 	for {
 		var node yaml.Node
 		err := dec.Decode(&node)
@@ -38,7 +39,7 @@ func readYAML(data []byte, origin Origin) ([]document, error) {
 			return docs, nil
 		}
 		if err != nil {
-			return nil, yamlError(origin, err)
+			return nil, yamlError(data, origin, err)
 		}
 		f := flattener{builder: newLayerBuilder(), origin: origin}
 		if err := f.document(&node); err != nil {
@@ -50,14 +51,20 @@ func readYAML(data []byte, origin Origin) ([]document, error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
+// filtered matches a value that Maven or Gradle would have put in while building the application.
+var filtered = regexp.MustCompile(`(?m)^[^#\n]*: +(@[\w.-]+@)`)
+
 // yamlError moves the line from the parser's words to the origin.
-func yamlError(origin Origin, err error) error {
-	msg := err.Error()
+func yamlError(data []byte, origin Origin, err error) error {
+	msg, hint := err.Error(), ""
 	if m := yamlLine.FindStringSubmatch(msg); m != nil {
 		msg = msg[len(m[0]):]
 		origin.Line, _ = strconv.Atoi(m[1])
 	}
-	return &Mistake{Origin: origin, Problem: "not valid YAML: " + msg}
+	if m := filtered.FindSubmatch(data); m != nil {
+		hint = fmt.Sprintf("%s is replaced when the Java application is built: write the value itself", m[1])
+	}
+	return &Mistake{Origin: origin, Problem: "not valid YAML: " + msg, Hint: hint}
 }
 
 // A flattener turns nested YAML into properties with dotted names.
