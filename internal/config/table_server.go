@@ -1,6 +1,7 @@
 package config
 
 import (
+	"math"
 	"time"
 
 	"heureka/server"
@@ -22,8 +23,8 @@ var serverKeys = []Key{
 	{Name: "renewal-threshold-update-interval-ms", Kind: Duration, Unit: ms, Min: 1, Default: "900000",
 		Doc: "How often the threshold is computed anew from the registry.",
 		set: func(c *server.Config, v Value) { c.RenewalThresholdUpdateInterval = v.Duration }},
-	{Name: "expected-client-renewal-interval-seconds", Kind: Duration, Unit: sec, Min: 1, Default: "30",
-		Doc: "Heartbeat interval assumed of every client; counts with heureka.compatibility=netflix only.",
+	{Name: "expected-client-renewal-interval-seconds", Kind: Duration, Unit: sec, Min: math.MinInt32, Default: "30",
+		Doc: "Heartbeat interval assumed of every client, 30 if it is 0 or less; counts with heureka.compatibility=netflix only.",
 		set: func(c *server.Config, v Value) { c.ExpectedClientRenewalInterval = v.Duration }},
 	{Name: "eviction-interval-timer-in-ms", Kind: Duration, Unit: ms, Min: 1, Default: "60000",
 		Doc: "How often expired leases are looked for.",
@@ -32,10 +33,10 @@ var serverKeys = []Key{
 		Doc: "How long reads are refused when no peer gave the registry at start; 0 for not at all.",
 		set: func(c *server.Config, v Value) { c.WaitTimeWhenSyncEmpty = orNone(v.Duration) }},
 	{Name: "registry-sync-retries", Kind: Int, Default: "5",
-		Doc: "Rounds over all peers to get the registry at start; 0 for none.",
+		Doc: "0 to start without asking the peers for their registry. Otherwise they are asked until one has it or eureka.server.wait-time-in-ms-when-sync-empty is over, however often that is.",
 		set: func(c *server.Config, v Value) { c.SyncRetries = int(orNone(v.Int)) }},
 	{Name: "registry-sync-retry-wait-ms", Kind: Duration, Unit: ms, Min: 1, Default: "30000",
-		Doc: "Pause between those rounds.",
+		Doc: "Pause before the peers are asked again, at most 5 s.",
 		set: func(c *server.Config, v Value) { c.SyncRetryWait = v.Duration }},
 	{Name: "sync-when-timestamp-differs", Kind: Bool, Default: "true",
 		Doc: "Compare dirty timestamps of replicated changes, so that nodes repair each other.",
