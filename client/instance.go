@@ -79,7 +79,7 @@ func Healthy(check func(context.Context) error) HealthCheck {
 func (ic InstanceConfig) withDefaults() (InstanceConfig, error) {
 	var errs []error
 	if ic.HostName == "" {
-		ic.HostName, _ = os.Hostname()
+		ic.HostName = ownHost()
 	}
 	if ic.IPAddr == "" {
 		ic.IPAddr = ownIP()
@@ -135,13 +135,16 @@ func (ic *InstanceConfig) problems() []string {
 	return p
 }
 
+// hostPlaceholder stands for the host name in configured URLs.
+const hostPlaceholder = "${eureka.hostname}"
+
 // urls fills in what C-MD-9 says, except that a port which is not in use gets no URL.
 func (ic *InstanceConfig) urls() {
 	expand := func(p *string, scheme string, port int, path string) {
 		if *p == "" && port != 0 {
 			*p = scheme + "://" + net.JoinHostPort(ic.HostName, strconv.Itoa(port)) + path
 		}
-		*p = strings.ReplaceAll(*p, "${eureka.hostname}", ic.HostName)
+		*p = strings.ReplaceAll(*p, hostPlaceholder, ic.HostName)
 	}
 	expand(&ic.HomePageURL, "http", ic.Port, ic.HomePagePath)
 	expand(&ic.StatusPageURL, "http", ic.Port, ic.StatusPagePath)
@@ -171,6 +174,12 @@ func (ic *InstanceConfig) record(now time.Time) *heureka.Instance {
 		VIPAddress: ic.VIPAddress, SecureVIPAddress: ic.SecureVIPAddress,
 		LastUpdatedMS: now.UnixMilli(), LastDirtyMS: now.UnixMilli(),
 	}
+}
+
+// ownHost returns the machine's name, "" if it has none.
+func ownHost() string {
+	name, _ := os.Hostname()
+	return name
 }
 
 // ownIP returns the first IPv4 address of the interface with the lowest index that is up and no loop-back (C-MD-13), or

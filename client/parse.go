@@ -33,9 +33,12 @@ type Settings struct {
 //	reg, err := c.Register(s.Instance)
 //
 // Names are compared without regard to case, dashes and underscores, as Spring does. Placeholders such as
-// ${server.port:8080} are filled in from all sources. From outside eureka it reads spring.application.name, server.port,
+// ${server.port:8080} are filled in from all sources; ${spring.cloud.client.hostname}, ${spring.cloud.client.ip-address} and
+// ${random.value} have the values that Spring gives them. From outside eureka it reads spring.application.name, server.port,
 // spring.application.instance_id, spring.cloud.client.hostname and vcap.application.instance_id. Durations are numbers in
 // the unit that the setting has in Java, or have a unit of their own ("30s"). Key stores must be files in PEM.
+//
+// A server.port of 0 is any free port in Spring, which no setting can know: put the port into Settings.Instance then.
 func ParseConfig(sources ...map[string]any) (Settings, error) {
 	p := &parser{values: make(map[string]string), spelled: make(map[string]string)}
 	for _, source := range sources {
@@ -65,6 +68,7 @@ type parser struct {
 	starting   bool
 	springID   string
 	springHost string
+	namespace  string
 }
 
 // compact makes keys comparable. Dots go too, because environment variables cannot tell them from dashes.
@@ -166,10 +170,18 @@ func (p *parser) placeholder(inner string, within []string) string {
 	switch {
 	case known && !slices.Contains(within, key):
 		return p.expand(v, append(slices.Clip(within), key))
+	case !known && machine[key] != nil:
+		return machine[key]()
 	case !known && hasFallback:
 		return p.expand(fallback, within)
 	}
 	return "${" + inner + "}"
+}
+
+// machine is what Spring Cloud tells of the machine to every program; instance ids are often made of it.
+var machine = map[string]func() string{
+	compact("spring.cloud.client.hostname"):   ownHost,
+	compact("spring.cloud.client.ip-address"): ownIP,
 }
 
 // general sets what does not begin with eureka.
@@ -260,11 +272,26 @@ func (p *parser) finish() {
 	}
 	if p.useDNS {
 		p.Client.DNS = DNSTXT
+		if strings.Contains(p.spelled["eurekaport"], ".") { // in Netflix files it stands for eurekaServer.port too
+			setDefault(&p.Client.DNSPort, p.ports.plain)
+		}
 	}
 	if p.starting && p.Instance.InitialStatus == heureka.StatusUnknown {
 		p.Instance.InitialStatus = heureka.StatusStarting
 	}
 	p.finishID(&p.Instance)
+	p.finishURLs(&p.Instance)
+}
+
+// finishURLs knows the host name's placeholder by the name that a program's namespace gives it (C-MD-9).
+func (p *parser) finishURLs(in *InstanceConfig) {
+	if p.namespace == "" {
+		return
+	}
+	own := "${" + strings.TrimSuffix(p.namespace, ".") + ".hostname}"
+	for _, u := range []*string{&in.HomePageURL, &in.StatusPageURL, &in.HealthCheckURL, &in.SecureHealthCheckURL} {
+		*u = strings.ReplaceAll(*u, own, hostPlaceholder)
+	}
 }
 
 // finishID is how Spring makes up an instance id (C-MD-12), as far as the settings tell more than InstanceConfig.

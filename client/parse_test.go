@@ -272,7 +272,7 @@ instance.secure-port-enabled instance.virtual-host-name instance.secure-virtual-
 instance.lease-renewal-interval-in-seconds instance.lease-expiration-duration-in-seconds instance.initial-status
 instance.instance-enabled-onit instance.metadata-map.x instance.home-page-url-path instance.home-page-url
 instance.status-page-url-path instance.status-page-url instance.health-check-url-path instance.health-check-url
-instance.secure-health-check-url instance.a-s-g-name`)
+instance.secure-health-check-url instance.a-s-g-name instance.namespace`)
 	for key := range keys {
 		for _, value := range []string{"1", "true", "UP", "full"} {
 			s, err := client.ParseConfig(map[string]any{"eureka." + key: value})

@@ -120,6 +120,7 @@ func (p *parser) addressRows() []row {
 	in := &p.Instance
 	return []row{
 		{"instance.hostname", "", text(&in.HostName)},
+		{"instance.namespace", "", text(&p.namespace)},
 		{"instance.ip-address", "", text(&in.IPAddr)},
 		{"instance.prefer-ip-address", "", on(&in.PreferIP)},
 		{"instance.non-secure-port", "port", number(&p.ports.plain)},
