@@ -27,6 +27,7 @@ type Client struct {
 	refresher *refresher
 	balancer  Balancer
 	counters  counters
+	machine   func() machine
 	ownHTTP   *http.Transport // to be closed at the end; nil if the program gave one
 
 	state atomic.Pointer[published]
@@ -63,7 +64,9 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("client configuration: %w", err)
 	}
-	c := &Client{cfg: cfg, balancer: cfg.Balancer, asked: make(chan struct{}, 1), ended: make(chan struct{})}
+	c := &Client{
+		cfg: cfg, balancer: cfg.Balancer, machine: thisMachine, asked: make(chan struct{}, 1), ended: make(chan struct{}),
+	}
 	if c.balancer == nil {
 		c.balancer = RoundRobin(cfg.Rand)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +21,8 @@ type InstanceConfig struct {
 	// ID names the instance within its application. Default: <HostName>:<App>:<Port>.
 	ID string
 	// HostName is the name to call the instance by: the machine's. IPAddr is its address: the first IPv4 address of the
-	// first network interface that is up and no loop-back.
+	// first network interface that is up and no loop-back. What is not set follows the machine, with a look every
+	// Config.ReplicationInterval (C-MD-14); ID stays.
 	HostName, IPAddr string
 	// PreferIP makes IPAddr the host name.
 	PreferIP bool
@@ -75,15 +75,11 @@ func Healthy(check func(context.Context) error) HealthCheck {
 	}
 }
 
-// withDefaults returns the description that is in force, or everything that is wrong with it.
-func (ic InstanceConfig) withDefaults() (InstanceConfig, error) {
+// withDefaults returns the description that is in force on a machine, or everything that is wrong with it.
+func (ic InstanceConfig) withDefaults(m machine) (InstanceConfig, error) {
 	var errs []error
-	if ic.HostName == "" {
-		ic.HostName = ownHost()
-	}
-	if ic.IPAddr == "" {
-		ic.IPAddr = ownIP()
-	}
+	setDefault(&ic.HostName, m.host)
+	setDefault(&ic.IPAddr, m.ip)
 	if ic.PreferIP || ic.HostName == "" {
 		ic.HostName = ic.IPAddr
 	}
@@ -174,28 +170,4 @@ func (ic *InstanceConfig) record(now time.Time) *heureka.Instance {
 		VIPAddress: ic.VIPAddress, SecureVIPAddress: ic.SecureVIPAddress,
 		LastUpdatedMS: now.UnixMilli(), LastDirtyMS: now.UnixMilli(),
 	}
-}
-
-// ownHost returns the machine's name, "" if it has none.
-func ownHost() string {
-	name, _ := os.Hostname()
-	return name
-}
-
-// ownIP returns the first IPv4 address of the interface with the lowest index that is up and no loop-back (C-MD-13), or
-// the loop-back address if there is none.
-func ownIP() string {
-	interfaces, _ := net.Interfaces() // in the order of their indexes
-	for _, i := range interfaces {
-		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 {
-			continue
-		}
-		addrs, _ := i.Addrs()
-		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
-				return n.IP.String()
-			}
-		}
-	}
-	return "127.0.0.1"
 }

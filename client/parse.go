@@ -170,16 +170,16 @@ func (p *parser) placeholder(inner string, within []string) string {
 	switch {
 	case known && !slices.Contains(within, key):
 		return p.expand(v, append(slices.Clip(within), key))
-	case !known && machine[key] != nil:
-		return machine[key]()
+	case !known && aboutMachine[key] != nil:
+		return aboutMachine[key]()
 	case !known && hasFallback:
 		return p.expand(fallback, within)
 	}
 	return "${" + inner + "}"
 }
 
-// machine is what Spring Cloud tells of the machine to every program; instance ids are often made of it.
-var machine = map[string]func() string{
+// aboutMachine is what Spring Cloud tells every program of its machine; instance ids are often made of it.
+var aboutMachine = map[string]func() string{
 	compact("spring.cloud.client.hostname"):   ownHost,
 	compact("spring.cloud.client.ip-address"): ownIP,
 }

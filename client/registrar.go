@@ -81,6 +81,7 @@ func (g *registrar) due() time.Time {
 func (g *registrar) turn(ctx context.Context, now time.Time) {
 	g.renewal()
 	if !now.Before(g.replicate) {
+		g.r.relocate()
 		g.checkHealth(ctx)
 		if _, dirty, _ := g.r.state(); dirty && g.registered {
 			_ = g.push(ctx)

@@ -16,7 +16,8 @@ var errOutOfService = errors.New("OUT_OF_SERVICE cannot be registered, it is an 
 // change the instance take effect here at once and are sent to the registry soon: see Wait.
 type Registration struct {
 	client *Client
-	cfg    InstanceConfig
+	given  InstanceConfig // by the program
+	cfg    InstanceConfig // with defaults; once it runs, the registrar's
 	key    heureka.Key
 	wake   chan struct{} // tells the registrar of a change; holds one
 
@@ -38,14 +39,15 @@ type Registration struct {
 // Register adds an instance that is registered while Run runs, with heartbeats. It sends nothing itself, and works before
 // and during Run. Every instance of a client has a key of its own.
 func (c *Client) Register(ic InstanceConfig) (*Registration, error) {
-	ic, err := ic.withDefaults()
+	cfg, err := ic.withDefaults(c.machine())
 	if err != nil {
 		return nil, fmt.Errorf("register %q: %w", ic.App, err)
 	}
 	r := &Registration{
-		client: c, cfg: ic, record: ic.record(time.Now()), dirty: true,
+		client: c, given: ic, cfg: cfg, record: cfg.record(time.Now()), dirty: true,
 		wake: make(chan struct{}, 1), moved: make(chan struct{}), ended: make(chan struct{}),
 	}
+	r.given.Metadata = nil // the program may go on changing its map
 	r.key = r.record.Key()
 	if err := c.add(r); err != nil {
 		return nil, fmt.Errorf("register %s: %w", r.key, err)
@@ -114,12 +116,42 @@ func (r *Registration) SetMetadata(set map[string]string) {
 }
 
 // Update changes anything else about the instance, such as its address or lease: f is given a copy that it may assign
-// to, and is called again with another if the instance was changed meanwhile. The key stays as it is, whatever f does.
+// to, and is called again with another if the instance was changed meanwhile. Key and status stay as they are, whatever f
+// does, and a lease that is not positive becomes the default (C-MD-6).
 func (r *Registration) Update(f func(*heureka.Instance)) {
 	r.edit(func(in *heureka.Instance) bool {
+		status := in.Status
 		f(in)
+		in.Status = status
+		if in.Lease.RenewalIntervalSecs <= 0 {
+			in.Lease.RenewalIntervalSecs = heureka.DefaultRenewalIntervalS
+		}
+		if in.Lease.DurationSecs <= 0 {
+			in.Lease.DurationSecs = heureka.DefaultLeaseDurationSecs
+		}
 		return true
 	})
+}
+
+// relocate follows the machine, whose name or address may change, as far as the program has not said what they are
+// (C-MD-14). What the program has set by Update since then is overwritten only if the machine changes.
+func (r *Registration) relocate() {
+	if r.given.HostName != "" && r.given.IPAddr != "" {
+		return
+	}
+	m := r.client.machine()
+	now, err := r.given.withDefaults(m)
+	if err != nil || m.isOffline() || now.HostName == r.cfg.HostName && now.IPAddr == r.cfg.IPAddr {
+		return
+	}
+	r.cfg = now
+	r.edit(func(in *heureka.Instance) bool {
+		in.HostName, in.IPAddr = now.HostName, now.IPAddr
+		in.HomePageURL, in.StatusPageURL = now.HomePageURL, now.StatusPageURL
+		in.HealthCheckURL, in.SecureHealthCheckURL = now.HealthCheckURL, now.SecureHealthCheckURL
+		return true
+	})
+	r.client.cfg.Logger.Info("own address changed", "app", r.key.App, "id", r.key.ID, "host", now.HostName, "ip", now.IPAddr)
 }
 
 // edit replaces the record if change says that it did something. change is called without the lock, so that a program's

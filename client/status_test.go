@@ -167,7 +167,7 @@ func TestMetadataAndLease(t *testing.T) {
 		reg.SetMetadata(map[string]string{"old": "", "new": "2"})
 		reg.Update(func(in *heureka.Instance) {
 			in.Lease.RenewalIntervalSecs = 10
-			in.App, in.ID, in.LastDirtyMS = "OTHER", "other", 0 // which it may not
+			in.App, in.ID, in.LastDirtyMS, in.Status = "OTHER", "other", 0, heureka.StatusOutOfService // which it may not
 		})
 		if err := reg.Wait(t.Context()); err != nil {
 			t.Fatal(err)
@@ -179,6 +179,10 @@ func TestMetadataAndLease(t *testing.T) {
 		eureka.requests()
 		sleep(31 * time.Second)
 		wantRequests(t, eureka, "PUT UP", "PUT UP", "PUT UP") // C-MD-15
+		reg.Update(func(in *heureka.Instance) { in.Lease = heureka.LeaseInfo{DurationSecs: -1} })
+		if got := reg.Instance().Lease; got.RenewalIntervalSecs != 30 || got.DurationSecs != 90 { // C-MD-6
+			t.Errorf("lease %+v", got)
+		}
 	})
 }
 
