@@ -269,33 +269,6 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// TestFaultsMoveToAnotherServer is G-RQ-6 and G-TS-3 for lookups: a healthy second server answers.
-func TestFaultsMoveToAnotherServer(t *testing.T) {
-	for name, fault := range faults {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				r := newRing(t, 2)
-				c := r.w.client(client.Config{Servers: r.urls()})
-				o := order(c)
-				r.fakes[o[0]].interfere(fault)
-				r.fakes[o[1]].put(inst("a", "1", up))
-				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-				defer cancel()
-				apps, err := c.API().Applications(ctx)
-				if name == "endless body" { // neither silent nor wrong: only the caller's patience ends it
-					if !errors.Is(err, context.DeadlineExceeded) {
-						t.Errorf("error = %v", err)
-					}
-					return
-				}
-				if err != nil || len(apps.Apps) != 1 {
-					t.Errorf("Applications = %+v, %v", apps, err)
-				}
-			})
-		})
-	}
-}
-
 func TestUnreachableServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

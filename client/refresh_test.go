@@ -127,34 +127,38 @@ func TestWhenToFetchTheWhole(t *testing.T) {
 
 // TestFailedFetchKeepsTheCopy is C-RF-10, C-RF-5 and G-RQ-2, for everything that can go wrong with an answer.
 func TestFailedFetchKeepsTheCopy(t *testing.T) {
-	for name, fault := range faults {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t)
-				eureka := w.server("eureka")
-				eureka.put(inst("a", "1", up))
-				cfg := client.Config{Servers: []string{url("eureka")}, DisableDelta: true}
-				seen := refreshes(&cfg)
-				c := w.client(cfg)
-				w.run(c)
-				sleep(time.Second)
-				before := c.Snapshot()
-				eureka.interfere(fault)
-				sleep(5 * time.Minute)
-				if c.Snapshot() != before {
-					t.Error("the copy has changed")
-				}
-				if got := seen.take(); len(got) < 3 || got[len(got)-1].Err == nil {
-					t.Errorf("refreshes: %+v", got)
-				}
-				eureka.put(inst("a", "2", up))
-				eureka.interfere(nil)
-				sleep(5*time.Minute + time.Second) // the longest pause
-				if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
-					t.Errorf("afterwards: %v", got)
-				}
+	for how, disableDelta := range map[string]bool{"full": true, "delta": false} {
+		for name, fault := range faults {
+			t.Run(how+"/"+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { failFetches(t, disableDelta, fault) })
 			})
-		})
+		}
+	}
+}
+
+func failFetches(t *testing.T, disableDelta bool, fault func(http.ResponseWriter, *http.Request) bool) {
+	w := newWorld(t)
+	eureka := w.server("eureka")
+	eureka.put(inst("a", "1", up))
+	cfg := client.Config{Servers: []string{url("eureka")}, DisableDelta: disableDelta}
+	seen := refreshes(&cfg)
+	c := w.client(cfg)
+	w.run(c)
+	sleep(time.Second)
+	before := c.Snapshot()
+	eureka.interfere(fault)
+	sleep(5 * time.Minute)
+	if c.Snapshot() != before {
+		t.Error("the copy has changed")
+	}
+	if got := seen.take(); len(got) < 3 || got[len(got)-1].Err == nil {
+		t.Errorf("refreshes: %+v", got)
+	}
+	eureka.put(inst("a", "2", up))
+	eureka.interfere(nil)
+	sleep(5*time.Minute + time.Second) // the longest pause
+	if got := ids(c.Instances(client.App("A"))); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("afterwards: %v", got)
 	}
 }
 
