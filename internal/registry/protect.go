@@ -78,7 +78,8 @@ func (r *Registry) countClient(n int64) {
 
 // OpenForTraffic says that the start-up sync is over. Counting of the first minute starts, and no instance is evicted
 // before it is over. With CountClients, count is how many clients are expected (S-BOOT-8); otherwise the leases
-// themselves say that and count is not used.
+// themselves say that and count is not used. What was protected until now was so for want of a count, which is not what
+// SelfPreservationMaxDuration limits.
 func (r *Registry) OpenForTraffic(count int, now time.Time) {
 	t := r.instant(now)
 	r.mu.Lock()
@@ -86,6 +87,7 @@ func (r *Registry) OpenForTraffic(count int, now time.Time) {
 	r.clients.Store(int64(count))
 	r.metering.CompareAndSwap(notOpened, int64(t.at))
 	r.opened.Store(int64(t.at))
+	r.guarded.Store(nil)
 }
 
 // UpdateThreshold corrects the number of expected clients, with CountClients: it becomes the number of leases if that is
