@@ -13,7 +13,7 @@ import (
 	"heureka/internal/registry"
 )
 
-// Everything at once: afterwards the changes, in their order, make up the registry, and all sums are right.
+// S-LOCK-2: everything at once: afterwards the changes, in their order, make up the registry, and all sums are right.
 func TestConcurrentOperations(t *testing.T) {
 	var (
 		view   = map[heureka.Key]*heureka.Instance{}

@@ -117,7 +117,7 @@ func TestLease7Durations(t *testing.T) {
 	}
 }
 
-// S-LEASE-8, W-FLD-9, W-FLD-10: the times on the wire, live, in both settings.
+// S-LEASE-8, S-REG-2, W-FLD-9, W-FLD-10: the times on the wire, live, in both settings.
 func TestLease8Decoration(t *testing.T) {
 	inBothSettings(t, registry.Config{}, func(t *testing.T, w *world) {
 		rec := w.register(instance("x", leased(0, -1))).Record

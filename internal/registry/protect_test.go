@@ -29,7 +29,7 @@ func TestSP2Threshold(t *testing.T) {
 	}
 }
 
-// The row "expected renewals": by default the sum over all leases of 60 s / own interval, whatever happened before.
+// S-DEF-5, the row "expected renewals": by default the sum over all leases of 60 s / own interval, whatever happened before.
 func TestSP2ExactExpectation(t *testing.T) {
 	w := newWorld(t, registry.Config{InitialClients: 7})
 	want := func(expected float64, threshold int64) {
@@ -352,7 +352,7 @@ func TestSP15SlowDieOff(t *testing.T) {
 	})
 }
 
-// S-SP-17: the reference's table of small standalone servers.
+// S-SP-17, S-DEF-5: the reference's table of small standalone servers.
 func TestSP17SmallReferenceServers(t *testing.T) {
 	tests := []struct {
 		n         int

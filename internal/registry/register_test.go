@@ -208,7 +208,7 @@ func TestRegisterNeedsAKey(t *testing.T) {
 	}
 }
 
-// S-REGISTER-5, W-META-2 to -4: metadata are added, the record registers anew, its next own registration forgets them.
+// S-REGISTER-5, S-DEF-33, W-META-2 to -4: metadata are added, the record registers anew, its next own registration forgets them.
 func TestRegister5Metadata(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x", metadata("zone", "z1"), metadata("a", "1")))

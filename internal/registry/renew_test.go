@@ -18,7 +18,7 @@ func claim(dirtyMS int64, override ...heureka.Status) registry.Claim {
 	return c
 }
 
-// W-RENEW-1, S-SYNC-1, S-SYNC-2: who gets what answer, and whether the lease was renewed. The record's dirty timestamp
+// W-RENEW-1, S-RENEW-1, S-SYNC-1, S-SYNC-2: who gets what answer, and whether the lease was renewed. The record's dirty timestamp
 // is 1000.
 func TestRenew1Answers(t *testing.T) {
 	const missing, outdated, newer, ok = "missing", "outdated", "newer", "ok"

@@ -109,3 +109,22 @@ func TestRepl2bReplicationsAreCounted(t *testing.T) {
 		t.Errorf("%d replications in the last minute, want 3", got)
 	}
 }
+
+// S-REG-5: an instance is its application and its id, whatever else its record says.
+func TestReg5Identity(t *testing.T) {
+	inBothSettings(t, registry.Config{}, func(t *testing.T, w *world) {
+		w.register(instance("x"))
+		w.register(instance("x", func(in *heureka.Instance) { in.HostName, in.IPAddr, in.VIPAddress = "other", "10.9.9.9", "vip" }))
+		w.register(instance("", func(in *heureka.Instance) { in.HostName = "x" })) // without an id the host name is it
+		w.register(instance("", func(in *heureka.Instance) {
+			id := heureka.MetadataOf([]heureka.MetadataEntry{{Key: "instance-id", Value: "i-1"}})
+			in.HostName, in.DataCenter = "shared", &heureka.DataCenter{Name: heureka.Amazon, Metadata: id}
+		}))
+		if w.Len() != 2 {
+			t.Errorf("%d instances, want 2", w.Len())
+		}
+		for _, id := range []string{"x", "i-1"} {
+			w.find(id)
+		}
+	})
+}

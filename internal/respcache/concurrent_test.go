@@ -13,8 +13,8 @@ import (
 	"heureka/internal/respcache"
 )
 
-// S-DEF-29, S-DEF-30, S-LOCK-3: while the registry changes, every answer is exactly what the plain encoder makes of one
-// of its states, and of none that was over when the request came.
+// S-CACHE-11, S-LOCK-1, S-LOCK-3, S-DEF-29, S-DEF-30: while the registry changes, every answer is exactly what the plain
+// encoder makes of one of its states, and of none that was over when the request came.
 func TestConcurrentAnswersShowOneState(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
