@@ -81,6 +81,23 @@ func TestLookups(t *testing.T) { // C-CA-2, C-RR-4 to C-RR-6
 	}
 }
 
+// TestInstancesWithoutID is C-MD-2: what old programs registered goes by another name everywhere.
+func TestInstancesWithoutID(t *testing.T) {
+	unnamed := with(record("A", "", heureka.StatusUp), func(in *heureka.Instance) { in.HostName = "h" })
+	cloud := with(unnamed, func(in *heureka.Instance) {
+		in.DataCenter = &heureka.DataCenter{Name: heureka.Amazon, Metadata: heureka.NewMetadata(map[string]string{"instance-id": "i-7"})}
+	})
+	s := empty(rules{}).fromFull(deltaOf(unnamed, cloud), FromServer, chance())
+	for _, id := range []string{"h", "i-7"} {
+		if _, ok := s.Instance("A", id); !ok {
+			t.Errorf("%s is not found", id)
+		}
+	}
+	if s, n := s.fromDelta(deltaOf(deleted(unnamed)), chance()); n != 1 || s.Len() != 1 {
+		t.Errorf("%d changes left %d instances", n, s.Len())
+	}
+}
+
 func TestIncludeAllStatuses(t *testing.T) { // C-CA-1
 	s := empty(rules{allStatuses: true}).fromFull(deltaOf(record("A", "1", heureka.StatusUp), record("A", "2", heureka.StatusDown)), FromServer, chance())
 	if got := idsOf(s.App("A")); !slices.Equal(got, []string{"1", "2"}) {

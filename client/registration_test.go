@@ -70,7 +70,7 @@ func wantRequests(t *testing.T, f *fake, want ...string) {
 	}
 }
 
-func TestRegisterAtOnceAndBeat(t *testing.T) { // G-RG-1, C-HB-1
+func TestRegisterAtOnceAndBeat(t *testing.T) { // G-RG-1, C-HB-1, C-ST-6: no second registration
 	synctest.Test(t, func(t *testing.T) {
 		_, eureka, c, reg, stop := start(t, nil)
 		if err := reg.Wait(t.Context()); err != nil {
@@ -195,6 +195,39 @@ func TestHeartbeatSurvivesEverything(t *testing.T) {
 				}
 				if err := stop(); err != nil || eureka.get(ordersKey) != nil {
 					t.Errorf("stop = %v", err)
+				}
+			})
+		})
+	}
+}
+
+// TestCutOffHeartbeatSlowsDown is C-SV-2 for heartbeats, with the numbers measured on the Java client: every 2 s, a server
+// that answers after 3 s. One that fails at once is asked at the usual times (C-SV-3, C-HB-5).
+func TestCutOffHeartbeatSlowsDown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault func(http.ResponseWriter, *http.Request) bool
+		want  []time.Duration
+	}{
+		"slow": {func(http.ResponseWriter, *http.Request) bool {
+			time.Sleep(3 * time.Second)
+			return true
+		}, []time.Duration{2, 8, 18, 36}}, // 2 s + 4, 8, 16
+		"failing": {answerAll(503), []time.Duration{2, 4, 6, 8}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				_, eureka, _, _, _ := start(t, func(cfg *client.Config, ic *client.InstanceConfig) {
+					cfg.Attempts, ic.RenewalInterval = 1, 2*time.Second
+				})
+				begin := time.Now()
+				var at []time.Duration
+				eureka.interfere(func(w http.ResponseWriter, r *http.Request) bool {
+					at = append(at, time.Since(begin)/time.Second)
+					return tt.fault(w, r)
+				})
+				sleep(40 * time.Second)
+				if diff := cmp.Diff(tt.want, at[:4]); diff != "" {
+					t.Errorf("heartbeats at (-want +got):\n%s", diff)
 				}
 			})
 		})

@@ -1,6 +1,8 @@
 package client_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +49,38 @@ func TestRequestLog(t *testing.T) {
 		}
 		if in := eureka.get(heureka.Key{App: "JAVA-CLIENT", ID: "192.0.2.2:java-client:8081"}); in != nil {
 			t.Errorf("left behind: %v", in)
+		}
+	})
+}
+
+// TestBeforeAndAfterRun is G-ST-3: lookups find nothing before, and what was known after; what needs Run waits for it, or
+// says that it is over.
+func TestBeforeAndAfterRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.server("eureka").put(inst("a", "1", up))
+		c := w.client(client.Config{Servers: []string{url("eureka")}})
+		if _, err := c.Pick(client.App("a")); !errors.Is(err, client.ErrNoInstance) || c.Snapshot().Len() != 0 || c.Instances(client.App("a")) != nil {
+			t.Errorf("before Run: %v, %d instances", err, c.Snapshot().Len())
+		}
+		waiting := map[string]func(context.Context) error{
+			"Ready": c.Ready, "Refresh": c.Refresh,
+			"Next": func(ctx context.Context) error { return answer(c.Watch(client.App("a")).Next(ctx)) },
+		}
+		for name, f := range waiting {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			if err := f(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s before Run = %v", name, err)
+			}
+			cancel()
+		}
+		if err := w.run(c)(); err != nil {
+			t.Fatal(err)
+		}
+		for name, f := range waiting {
+			if err := f(t.Context()); !errors.Is(err, client.ErrStopped) {
+				t.Errorf("%s after Run = %v", name, err)
+			}
 		}
 	})
 }
