@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -127,10 +129,32 @@ func takesSettings(cmd *cobra.Command, run func(cmd *cobra.Command, args setting
 // load reads the settings. If there are mistakes, it prints the warnings too: one may be the reason for another.
 func (p *program) load(args []string) (*config.Settings, error) {
 	s, err := config.Load(config.Options{Args: args, Env: p.env})
+	if err == nil {
+		err = mistypedFlags(s, args)
+	}
 	if err != nil {
 		p.printWarnings(s)
 	}
 	return s, err
+}
+
+// mistypedFlags moves warnings to the error that it returns. An unknown --key=value may be meant for somebody else, as in
+// Spring; but an unknown word without a dot and a value, such as --version, is a flag that whoever typed it believes in.
+func mistypedFlags(s *config.Settings, args []string) error {
+	var mistyped []error
+	s.Warnings = slices.DeleteFunc(s.Warnings, func(w error) bool {
+		m, ok := errors.AsType[*config.Mistake](w)
+		if !ok || m.Origin.Source != config.Argument || strings.Contains(m.Key, ".") || !slices.Contains(args, "--"+m.Key) {
+			return false
+		}
+		f := &failure{status: statusUsage, err: fmt.Errorf("unknown flag: --%s", m.Key), hint: "settings are written --key=value; heureka config --all lists them"}
+		if m.Key == "version" {
+			f.hint = "heureka version prints the version"
+		}
+		mistyped = append(mistyped, f)
+		return true
+	})
+	return errors.Join(mistyped...)
 }
 
 func (p *program) printWarnings(s *config.Settings) {
