@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -144,19 +147,35 @@ func (r *remote) failed(err error) error {
 }
 
 func (r *remote) hintFor(err error) string {
-	var status *heureka.StatusError
+	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
+		return hintForStatus(status)
+	}
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return "is a server running there? --server or " + serverVariable + " tells where; heureka serve starts one"
-	case !errors.As(err, &status):
-		return "check --server and --timeout"
-	case status.Code == 401 || status.Code == 403:
+	case noTLS:
+		return "that port speaks no TLS: --server with http:// instead of https://"
+	case unknownAuthority:
+		return "the variable SSL_CERT_FILE names a file with the certificates to trust"
+	}
+	return "check --server and --timeout"
+}
+
+func hintForStatus(status *heureka.StatusError) string {
+	switch status.Code {
+	case http.StatusBadRequest:
+		if strings.Contains(status.URL, "%2F") || strings.Contains(status.URL, "%5C") {
+			return `a Java server takes no id with / or \ in a path: such an instance can be registered there, but stays until its lease ends`
+		}
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return "credentials go into the URL: --server http://user:password@host:8761/eureka/"
-	case status.Code == 404:
+	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return "is this the service URL? Spring's servers have /eureka/ at its end, Netflix's /eureka/v2/"
-	case status.Code == 503:
+	case http.StatusServiceUnavailable:
 		return "the server is still starting: heureka health tells its phase"
 	}
 	return ""
@@ -172,20 +191,21 @@ func (r *remote) notFound(ctx context.Context, key heureka.Key, err error) error
 		return r.failed(err)
 	}
 	f := &failure{status: statusFailed, err: fmt.Errorf("%s: no such instance", key)}
-	app := findApp(apps, key.App)
-	if app == nil {
-		f.err = fmt.Errorf("%s: no such application", key.App)
-		f.hint = nearHint(key.App, appNames(apps), "heureka apps lists all")
-		return f
+	if app := findApp(apps, key.App); app != nil {
+		f.hint = nearHint(key.ID, ids(app), "heureka instances "+app.Name+" lists all")
+	} else {
+		f.hint = nearHint(key.App, appNames(apps), "heureka instances lists all")
 	}
-	f.hint = nearHint(key.ID, ids(app), "heureka instances "+app.Name+" lists all")
 	return f
 }
 
-// noApp is the error for an application that is not in apps.
+// listsLag is what to know of the lists of a server with a read-only response cache, which Java servers have by default.
+const listsLag = "a Java server lists a change up to 30s late"
+
+// noApp is the error for an application that is not in apps, which may be an old list.
 func noApp(name string, apps *heureka.Applications) error {
-	return &failure{status: statusFailed, err: fmt.Errorf("%s: no such application", heureka.AppName(name)),
-		hint: nearHint(heureka.AppName(name), appNames(apps), "heureka apps lists all")}
+	return &failure{status: statusFailed, err: fmt.Errorf("%s: the server lists no such application", heureka.AppName(name)),
+		hint: nearHint(heureka.AppName(name), appNames(apps), "heureka apps lists all; "+listsLag)}
 }
 
 func nearHint(name string, all []string, otherwise string) string {

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// A peerState is what one server says of one of its peers.
+type peerState struct {
+	Server  string            `json:"server"`
+	Peer    string            `json:"peer"`
+	State   string            `json:"state"`
+	Details map[string]string `json:"details,omitempty"` // of heureka nodes
+}
+
+func (p *program) peersCommand() *cobra.Command {
+	return p.remoteCommand(&cobra.Command{
+		Use:   "peers",
+		Short: "Show what each server says of its peers",
+		Long: `Show what each server of --server says of its peers on its status page; of heureka nodes also how replication to them goes.
+The exit status is 1 if a server cannot be asked.
+
+A Java server does not try its peers: it says available of those that are registered under its own application name with
+the host name of their URL. Replication to an unavailable one may work all the same, and replication to an available one fail.`,
+		Args: cobra.NoArgs,
+	}, []string{"table", "wide", "json", "yaml", "name"}, func(ctx context.Context, r *remote, _ []string) error {
+		all := []peerState{}
+		var failures []error
+		for _, server := range r.servers {
+			peers, err := r.peersOf(ctx, server)
+			if err != nil {
+				failures = append(failures, r.failed(err))
+			}
+			all = append(all, peers...)
+		}
+		if len(failures) < len(r.servers) {
+			if err := r.out.peers(all); err != nil {
+				return err
+			}
+		}
+		return errors.Join(failures...)
+	})
+}
+
+func (r *remote) peersOf(ctx context.Context, server string) ([]peerState, error) {
+	p, err := r.probe(server)
+	if err != nil {
+		return nil, err
+	}
+	return p.peers(ctx)
+}
+
+// A statusPage is the part of a server's status page that tells of peers: lists of URLs with commas.
+type statusPage struct {
+	Stats *struct {
+		Registered string `xml:"registered-replicas"`
+		Available  string `xml:"available-replicas"`
+	} `xml:"applicationStats"`
+}
+
+// status fetches the status page. It has to be in XML, because a Java server fails to write it as JSON (S-STATPAGE-3).
+func (p *probe) status(ctx context.Context) (*statusPage, error) {
+	const op = "fetch status page"
+	u := *p.base
+	u.Path += "status"
+	u.RawPath = ""
+	body, err := p.fetch(ctx, op, &u, "application/xml")
+	if err != nil {
+		return nil, err
+	}
+	var page statusPage
+	if err := xml.Unmarshal(body, &page); err != nil || page.Stats == nil {
+		return nil, fmt.Errorf("%s at %s: the answer is none", op, p.shown)
+	}
+	return &page, nil
+}
+
+// peers asks for the status page, and adds the details of the health document if there are any.
+func (p *probe) peers(ctx context.Context) ([]peerState, error) {
+	page, err := p.status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	details := map[string]map[string]string{}
+	if health, err := p.health(ctx); err == nil {
+		details = health.Components["peers"].nested()
+	}
+	var all []peerState
+	available := splitList(page.Stats.Available)
+	for _, peer := range splitList(page.Stats.Registered) {
+		s := peerState{Server: p.shown, Peer: withoutUser(peer), State: "unavailable", Details: details[peer]}
+		if slices.Contains(available, peer) {
+			s.State = "available"
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func (o *printer) peers(all []peerState) error {
+	if done, err := o.value(all); done {
+		return err
+	}
+	head := []string{"SERVER", "PEER", "STATE", "PENDING", "LAG"}
+	if o.wide() {
+		head = append(head, "DETAILS")
+	}
+	var rows [][]string
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Peer)
+		row := []string{s.Server, printable(s.Peer), o.good(s.State == "available", s.State), orDash(s.Details["pending"]), orDash(s.Details["lag"])}
+		if o.wide() {
+			row = append(row, orDash(s.rest()))
+		}
+		rows = append(rows, row)
+	}
+	if o.format == "name" {
+		return o.lines(names)
+	}
+	return o.table(head, rows)
+}
+
+// rest is all details that have no column.
+func (s *peerState) rest() string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(s.Details)) {
+		if k != "pending" && k != "lag" {
+			parts = append(parts, k+"="+s.Details[k])
+		}
+	}
+	return strings.Join(parts, " ")
+}

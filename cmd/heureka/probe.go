@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"heureka"
+)
+
+// maxProbe limits what is read of a health or status document.
+const maxProbe = 16 << 20
+
+// A probe asks one server for what is not part of the registry.
+type probe struct {
+	base   *url.URL // ends in "/"
+	shown  string   // without credentials
+	client *http.Client
+}
+
+func (r *remote) probe(server string) (*probe, error) {
+	u, err := url.Parse(strings.TrimSuffix(server, "/") + "/")
+	if err != nil {
+		return nil, usage("", "service URL: cannot be parsed") // without the URL, which may hold a password
+	}
+	shown := *u
+	shown.User = nil
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.DisableKeepAlives = true
+	return &probe{base: u, shown: shown.String(), client: &http.Client{Timeout: r.timeout, Transport: transport}}, nil
+}
+
+// fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
+// sick ones answer.
+func (p *probe) fetch(ctx context.Context, op string, u *url.URL, accept string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", accept)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = ue.Err // without the URL
+		}
+		return nil, fmt.Errorf("%s at %s: %w", op, p.shown, err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
+		return nil, &heureka.StatusError{Op: op, URL: withoutUser(u.String()), Code: resp.StatusCode}
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
+	if err != nil {
+		return nil, fmt.Errorf("%s at %s: %w", op, p.shown, err)
+	}
+	return body, nil
+}
+
+// A healthDocument is the part of Spring's health document that commands show.
+type healthDocument struct {
+	Status     string                     `json:"status"`
+	Components map[string]healthComponent `json:"components"`
+}
+
+type healthComponent struct {
+	Status  string                     `json:"status"`
+	Details map[string]json.RawMessage `json:"details"`
+}
+
+// text returns a detail as text, "" if there is none.
+func (c healthComponent) text(name string) string {
+	raw, ok := c.Details[name]
+	if !ok {
+		return ""
+	}
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
+}
+
+// nested returns details that are objects themselves, their values as text.
+func (c healthComponent) nested() map[string]map[string]string {
+	all := map[string]map[string]string{}
+	for name, raw := range c.Details {
+		var inner healthComponent
+		if json.Unmarshal(raw, &inner.Details) != nil {
+			continue
+		}
+		all[name] = map[string]string{}
+		for k := range inner.Details {
+			all[name][k] = inner.text(k)
+		}
+	}
+	return all
+}
+
+// health fetches the actuator's document, which stands beside the API.
+func (p *probe) health(ctx context.Context) (*healthDocument, error) {
+	u := *p.base
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "v2/"), "eureka/") + "actuator/health"
+	u.RawPath = ""
+	body, err := p.fetch(ctx, "fetch health", &u, "application/json")
+	if err != nil {
+		return nil, err
+	}
+	var doc healthDocument
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return nil, fmt.Errorf("fetch health at %s: %w", p.shown, err)
+	}
+	return &doc, nil
+}
+
+func withoutUser(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.User == nil {
+		return raw
+	}
+	u.User = nil
+	return u.String()
+}
