@@ -291,13 +291,22 @@ func (o *printer) instance(in *heureka.Instance) error {
 	add("health check", printable(in.HealthCheckURL))
 	add("lease", fmt.Sprintf("%ds, renewed every %ds", in.Lease.DurationSecs, in.Lease.RenewalIntervalSecs))
 	add("registered", instant(in.Lease.RegistrationMS))
-	add("renewed", instant(in.Lease.LastRenewalMS))
+	add("renewed", renewed(in))
 	add("up since", instant(in.Lease.ServiceUpMS))
 	add("changed", instant(in.LastUpdatedMS))
 	for k, v := range in.Metadata.All() {
-		add("metadata "+printable(k), printable(v))
+		rows = append(rows, []string{"metadata " + printable(k), printable(v)})
 	}
 	return o.table(nil, rows)
+}
+
+// renewed is the time of the last heartbeat. Servers add the lease's duration to it, but not before the first (W-FLD-9).
+func renewed(in *heureka.Instance) string {
+	ms := in.Lease.LastRenewalMS
+	if beat := ms - in.Lease.DurationSecs*1000; beat >= in.Lease.RegistrationMS {
+		ms = beat
+	}
+	return instant(ms)
 }
 
 func portText(p heureka.Port) string {
