@@ -19,7 +19,8 @@ func (p *program) diffCommand() *cobra.Command {
 		Use:   "diff URL URL",
 		Short: "Compare the registries of two servers",
 		Long: `Compare the registries of two servers, for instance during a migration. Times and what servers say of themselves do not
-count. The exit status is 1 if anything differs.`,
+count. A Java server lists a change up to 30s late, so a difference that is only of now may be none. The exit status is 1 if
+anything differs.`,
 		Example: "  heureka diff http://old:8761/eureka/ http://new:8761/eureka/",
 		Args:    cobra.ExactArgs(2),
 	}, []string{"table", "json", "yaml", "name"}, func(ctx context.Context, r *remote, args []string) error {
@@ -32,7 +33,8 @@ count. The exit status is 1 if anything differs.`,
 			return err
 		}
 		if len(all) > 0 {
-			return &failure{status: statusFailed, err: fmt.Errorf("%s", count(len(all), "instance differs", "instances differ"))}
+			return &failure{status: statusFailed, err: fmt.Errorf("%s", count(len(all), "instance differs", "instances differ")),
+				hint: listsLag + ": compare again after that"}
 		}
 		return nil
 	})

@@ -63,8 +63,8 @@ func (p *program) importCommand() *cobra.Command {
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "import [FILE]",
 		Short: "Register every instance of an exported registry",
-		Long: `Register every instance of an exported registry, read from a file or standard input. What the server has in a newer or
-the same state is left alone. Imported instances stay as long as their leases last, unless their programs send
+		Long: `Register every instance of an exported registry, read from a file or standard input. What the server has alike or in a
+newer state is left alone. Imported instances stay as long as their leases last, unless their programs send
 heartbeats to the server.`,
 		Example: `  heureka export --server http://old:8761/eureka/ | heureka import --server http://new:8761/eureka/`,
 		Args:    cobra.MaximumNArgs(1),
@@ -111,7 +111,9 @@ type decision struct {
 	new  bool   // the server does not have it yet
 }
 
-// decide compares dirty timestamps: both are of the instance's own clock, so the greater one is the newer state.
+// decide compares dirty timestamps: both are of the instance's own clock, so the greater one is the newer state. Overrides
+// and metadata that were set from outside leave it as it is, so equal ones do not mean that nothing is to do: the exported
+// data win then, as they do on the server (W-REG-9).
 func decide(wanted, present *heureka.Applications) []decision {
 	have := byKey(present)
 	var all []decision
@@ -123,7 +125,7 @@ func decide(wanted, present *heureka.Applications) []decision {
 				d.new = true
 			case old.LastDirtyMS > in.LastDirtyMS:
 				d.skip = "newer there"
-			case old.LastDirtyMS == in.LastDirtyMS:
+			case old.LastDirtyMS == in.LastDirtyMS && len(compareFields(in, old)) == 0:
 				d.skip = "there already"
 			}
 			all = append(all, d)

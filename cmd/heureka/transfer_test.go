@@ -26,13 +26,15 @@ func TestImportDecisions(t *testing.T) {
 	at := func(id string, dirty int64) *heureka.Instance {
 		return &heureka.Instance{App: "A", ID: id, LastDirtyMS: dirty}
 	}
-	wanted := registryOf(at("absent", 5), at("newer", 5), at("older", 5), at("same", 5))
-	present := registryOf(at("newer", 6), at("older", 4), at("same", 5), at("other", 1))
+	overridden := at("overridden", 5)
+	overridden.OverriddenStatus = heureka.StatusOutOfService
+	wanted := registryOf(at("absent", 5), at("newer", 5), at("older", 5), at("same", 5), overridden)
+	present := registryOf(at("newer", 6), at("older", 4), at("same", 5), at("other", 1), at("overridden", 5))
 	var got []string
 	for _, d := range decide(wanted, present) {
 		got = append(got, d.String())
 	}
-	want := []string{"register A/absent", "leave A/newer (newer there)", "replace A/older", "leave A/same (there already)"}
+	want := []string{"register A/absent", "leave A/newer (newer there)", "replace A/older", "leave A/same (there already)", "replace A/overridden"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("decide (-want +got):\n%s", diff)
 	}
