@@ -41,7 +41,7 @@ SIGTERM and SIGINT take the instance out of service first: it is registered as D
 have time to notice, then removed, and only then the program gets the signal. A second signal ends the wait. All other
 signals go to the program at once. The exit status is that of the program, or 128 and the number of the signal that
 killed it.`,
-		Example: `  heureka run --app orders --port 8080 --health http://localhost:8080/healthz --drain-time 60s -- ./orders --port 8080`,
+		Example: `  heureka run --app orders --port 8080 --health http://localhost:8080/healthz --drain-time 95s -- ./orders --port 8080`,
 		Args:    cobra.MinimumNArgs(1),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
 		s, err := r.supervisor(&f, args)
@@ -55,7 +55,7 @@ killed it.`,
 	f.instanceFlags.add(fl)
 	fl.StringVar(&f.health, "health", "", "URL that answers with success while the program is healthy")
 	fl.DurationVar(&f.healthInterval, "health-interval", 10*time.Second, "pause between two looks at it")
-	fl.DurationVar(&f.drainTime, "drain-time", 0, "how long to be registered as DOWN before the program is stopped; 60s is two fetch intervals of callers")
+	fl.DurationVar(&f.drainTime, "drain-time", 0, "how long to be registered as DOWN before the program is stopped; heureka status set --help tells why 95s is enough")
 	return cmd
 }
 

@@ -11,9 +11,9 @@ import (
 	"heureka"
 )
 
-// twoFetches is how long it takes until every caller has seen a change: up to one fetch interval of 30 s, and as much
-// again for a server's caches or a fetch that failed.
-const twoFetches = 60 * time.Second
+// untilNoticed is how long it takes at most until every caller has seen a change: a Java server's answers are up to 30 s old,
+// callers fetch them every 30 s, and Spring's load balancer keeps what they found for another 35 s.
+const untilNoticed = 95 * time.Second
 
 func (p *program) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "status", Short: "Override the status of an instance from outside", Args: needSubcommand}
@@ -31,8 +31,8 @@ func (p *program) statusSetCommand() *cobra.Command {
 		Long: `Set an override, which outranks what the instance says of itself until heureka status clear.
 
 With --drain, STATUS is OUT_OF_SERVICE and may be left out, and the command waits until callers have had time to notice:
-they fetch the registry every 30 s, so after two intervals nobody should call the instance any more, and its program can
-be stopped without a failed request.`,
+a Java server's answers are up to 30 s old, callers fetch them every 30 s, and Spring's load balancer keeps what they found
+for another 35 s. After that nobody should call the instance any more, and its program can be stopped without a failed request.`,
 		Example: `  heureka status set ORDERS host1:orders:8080 --drain && systemctl stop orders`,
 		Args:    cobra.RangeArgs(1, 3),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
@@ -52,7 +52,7 @@ be stopped without a failed request.`,
 		return r.drain(ctx, key, drainTime)
 	})
 	cmd.Flags().BoolVar(&drain, "drain", false, "set OUT_OF_SERVICE and wait until callers had time to notice")
-	cmd.Flags().DurationVar(&drainTime, "drain-time", twoFetches, "how long to wait: two fetch intervals of the callers")
+	cmd.Flags().DurationVar(&drainTime, "drain-time", untilNoticed, "how long to wait")
 	return cmd
 }
 
@@ -77,7 +77,7 @@ func overrideOf(args []string, drain bool) (heureka.Key, heureka.Status, error) 
 }
 
 func (r *remote) drain(ctx context.Context, key heureka.Key, wait time.Duration) error {
-	if err := r.out.say("waiting %v: callers fetch the registry every 30s, and may still call %s until then", wait, key); err != nil {
+	if err := r.out.say("waiting %v: callers may call %s until they fetch the registry anew", wait, key); err != nil {
 		return err
 	}
 	if err := r.pause(ctx, wait); err != nil {
