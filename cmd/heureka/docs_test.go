@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,7 +55,10 @@ var recordings = []struct {
 	}},
 	{"deregister", []string{"heureka deregister ORDERS/orders-2", "heureka deregister ORDERS/orders-2"}},
 	{"diff", []string{"heureka diff $ONE $TWO"}},
-	{"run", []string{"heureka run --app orders --id orders-3 --port 8082 -- no-such-program"}},
+	{"run", []string{
+		"heureka run --app orders --id orders-3 --host h4 --ip 192.0.2.4 --port 8082 -- ./orders-service",
+		"heureka run --app orders --id orders-3 --port 8082 -- no-such-program",
+	}},
 }
 
 // TestDocumentation keeps docs/cli.md what the commands really print; -update rewrites it.
@@ -110,6 +115,8 @@ Common to all:
 - An instance is named by APP ID or, as -o name prints it, APP/ID.
 - Exit status: 0 done; 1 a server said no, or cannot be reached, or what was asked for is not there, or differs; 2 a mistake in the
   command line, and nothing was sent.
+- Java servers answer lists from a cache: apps, instances, watch, top, export and diff see a change up to 30 s late there. heureka get
+  asks behind the cache, and so do all commands that change something.
 - heureka completion bash|zsh|fish|powershell prints a completion script; heureka completion bash --help tells how to load it.
 `
 
@@ -169,6 +176,9 @@ func newRecorder(t *testing.T) *recorder {
 	}).URL
 	t.Setenv(serverVariable, one)
 	t.Chdir(t.TempDir())
+	if err := os.WriteFile("orders-service", []byte(service), 0o755); err != nil {
+		t.Fatal(err)
+	}
 	r := &recorder{vars: map[string]string{"ONE": one, "TWO": two, "DEAD": dead.URL, "RING": ring}}
 	var pairs []string
 	for i, u := range []string{one, two, dead.URL, ring} {
@@ -177,6 +187,33 @@ func newRecorder(t *testing.T) *recorder {
 	}
 	r.shown = strings.NewReplacer(pairs...)
 	return r
+}
+
+// service is a program for heureka run. It does nothing until its input ends, so that its words come after those of the
+// registration, and fails.
+const service = `#!/bin/sh
+read never
+echo "orders-service: the database is gone"
+exit 3
+`
+
+// A terminal takes in what a command and the program that it runs print. When it reads that an instance is registered, it
+// ends their input.
+type terminal struct {
+	input io.Closer
+
+	mu    sync.Mutex
+	shown bytes.Buffer
+}
+
+func (t *terminal) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.shown.Write(p)
+	if bytes.Contains(p, []byte("msg=registered")) {
+		return len(p), t.input.Close()
+	}
+	return len(p), nil
 }
 
 // volatile is what differs from run to run.
@@ -194,13 +231,14 @@ var volatile = []struct {
 
 // record runs one command line and returns it as a terminal would show it.
 func (r *recorder) record(line string) string {
-	var out bytes.Buffer
+	stdin, input := io.Pipe()
+	out := &terminal{input: input}
 	args := strings.Fields(os.Expand(line, func(name string) string { return r.vars[name] }))
-	status := run(args[1:], strings.NewReader(""), &out, &out)
+	status := run(args[1:], stdin, out, out)
 	if status != 0 {
-		fmt.Fprintf(&out, "(exit status %d)\n", status)
+		fmt.Fprintf(out, "(exit status %d)\n", status)
 	}
-	text := r.shown.Replace("$ " + strings.Join(args, " ") + "\n" + out.String())
+	text := r.shown.Replace("$ " + strings.Join(args, " ") + "\n" + out.shown.String())
 	for _, v := range volatile {
 		text = v.what.ReplaceAllString(text, v.by)
 	}
