@@ -13,7 +13,7 @@ import (
 	"heureka"
 )
 
-// ErrNoInstance says that a service has no instance to call.
+// ErrNoInstance says that a service has no instance to call, or that no registry was fetched yet: see Client.Ready.
 var ErrNoInstance = errors.New("no instance available")
 
 // A Balancer chooses an instance for a call. It must be safe for concurrent use.
@@ -28,12 +28,20 @@ func (c *Client) Pick(sv Service) (*heureka.Instance, error) {
 	s := c.Snapshot()
 	list, name := s.Instances(sv), s.service(sv).name
 	if len(list) == 0 {
-		return nil, fmt.Errorf("%s: %w", sv, ErrNoInstance)
+		return nil, s.noInstance(sv.String())
 	}
 	if name == "" {
 		name = heureka.AppName(sv.String())
 	}
 	return c.balancer.Pick(name, list), nil
+}
+
+// noInstance tells a service without instances from a client that has nothing to look into yet.
+func (s *Snapshot) noInstance(name string) error {
+	if s.generation == 0 {
+		return fmt.Errorf("%s: %w: no registry was fetched yet", name, ErrNoInstance)
+	}
+	return fmt.Errorf("%s: %w", name, ErrNoInstance)
 }
 
 // dice is a generator of random numbers for many goroutines: SplitMix64, whose state only ever counts up.

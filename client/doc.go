@@ -5,12 +5,26 @@
 // # A program that is registered
 //
 // New starts nothing. Register adds instances, Run does all the work and returns when its context ends, after it has
-// cancelled them:
+// cancelled them. A program calls Run once, in a goroutine of its own, and waits for it at its end:
 //
-//	c, err := client.New(client.Config{Servers: []string{"http://eureka:8761/eureka/"}})
+//	c, err := client.New(client.Config{
+//		Servers: []string{"http://eureka:8761/eureka/"},
+//		Logger:  slog.Default(), // without one, a wrong URL is a secret
+//	})
+//	if err != nil {
+//		return err
+//	}
 //	reg, err := c.Register(client.InstanceConfig{App: "orders", Port: 8080})
-//	go func() { done <- c.Run(ctx) }()
-//	err = reg.Wait(ctx) // until the registry has accepted it
+//	if err != nil {
+//		return err
+//	}
+//	ended := make(chan error, 1)
+//	go func() { ended <- c.Run(ctx) }()
+//	if err := reg.Wait(ctx); err != nil { // until the registry has accepted it; not needed, but good to know
+//		return err
+//	}
+//	…
+//	return <-ended // after ctx has ended: the instance is cancelled now
 //
 // Registration.SetStatus, SetMetadata and Update change the instance. A HealthCheck does so by itself. Several instances
 // may be registered with one client.
@@ -20,13 +34,20 @@
 // Snapshot is the registry copy: immutable, in memory, never older than it has to be. Pick chooses an instance, Watch
 // reports changes, and Transport lets an http.Client use names of services as hosts:
 //
-//	in, err := c.Pick(client.App("ORDERS"))
-//	for u := range c.Watch(client.App("ORDERS")).All(ctx) { … }
+//	if err := c.Ready(ctx); err != nil { // until the first registry was fetched; before that, nothing is found
+//		return err
+//	}
 //	web := &http.Client{Transport: &client.Transport{Client: c}}
 //	resp, err := web.Get("http://ORDERS/orders/7")
 //
+//	in, err := c.Pick(client.App("ORDERS")) // for all that is not HTTP: in.HostName, in.Port.Number, client.URL(in)
+//	for u := range c.Watch(client.App("ORDERS")).All(ctx) { … }
+//
 // Lookups return the instances that are UP. A registry that cannot be fetched leaves the copy as it was: an old list of
-// instances is better than none, and Transport copes with those that are gone.
+// instances is better than none, and Transport copes with those that are gone. What was registered a moment ago is found
+// after the next refresh; Refresh does not wait for its time.
+//
+// A program that only calls registers nothing; one that is only called sets Config.DisableFetch.
 //
 // # What happens when
 //
@@ -44,9 +65,13 @@
 //
 // # For operators
 //
-// Config.Logger gets one line when something begins to fail and when it works again. Config.Hooks and Stats are for
-// metrics. Credentials in URLs become basic authentication; no error, log or hook shows them. ParseConfig reads the
-// eureka.client.* and eureka.instance.* settings of Java programs.
+// Config.Logger gets one line when something begins to fail, when it works again, and when another server is used.
+// Config.Hooks and Stats are for metrics. Credentials in URLs become basic authentication; no error, log or hook shows
+// them. ParseConfig reads the eureka.client.* and eureka.instance.* settings of Java programs.
 //
-// All waiting uses package time and contexts, so programs can be tested in testing/synctest bubbles.
+// # Tests
+//
+// Package heurekatest starts a registry in a line. All waiting here uses package time and contexts, so programs can also
+// be tested in testing/synctest bubbles, where hours take milliseconds. Whole programs to copy from are in
+// heureka/examples; gRPC is in heureka/grpcresolver.
 package client

@@ -3,6 +3,8 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -60,8 +62,15 @@ func TestBeforeAndAfterRun(t *testing.T) {
 		w := newWorld(t)
 		w.server("eureka").put(inst("a", "1", up))
 		c := w.client(client.Config{Servers: []string{url("eureka")}})
-		if _, err := c.Pick(client.App("a")); !errors.Is(err, client.ErrNoInstance) || c.Snapshot().Len() != 0 || c.Instances(client.App("a")) != nil {
+		_, err := c.Pick(client.App("a"))
+		if !errors.Is(err, client.ErrNoInstance) || c.Snapshot().Len() != 0 || c.Instances(client.App("a")) != nil {
 			t.Errorf("before Run: %v, %d instances", err, c.Snapshot().Len())
+		}
+		const hint = "no registry was fetched yet"
+		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://A/", nil)
+		_, webErr := (&client.Transport{Client: c}).RoundTrip(req)
+		if !strings.Contains(err.Error(), hint) || !errors.Is(webErr, client.ErrNoInstance) || !strings.Contains(webErr.Error(), hint) {
+			t.Errorf("errors before Run: %v; %v", err, webErr)
 		}
 		waiting := map[string]func(context.Context) error{
 			"Ready": c.Ready, "Refresh": c.Refresh,

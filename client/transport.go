@@ -164,7 +164,7 @@ func (t *Transport) pick(u *url.URL, tried []*heureka.Instance) (*heureka.Instan
 	case len(fit.list) > 0:
 		return balancer.Pick(sv.name, fit.list), nil
 	}
-	return nil, fmt.Errorf("%s://%s: %w", u.Scheme, u.Host, ErrNoInstance)
+	return nil, t.Client.Snapshot().noInstance(u.Scheme + "://" + u.Host)
 }
 
 // hasOther reports whether a retry has anywhere to go; otherwise the caller gets the error that there is.
