@@ -15,7 +15,7 @@ import (
 type Backup interface {
 	// Load returns the registry that was saved.
 	Load(ctx context.Context) (*heureka.Applications, error)
-	// Save is given the registry after it has changed, at most once a minute. It must not change it.
+	// Save is given the registry after it has changed, at most once a minute, unless it is empty. It must not change it.
 	Save(ctx context.Context, apps *heureka.Applications) error
 }
 

@@ -27,7 +27,9 @@ type refresher struct {
 	asked     time.Duration // for which a server asked to be left alone
 	trouble   trouble
 	start     backoff
-	saved     time.Time // when the backup was given a registry
+	saved     *Snapshot // what the backup has
+	savedAt   time.Time // or tried to
+	saving    trouble
 }
 
 // run refreshes until ctx ends, whenever its time comes or it is asked to.
@@ -103,7 +105,7 @@ func (f *refresher) report(ctx context.Context, info *RefreshInfo) {
 	call(f.cfg.Hooks.Refresh, *info)
 	if info.Err == nil {
 		f.client.remoteStatuses()
-		f.backup(ctx, info)
+		f.backup(ctx, f.client.Snapshot())
 	}
 }
 
@@ -216,14 +218,17 @@ func (f *refresher) fromBackup(ctx context.Context) error {
 // saveInterval is the least time between two savings of a registry (C-BK-3).
 const saveInterval = time.Minute
 
-// backup saves the copy after it has changed.
-func (f *refresher) backup(ctx context.Context, info *RefreshInfo) {
+// backup saves the copy if it has changed since the last time. A change that came too soon after that is saved later, by a
+// refresh that need not bring another. An empty registry, as servers have that have just started, is worth less than what
+// was saved before.
+func (f *refresher) backup(ctx context.Context, s *Snapshot) {
 	now := time.Now()
-	if f.cfg.Backup == nil || info.Unchanged || !f.saved.IsZero() && now.Sub(f.saved) < saveInterval {
+	if f.cfg.Backup == nil || s == f.saved || s.Len() == 0 || !f.savedAt.IsZero() && now.Sub(f.savedAt) < saveInterval {
 		return
 	}
-	f.saved = now
-	if err := f.cfg.Backup.Save(ctx, f.client.Snapshot().Applications()); err != nil {
-		f.cfg.Logger.Warn("backup of the registry fails", "err", err)
+	err := f.cfg.Backup.Save(ctx, s.Applications())
+	if f.savedAt = now; err == nil {
+		f.saved = s
 	}
+	f.saving.report(f.cfg.Logger, "backup of the registry", err)
 }

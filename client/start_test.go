@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,6 +152,9 @@ type memoryBackup struct {
 	err   error
 	saves int
 	loads int
+
+	mu   sync.Mutex
+	full error
 }
 
 func (b *memoryBackup) Load(context.Context) (*heureka.Applications, error) {
@@ -159,8 +163,20 @@ func (b *memoryBackup) Load(context.Context) (*heureka.Applications, error) {
 }
 
 func (b *memoryBackup) Save(_ context.Context, apps *heureka.Applications) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.full != nil {
+		return b.full
+	}
 	b.apps, b.saves = apps, b.saves+1
 	return nil
+}
+
+// fail makes saving fail with err.
+func (b *memoryBackup) fail(err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.full = err
 }
 
 func backedUp(list ...*heureka.Instance) *heureka.Applications {
@@ -194,6 +210,41 @@ func TestBackup(t *testing.T) { // C-BK-1, C-BK-3
 		}
 		if b.saves < 8 || b.saves > 11 {
 			t.Errorf("saved %d times in ten minutes, want about once a minute", b.saves)
+		}
+	})
+}
+
+// TestBackupOfTheLastChange: what changes within the minute after a save, and then no more, is saved all the same; so is
+// what could not be saved, as soon as that works again. An empty registry does not replace a good one.
+func TestBackupOfTheLastChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		b, log := new(memoryBackup), new(safeBuffer)
+		w.run(w.client(client.Config{Servers: []string{url("eureka")}, Backup: b, Logger: log.logger()}))
+		want := func(saves int, list ...string) {
+			t.Helper()
+			sleep(time.Hour)
+			if b.saves != saves || b.apps != nil && !slices.Equal(ids(b.apps.Apps[0].Instances), list) {
+				t.Errorf("saved %d times, last %+v; want %d, %v", b.saves, b.apps, saves, list)
+			}
+		}
+		want(0)
+		eureka.put(inst("a", "1", up))
+		sleep(31 * time.Second)
+		eureka.put(inst("a", "2", up))
+		want(2, "1", "2")
+		b.fail(errors.New("disk is full"))
+		eureka.put(inst("a", "3", up))
+		want(2, "1", "2")
+		b.fail(nil)
+		want(3, "1", "2", "3")
+		for _, id := range []string{"1", "2", "3"} {
+			eureka.remove(heureka.Key{App: "A", ID: id})
+		}
+		want(3, "1", "2", "3")
+		if got := log.String(); strings.Count(got, "disk is full") != 6 || !strings.Contains(got, "backup of the registry works again") {
+			t.Errorf("log:\n%s", got)
 		}
 	})
 }
