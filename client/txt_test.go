@@ -55,15 +55,8 @@ func name(b []byte) string {
 // serve answers over UDP and TCP on the loop-back interface, and returns how to get there.
 func (z zone) serve(t *testing.T) dialFunc {
 	t.Helper()
-	packets, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Skipf("no loop-back interface: %v", err)
-	}
+	packets, streams := twins(t)
 	addr := packets.LocalAddr().String()
-	streams, err := net.Listen("tcp", addr)
-	if err != nil {
-		t.Skipf("no second socket: %v", err)
-	}
 	var wg sync.WaitGroup
 	wg.Go(func() { z.servePackets(packets) })
 	wg.Go(func() { z.serveStreams(streams) })
@@ -75,6 +68,26 @@ func (z zone) serve(t *testing.T) dialFunc {
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, addr)
 	}
+}
+
+// twins listens on the same port twice. One that is free for UDP may be taken for TCP.
+func twins(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	var err error
+	for range 20 {
+		streams, tcpErr := net.Listen("tcp", "127.0.0.1:0")
+		if tcpErr != nil {
+			t.Fatal(tcpErr)
+		}
+		packets, udpErr := net.ListenPacket("udp", streams.Addr().String())
+		if udpErr == nil {
+			return packets, streams
+		}
+		err = udpErr
+		_ = streams.Close()
+	}
+	t.Fatal(err)
+	return nil, nil
 }
 
 func (z zone) servePackets(c net.PacketConn) {
