@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,19 +98,19 @@ func TestSlowHealthCheckDoesNotUndo(t *testing.T) {
 func TestFailingHealthCheckIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log safeBuffer
-		var trouble any
+		var broken atomic.Bool
 		_, _, _, _, _ = start(t, func(cfg *client.Config, ic *client.InstanceConfig) {
 			cfg.Logger = log.logger()
 			ic.HealthCheck = client.Healthy(func(context.Context) error {
-				if trouble != nil {
-					panic(trouble)
+				if broken.Load() {
+					panic("disk is full")
 				}
 				return nil
 			})
 		})
-		trouble = "disk is full"
+		broken.Store(true)
 		sleep(3 * time.Minute)
-		trouble = nil
+		broken.Store(false)
 		sleep(time.Minute)
 		got := log.String()
 		if strings.Count(got, "health check fails") != 1 || !strings.Contains(got, "disk is full") || !strings.Contains(got, "health check works again") {
