@@ -1,0 +1,149 @@
+package server_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"heureka"
+	"heureka/heurekatest"
+	"heureka/internal/remote"
+	"heureka/server"
+)
+
+// read returns the body of a GET of a path beside the API, over the network of a cluster.
+func read(t *testing.T, n *heurekatest.Node, transport *http.Transport, path string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), "GET", strings.TrimSuffix(n.URL, "/eureka/")+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept", "application/json, text/plain")
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != 200 {
+		t.Fatalf("GET %s = %d, %v: %s", path, answer.StatusCode, err, body)
+	}
+	return string(body)
+}
+
+// S-MET-1 to S-MET-5: what happened is counted, and what is now can be read, under names of our own.
+func TestMet1Numbers(t *testing.T) {
+	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
+		a := c.Node("a")
+		conn, transport := a.Conn("client"), c.Transport("client")
+		defer transport.CloseIdleConnections()
+		number := func(name string) string {
+			t.Helper()
+			m := regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(name) + ` (.*)$`).FindStringSubmatch(read(t, a, transport, "/actuator/prometheus"))
+			if m == nil {
+				return "missing"
+			}
+			return m[1]
+		}
+		names := []string{
+			"heureka_registrations_total", "heureka_renewals_total", "heureka_cancels_total", "heureka_evictions_total",
+			"heureka_renewals_not_found_total", "heureka_applications", `heureka_instances{status="UP"}`, `heureka_instances{status="DOWN"}`,
+		}
+		sum := func() (out []int) {
+			for _, name := range names {
+				var n int
+				if _, err := fmt.Sscan(number(name), &n); err != nil {
+					t.Fatalf("%s is %s", name, number(name))
+				}
+				out = append(out, n)
+			}
+			return out
+		}
+		before := sum()
+		register(t, conn, instance("ORDERS", "x"), instance("ORDERS", "y"), instance("ORDERS", "y"))
+		key := heureka.Key{App: "ORDERS", ID: "x"}
+		if err := conn.Renew(t.Context(), key, remote.Claim{Status: heureka.StatusUp}); err != nil {
+			t.Error(err)
+		}
+		_ = conn.Renew(t.Context(), heureka.Key{App: "ORDERS", ID: "nobody"}, remote.Claim{})
+		if err := conn.SetStatus(t.Context(), key, heureka.StatusDown, 0); err != nil {
+			t.Error(err)
+		}
+		if err := conn.Cancel(t.Context(), heureka.Key{App: "ORDERS", ID: "y"}); err != nil {
+			t.Error(err)
+		}
+		after := sum()
+		for i := range after {
+			after[i] -= before[i]
+		}
+		if want := []int{3, 1, 1, 0, 1, 1, 0, 1}; !slices.Equal(after, want) {
+			t.Errorf("%v grew by %v, want %v", names, after, want)
+		}
+		time.Sleep(time.Second) // for the peers to take what is queued
+		for name, want := range map[string]string{
+			"heureka_renewals_expected": "8", "heureka_renewal_threshold": "6", // three nodes and one instance
+			`heureka_phase{phase="open"}`: "1", `heureka_phase{phase="syncing"}`: "0",
+			`heureka_peer_up{peer="http://b:8761/eureka/"}`:            "1",
+			`heureka_peer_pending{peer="http://b:8761/eureka/"}`:       "0",
+			`heureka_peer_dropped_total{peer="http://b:8761/eureka/"}`: "0",
+			`heureka_peer_up{peer="http://a:8761/eureka/"}`:            "missing", // the node itself
+		} {
+			if got := number(name); got != want {
+				t.Errorf("%s is %s, want %s", name, got, want)
+			}
+		}
+	})
+}
+
+// S-STATPAGE-2, S-STATPAGE-5, S-STATPAGE-6: a replica is available if replication to it works, passwords are not shown, and
+// neither are they in health and metrics; the uptime has days, hours and minutes.
+func TestStatpage2Replicas(t *testing.T) {
+	configure := func(_ string, cfg *server.Config) {
+		cfg.ServiceURLs = map[string][]string{"defaultZone": {
+			"http://a:8761/eureka/", "http://user:geheim@b:8761/eureka/", "http://user:geheim@gone:8761/eureka/",
+		}}
+		cfg.MinAvailablePeers = new(2)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a", "b"}, Seed: 19, Configure: configure})
+		transport := c.Transport("client")
+		defer transport.CloseIdleConnections()
+		a := c.Node("a")
+		time.Sleep(49*time.Hour + 4*time.Minute)
+		var status struct {
+			GeneralStats     map[string]string
+			ApplicationStats map[string]string
+			Healthy          *bool
+		}
+		if err := json.Unmarshal([]byte(read(t, a, transport, "/eureka/status")), &status); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]string{
+			"registered-replicas":  "http://b:8761/eureka/, http://gone:8761/eureka/",
+			"available-replicas":   "http://b:8761/eureka/,",
+			"unavailable-replicas": "http://gone:8761/eureka/,",
+		} {
+			if got := status.ApplicationStats[name]; got != want {
+				t.Errorf("%s = %q, want %q", name, got, want)
+			}
+		}
+		if got := status.GeneralStats["server-uptime"]; got != "2 days 01:04" {
+			t.Errorf("server-uptime = %q, want 2 days 01:04", got)
+		}
+		if status.Healthy == nil || *status.Healthy {
+			t.Error("healthy although one of two replicas is available")
+		}
+		for _, path := range []string{"/eureka/status", "/actuator/health", "/actuator/prometheus", "/", "/lastn"} {
+			if strings.Contains(read(t, a, transport, path), "geheim") {
+				t.Errorf("%s shows a password", path)
+			}
+		}
+	})
+}
