@@ -78,7 +78,7 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.servers = &serverList{cfg: &c.cfg, transport: c.cfg.Transport, clientID: ownIP(), rand: c.generator()}
 	if cfg.DNS == DNSOff {
-		if err := c.servers.set(time.Now(), cfg.static()); err != nil {
+		if err := c.servers.setStatic(time.Now()); err != nil {
 			return nil, fmt.Errorf("client configuration: %w", err)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 type Config struct {
 	// Servers are the base URLs of the registry's servers, such as "http://user:password@host:8761/eureka/"; Netflix
 	// servers end in "/eureka/v2/". Credentials become basic authentication for that server alone. Servers is short for
-	// ServiceURLs["defaultZone"] and goes before it. Without any URL: http://localhost:8761/eureka/.
+	// ServiceURLs["defaultZone"] and goes before it. If neither is set: http://localhost:8761/eureka/.
 	Servers []string
 	// ServiceURLs are the base URLs by zone (C-ZN-3). Zones without an entry have those of "defaultZone" or "default".
 	ServiceURLs map[string][]string
@@ -244,7 +244,7 @@ func (cfg *Config) zones() []string {
 	return []string{defaultZone}
 }
 
-// urlsOf returns the base URLs of a zone (C-ZN-3).
+// urlsOf returns the base URLs of a zone (C-ZN-3), nil if there are none that it could have.
 func (cfg *Config) urlsOf(zone string) []string {
 	if urls := cfg.ServiceURLs[zone]; len(urls) > 0 && zone != defaultZone {
 		return urls
@@ -256,6 +256,9 @@ func (cfg *Config) urlsOf(zone string) []string {
 		if urls := cfg.ServiceURLs[key]; len(urls) > 0 {
 			return urls
 		}
+	}
+	if len(cfg.ServiceURLs) > 0 { // of other zones: a local server is not what was meant
+		return nil
 	}
 	return []string{localServer}
 }

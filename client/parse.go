@@ -40,8 +40,9 @@ type Settings struct {
 //
 // A server.port of 0 is any free port in Spring, which no setting can know: put the port into Settings.Instance then.
 func ParseConfig(sources ...map[string]any) (Settings, error) {
-	p := &parser{values: make(map[string]string), spelled: make(map[string]string)}
+	p := &parser{values: make(map[string]string), spelled: make(map[string]string), from: make(map[string]int)}
 	for _, source := range sources {
+		p.source++
 		p.flatten("", source)
 	}
 	p.general()
@@ -57,6 +58,8 @@ type parser struct {
 	Settings
 	values  map[string]string // by compact key
 	spelled map[string]string // compact key to the key as it was written
+	from    map[string]int    // compact key to the number of its source
+	source  int
 	errs    []error
 
 	// Settings that mean something only together.
@@ -115,9 +118,13 @@ func join(prefix, key string) string {
 	return prefix + "." + key
 }
 
+// put overrides what earlier sources say. In one source two spellings are two keys, of a map such as the metadata.
 func (p *parser) put(key, value string) {
 	c := compact(key)
-	p.values[c], p.spelled[c] = value, key
+	if p.from[c] == p.source && p.spelled[c] != key {
+		c += "\x00" + key
+	}
+	p.values[c], p.spelled[c], p.from[c] = value, key, p.source
 }
 
 // get returns a value with its placeholders filled in.

@@ -163,6 +163,19 @@ func TestParseEnvironment(t *testing.T) {
 	}
 }
 
+// TestParseKeysThatLookAlike: in one source they are two, between sources one overrides the other.
+func TestParseKeysThatLookAlike(t *testing.T) {
+	metadata := map[string]any{"management.port": 1, "managementPort": 2, "a-b": 3}
+	s, err := client.ParseConfig(
+		map[string]any{"eureka.instance.metadata-map": metadata}, client.Environ([]string{"EUREKA_INSTANCE_METADATAMAP_AB=4"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"management.port": "1", "managementPort": "2", "ab": "4"}, s.Instance.Metadata); diff != "" {
+		t.Errorf("metadata (-want +got):\n%s", diff)
+	}
+}
+
 func TestParseIDs(t *testing.T) { // C-MD-12
 	tests := []struct {
 		source map[string]any

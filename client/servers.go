@@ -33,6 +33,9 @@ type serverList struct {
 	shuffled time.Time
 }
 
+// errNoURL is a mistake rather than a state: no server will ever be known (C-ST-8).
+var errNoURL = errors.New("no server URL: Servers is blank, or ServiceURLs has none for the own zones, \"defaultZone\" or \"default\"")
+
 // static returns the configured servers, zone by zone.
 func (cfg *Config) static() []address {
 	var all []address
@@ -44,6 +47,15 @@ func (cfg *Config) static() []address {
 		}
 	}
 	return all
+}
+
+// setStatic takes the configured servers.
+func (l *serverList) setStatic(now time.Time) error {
+	known := l.cfg.static()
+	if len(known) == 0 {
+		return errNoURL
+	}
+	return l.set(now, known)
 }
 
 // set replaces the servers. It returns what is wrong with single URLs, which are left out (C-ZN-8).

@@ -78,6 +78,24 @@ func TestDefaultServers(t *testing.T) { // C-ZN-3
 	}
 }
 
+// TestNoServerURL is C-ST-8: a list that was meant to say something and is empty is a mistake, not localhost.
+func TestNoServerURL(t *testing.T) {
+	for name, cfg := range map[string]client.Config{
+		"blank":             {Servers: []string{"", " "}}, // an empty variable, split
+		"empty zone":        {ServiceURLs: map[string][]string{"defaultZone": {}}},
+		"misspelt zone":     {ServiceURLs: map[string][]string{"default-zone": {"http://a/"}}},
+		"zone of no region": {ServiceURLs: map[string][]string{"eu-1a": {"http://a/"}}},
+	} {
+		if _, err := client.New(cfg); err == nil || !strings.Contains(err.Error(), "no server URL") {
+			t.Errorf("%s: New = %v", name, err)
+		}
+	}
+	known := client.Config{Region: "eu", AvailabilityZones: map[string][]string{"eu": {"eu-1a"}}, ServiceURLs: map[string][]string{"eu-1a": {"http://a/"}}}
+	if _, err := client.New(known); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConfigMistakes(t *testing.T) {
 	_, err := client.New(client.Config{
 		FetchInterval: -1, Attempts: -1, DNS: client.DNSTXT, QuarantineThreshold: -1,
