@@ -150,8 +150,11 @@ func (q *Queue) Add(action wire.ReplicationAction, key heureka.Key, now time.Tim
 
 // due reports whether e, just queued, changes when the next batch can go.
 func (q *Queue) due(e *entry) bool {
-	return e.in.n == 1 || e.in == &q.beats && q.beats.n == q.limit
+	return e.in.n == 1 || e.in == &q.beats && q.beats.n == q.enough()
 }
+
+// enough is how many heartbeats need not wait for more: a batch is full, or the queue.
+func (q *Queue) enough() int { return min(q.limit, q.cfg.MaxPending) }
 
 // insert makes room for a new entry and queues it. It returns nil if the queue is full of more important things.
 func (q *Queue) insert(key heureka.Key, op ops, now time.Time) *entry {
@@ -216,7 +219,7 @@ func (q *Queue) Next(now time.Time) (*Batch, time.Duration) {
 		return nil, wait
 	case q.failures > 0:
 		return q.probe(min(probeSize, q.limit)), 0
-	case q.ops.n > 0 || q.beats.n >= q.limit:
+	case q.ops.n > 0 || q.beats.n >= q.enough():
 		return q.take(q.limit), 0
 	case q.beats.n == 0:
 		return nil, Idle

@@ -271,6 +271,19 @@ func TestHeartbeatsGather(t *testing.T) {
 	b.want(b.next(), "Heartbeat 0", "Heartbeat 1", "Heartbeat 2")
 }
 
+// A queue that is full does not linger: it would drop what comes next.
+func TestFullQueueDoesNotLinger(t *testing.T) {
+	b := newBench(t, 4, replication.QueueConfig{MaxPending: 3})
+	b.addMany("Heartbeat", 0, 2)
+	if w := b.wait(); w != replication.DefaultLinger {
+		t.Errorf("two of three wait %v", w)
+	}
+	if !b.q.Add(wire.Heartbeat, keyOf("2"), b.now) {
+		t.Error("the sender sleeps on")
+	}
+	b.want(b.next(), "Heartbeat 0", "Heartbeat 1", "Heartbeat 2")
+}
+
 // S-DISP-8, S-DEF-3: one instance that heartbeats faster than batches go must not block the others.
 func TestDef3FastHeartbeatsBlockNothing(t *testing.T) {
 	b := newBench(t, 2, replication.QueueConfig{})
