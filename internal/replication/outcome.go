@@ -20,7 +20,8 @@ func outcomeOf(err error) Outcome {
 	}
 	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
 		switch status.Code {
-		case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout:
+		case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusBadGateway, http.StatusGatewayTimeout,
+			http.StatusTooEarly:
 			return Busy
 		case http.StatusRequestEntityTooLarge:
 			return TooLarge

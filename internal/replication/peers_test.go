@@ -143,6 +143,7 @@ func TestDisp11Peers(t *testing.T) {
 		{"429", status(429), memnet.Link{}, "answered 429", true, false},
 		{"502 of a proxy", status(502), memnet.Link{}, "answered 502", true, false},
 		{"504 of a proxy", status(504), memnet.Link{}, "answered 504", true, false},
+		{"425 again and again", status(425), memnet.Link{}, "answered 425", true, false},
 		{"400", status(400), memnet.Link{}, "answered 400", false, true},
 		{"S-PEER-5 401", status(401), memnet.Link{}, "answered 401", false, true},
 		{"404", status(404), memnet.Link{}, "answered 404", false, true},
