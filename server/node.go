@@ -50,6 +50,12 @@ func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 	return nil
 }
 
+// RegisterIncarnation implements httpapi.Backend.
+func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32) error {
+	_, err := n.reg.RegisterIncarnation(in, incarnation, time.Now())
+	return err
+}
+
 // Renew implements httpapi.Backend. A heartbeat that renewed the lease is replicated even when its answer is 404 because
 // the client's data are newer (S-RENEW-5).
 func (n *node) Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error {

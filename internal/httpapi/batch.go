@@ -26,6 +26,7 @@ func (c *call) batch() {
 		c.undecodable()
 		return
 	}
+	wire.SetIncarnations(items, c.r.Header.Get(wire.HeaderIncarnations))
 	results := make([]wire.ReplicationResult, len(items))
 	for i := range items {
 		results[i] = c.item(&items[i])
@@ -46,7 +47,7 @@ func (c *call) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	var err error
 	switch it.Action {
 	case wire.Register:
-		err = c.itemRegister(key.App, it.Instance)
+		err = c.itemRegister(key.App, it)
 	case wire.Heartbeat:
 		err = c.itemRenew(key, it)
 	case wire.Cancel:
@@ -84,14 +85,18 @@ func (c *call) result(err error) wire.ReplicationResult {
 
 // itemRegister stores a peer's record. One that fails the checks is dropped and still answered 200: Java peers expect it
 // (S-DEF-17).
-func (c *call) itemRegister(app string, in *heureka.Instance) error {
-	if in == nil {
+func (c *call) itemRegister(app string, it *wire.ReplicationItem) error {
+	if it.Instance == nil {
 		return errBadItem
 	}
-	if wire.CheckRegistration(in, app) != nil {
+	if wire.CheckRegistration(it.Instance, app) != nil {
 		return nil
 	}
-	return c.b.Register(wire.CompleteAmazon(in), registry.FromPeer)
+	in := wire.CompleteAmazon(it.Instance)
+	if it.HasIncarnation {
+		return c.b.RegisterIncarnation(in, it.Incarnation)
+	}
+	return c.b.Register(in, registry.FromPeer)
 }
 
 func (c *call) itemRenew(key heureka.Key, it *wire.ReplicationItem) error {

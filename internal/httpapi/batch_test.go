@@ -13,6 +13,7 @@ import (
 	"heureka"
 	"heureka/internal/httpapi"
 	"heureka/internal/registry"
+	"heureka/internal/wire"
 )
 
 const batchPath = "/eureka/peerreplication/batch/"
@@ -142,6 +143,24 @@ func TestRepl7Order(t *testing.T) {
 	want := []registry.ChangeKind{registry.Registered, registry.StatusChanged, registry.StatusChanged, registry.Cancelled, registry.Registered}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
+// What heureka nodes say beside the batch reaches the registry: which incarnation of its record a registration means.
+func TestBatchIncarnations(t *testing.T) {
+	for _, header := range []string{"", wire.HeaderIncarnations + ": 0", wire.HeaderIncarnations + ": 1", wire.HeaderIncarnations + ": 0 1"} {
+		n := demo(t, httpapi.Config{})
+		key := heureka.Key{App: "DEMO", ID: "i-1"}
+		if err := n.reg.Cancel(key, registry.FromClient, n.now); err != nil {
+			t.Fatal(err)
+		}
+		again := fields{"appName": "DEMO", "id": "i-1", "action": "Register", "instanceInfo": rawRecord("DEMO", "i-1", nil)}
+		if a := n.do(t, "POST", batchPath, batchOf(again), ofJSON, asJSON, header); a.status != 200 || !strings.Contains(a.body, "200") {
+			t.Errorf("header %q: %d %s", header, a.status, a.body)
+		}
+		if _, here := n.reg.Find(key); here == strings.HasSuffix(header, ": 0") {
+			t.Errorf("header %q: registered %t", header, here)
+		}
 	}
 }
 

@@ -59,6 +59,11 @@ func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 	return err
 }
 
+func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32) error {
+	_, err := n.reg.RegisterIncarnation(in, incarnation, n.now)
+	return err
+}
+
 func (n *node) Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error {
 	if n.err != nil {
 		return n.err

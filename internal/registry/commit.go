@@ -31,7 +31,7 @@ func (r *Registry) put(l *lease, next *version, ch Change) Change {
 		ch.Previous = &prev.instance
 	}
 	r.tombs.longest = max(r.tombs.longest, next.life)
-	ch.Record = Record{Instance: &next.instance, lease: l}
+	ch.Record = next.record(l)
 	return r.report(ch)
 }
 
@@ -52,11 +52,11 @@ func (r *Registry) drop(l *lease, ch Change) Change {
 	r.index.remove(l)
 	r.wheel.take(l)
 
-	last := prev.instance
-	last.Action = heureka.ActionDeleted
-	last.LastUpdatedMS = ch.At.UnixMilli()
-	last.Lease.EvictionMS = last.LastUpdatedMS
-	ch.Record = Record{Instance: &last, lease: l}
+	last := *prev
+	last.instance.Action = heureka.ActionDeleted
+	last.instance.LastUpdatedMS = ch.At.UnixMilli()
+	last.instance.Lease.EvictionMS = last.instance.LastUpdatedMS
+	ch.Record = last.record(l)
 	ch.Previous = &prev.instance
 	r.cancelled.add(Event{At: ch.At, Key: ch.Key})
 	return r.report(ch)

@@ -14,7 +14,7 @@ type version struct {
 	instance heureka.Instance // Status is effective(own, override)
 	life     time.Duration    // of the lease: what the last registration asked for, clamped
 
-	// What other nodes compare; see state. Only used under Registry.mu.
+	// What other nodes compare; see state.
 	dirtyMS     int64
 	rev         uint64
 	content     uint64
@@ -107,7 +107,16 @@ func expiry(beat int64, life time.Duration, doubled bool) time.Duration {
 func (l *lease) instance() *heureka.Instance { return &l.current.Load().instance }
 
 // record returns the present state of the instance with the lease.
-func (l *lease) record() Record { return Record{Instance: l.instance(), lease: l} }
+func (l *lease) record() Record { return l.current.Load().record(l) }
+
+// record returns this state of an instance with its lease.
+func (v *version) record(l *lease) Record {
+	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev)}
+}
+
+// Incarnation returns how often the record was registered again after a cancellation without a later LastDirtyMS. Nodes
+// tell each other, because nothing else says which of the two the cancellation was meant for.
+func (r Record) Incarnation() uint32 { return r.incarnation }
 
 // Lease returns the lease as the wire shows it at this moment (S-LEASE-8): the intervals and the times of registration,
 // of being up and of eviction are those of the record, the time of the last renewal is live. A Record that is not from a

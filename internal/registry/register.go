@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"heureka"
@@ -17,6 +18,17 @@ var errNoKey = errors.New("instance without application or id")
 // registry keeps a copy. What a peer says of an instance whose later record was cancelled is left aside: that is no error,
 // and the Change is zero.
 func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
+	return r.registerUnlessOver(in, origin, math.MaxUint64, now)
+}
+
+// RegisterIncarnation is Register for what a peer replicates that says which incarnation of the record it means, see
+// Record.Incarnation. If that one was cancelled, the peer has not heard of it yet, and what it says is left aside.
+func (r *Registry) RegisterIncarnation(in *heureka.Instance, incarnation uint32, now time.Time) (Change, error) {
+	return r.registerUnlessOver(in, FromPeer, revOf(incarnation), now)
+}
+
+// registerUnlessOver leaves aside what a peer says if a later record has been cancelled, where rev is that of the peer's.
+func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, rev uint64, now time.Time) (Change, error) {
 	key := in.Key()
 	if key.App == "" || key.ID == "" {
 		return Change{}, fmt.Errorf("register %s: %w", key, errNoKey)
@@ -27,27 +39,29 @@ func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if origin != FromClient && r.outdated(key, in) {
+	if origin != FromClient && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: rev}) {
 		return Change{}, nil
 	}
 	return r.register(key, in, origin, t), nil
 }
 
-// outdated reports whether a later record of this key has been cancelled. A peer that says so is late: its message was
-// held by the network, or it has not heard. A client may be right, if its clock was set back. With mu held.
-func (r *Registry) outdated(key heureka.Key, in *heureka.Instance) bool {
+// over reports whether a record at this position, or a later one, has been cancelled. A peer that still speaks of it is
+// late: its message was held by the network, or it has not heard. A client may be right, if its clock was set back. With
+// mu held.
+func (r *Registry) over(key heureka.Key, p position) bool {
 	tomb, ok := r.tombs.lookup(key)
-	return ok && in.LastDirtyMS != 0 && in.LastDirtyMS < tomb.position.dirtyMS
+	return ok && p.dirtyMS != 0 && p.less(tomb.position)
 }
 
 // Adopt registers the record with which a peer refused this node's heartbeat as outdated; the peer's override replaces
-// this node's (S-SYNC-6).
+// this node's (S-SYNC-6). There is a tombstone only if the instance was cancelled since the heartbeat, and then the record
+// is not wanted any more unless it is later.
 func (r *Registry) Adopt(in *heureka.Instance, now time.Time) (Change, error) {
 	key := in.Key()
 	if in.OverriddenStatus != heureka.StatusUnknown {
 		r.storeOverride(key, in.OverriddenStatus, FromPeer, r.instant(now))
 	}
-	return r.Register(in, FromPeer, now)
+	return r.registerUnlessOver(in, FromPeer, 0, now)
 }
 
 // SetMetadata adds or replaces metadata and registers the instance again as by a client, its LastDirtyMS unchanged

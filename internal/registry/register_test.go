@@ -305,3 +305,41 @@ func TestRegisterOfALatePeer(t *testing.T) {
 		}
 	}
 }
+
+// A peer that says which incarnation it means cannot bring back one that was cancelled.
+func TestRegisterOfACancelledIncarnation(t *testing.T) {
+	tests := []struct {
+		dirty       int64
+		incarnation uint32
+		want        bool
+	}{{999, 5, false}, {1000, 0, false}, {1000, 1, false}, {1000, 2, true}, {1001, 0, true}, {0, 0, true}}
+	for _, tt := range tests {
+		w := newWorld(t, registry.Config{})
+		w.register(instance("x"))
+		w.cancel("x")
+		w.register(instance("x"))
+		if rec, _ := w.Find(key("x")); rec.Incarnation() != 1 {
+			t.Fatalf("registered again as incarnation %d, want 1", rec.Incarnation())
+		}
+		w.cancel("x")
+		ch, err := w.RegisterIncarnation(instance("x", dirty(tt.dirty)), tt.incarnation, w.now)
+		if _, ok := w.Find(key("x")); err != nil || ok != tt.want || (ch.Seq != 0) != tt.want {
+			t.Errorf("%+v: registered %v, change %+v, %v", tt, ok, ch, err)
+		}
+	}
+}
+
+// S-SYNC-6: what a peer knew better when it was told of the instance does not outlive a cancellation since.
+func TestSync6AdoptAfterCancel(t *testing.T) {
+	for dirtyMS, want := range map[int64]bool{1000: false, 1001: true} {
+		w := newWorld(t, registry.Config{})
+		w.register(instance("x"))
+		w.cancel("x")
+		if _, err := w.Adopt(instance("x", dirty(dirtyMS)), w.now); err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := w.Find(key("x")); ok != want {
+			t.Errorf("record of %d adopted: %t, want %t", dirtyMS, ok, want)
+		}
+	}
+}

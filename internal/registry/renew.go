@@ -53,7 +53,7 @@ func (r *Registry) compare(l *lease, v *version, claim Claim, origin Origin, t i
 		}
 		return ErrOutdated
 	case claim.DirtyMS < mine && origin == FromPeer:
-		return &NewerError{Record: Record{Instance: &v.instance, lease: l}}
+		return &NewerError{Record: v.record(l)}
 	case claim.DirtyMS == mine && origin == FromPeer && claim.overrides() && r.repairsOverride(v):
 		r.storeOverride(v.instance.Key(), claim.Override, origin, t)
 	}

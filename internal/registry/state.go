@@ -14,18 +14,20 @@ type state struct {
 type position struct {
 	dirtyMS   int64  // the client's own order of its records
 	rev       uint64 // see firstRev
-	tombstone bool   // ends every record of the same life
+	tombstone bool   // ends every record of the same incarnation
 	content   uint64 // hash of the record; decides between changes that two nodes made at the same time
 }
 
-// A rev holds two counters: in its upper half the lives of a record, of which a registration after a cancellation begins
-// a new one, and in its lower half the changes that servers made since, of status and metadata. They are apart so that a
-// cancellation ends all that is said of a life, also what another node says that has not heard of it.
+// A rev holds two counters: in its upper half the incarnation of a record, of which a registration after a cancellation
+// begins a new one, and in its lower half the changes that servers made since, of status and metadata. They are apart so
+// that a cancellation ends all that is said of an incarnation, also what another node says that has not heard of it.
 const firstRev uint64 = 1
 
-func life(rev uint64) uint64 { return rev >> 32 }
+func incarnation(rev uint64) uint32 { return uint32(rev >> 32) }
 
-func nextLife(rev uint64) uint64 { return (life(rev)+1)<<32 | firstRev }
+func nextIncarnation(rev uint64) uint64 { return revOf(incarnation(rev)+1) | firstRev }
+
+func revOf(incarnation uint32) uint64 { return uint64(incarnation) << 32 }
 
 // An overrideState is an override or its absence, ordered by rev.
 type overrideState struct {
@@ -38,7 +40,7 @@ func (p position) less(q position) bool {
 	switch {
 	case p.dirtyMS != q.dirtyMS:
 		return p.dirtyMS < q.dirtyMS
-	case life(p.rev) != life(q.rev):
+	case incarnation(p.rev) != incarnation(q.rev):
 		return p.rev < q.rev
 	case p.tombstone != q.tombstone:
 		return q.tombstone
@@ -77,7 +79,7 @@ func (p position) next(dirtyMS int64, content uint64) position {
 	case dirtyMS > p.dirtyMS:
 		return position{dirtyMS: dirtyMS, rev: firstRev, content: content}
 	case p.tombstone:
-		return position{dirtyMS: p.dirtyMS, rev: nextLife(p.rev), content: content}
+		return position{dirtyMS: p.dirtyMS, rev: nextIncarnation(p.rev), content: content}
 	case content != p.content:
 		return position{dirtyMS: p.dirtyMS, rev: p.rev + 1, content: content}
 	}
@@ -95,7 +97,8 @@ func (o overrideState) next(set bool, status heureka.Status) overrideState {
 	return overrideState{rev: o.rev + 1, set: set, status: status}
 }
 
-// cancelled returns the tombstone that follows s. It ends the present life of the record, and the override.
+// cancelled returns the tombstone that follows s. It ends the present incarnation of the record, and the
+// override.
 func (s state) cancelled() state {
 	return state{
 		position{dirtyMS: s.position.dirtyMS, rev: s.position.rev, tombstone: true},

@@ -49,8 +49,9 @@ func (c *Change) Removed() bool { return c.Kind == Cancelled || c.Kind == Evicte
 
 // A Record is an instance with its lease. The instance is immutable; the lease is live.
 type Record struct {
-	Instance *heureka.Instance
-	lease    *lease
+	Instance    *heureka.Instance
+	lease       *lease
+	incarnation uint32
 }
 
 // A Claim is what a heartbeat says about its instance.

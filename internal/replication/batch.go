@@ -45,7 +45,7 @@ func (b *Batch) Fill(src Source, now time.Time) []wire.ReplicationItem {
 	for _, e := range b.entries {
 		rec, here := src.Find(e.key)
 		if here {
-			b.fill(e, rec.Instance, now)
+			b.fill(e, &rec, now)
 			continue
 		}
 		switch {
@@ -60,7 +60,8 @@ func (b *Batch) Fill(src Source, now time.Time) []wire.ReplicationItem {
 	return b.items
 }
 
-func (b *Batch) fill(e *entry, in *heureka.Instance, now time.Time) {
+func (b *Batch) fill(e *entry, rec *registry.Record, now time.Time) {
+	in := rec.Instance
 	o := b.current(e, in, now)
 	add := func(a wire.ReplicationAction, s heureka.Status) *wire.ReplicationItem {
 		b.items = append(b.items, wire.ReplicationItem{
@@ -71,7 +72,8 @@ func (b *Batch) fill(e *entry, in *heureka.Instance, now time.Time) {
 	}
 	overridden := in.OverriddenStatus != heureka.StatusUnknown
 	if o&opRegister != 0 {
-		add(wire.Register, in.Status).Instance = in
+		it := add(wire.Register, in.Status)
+		it.Instance, it.Incarnation = in, rec.Incarnation()
 	}
 	switch {
 	case o&opOverride == 0:

@@ -175,24 +175,28 @@ func (p *peer) post(ctx context.Context, items []wire.ReplicationItem) *reply {
 	if p.set.cfg.Compress {
 		body = compressed(body)
 	}
-	r := p.postOnce(ctx, body)
+	incarnations := wire.Incarnations(items)
+	r := p.postOnce(ctx, body, incarnations)
 	switch status, ok := errors.AsType[*heureka.StatusError](r.err); {
 	case !ok || status.Code != http.StatusTooEarly:
 	case len(items) == 0:
 		r.err = nil // an answer is all that was asked for
 	default:
-		r = p.postOnce(ctx, body)
+		r = p.postOnce(ctx, body, incarnations)
 	}
 	return r
 }
 
-func (p *peer) postOnce(ctx context.Context, body []byte) *reply {
+func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *reply {
 	req := remote.Request{
 		Method: http.MethodPost, Path: batchPath + "/",
 		Header: p.set.greeting(), Body: body, Limit: maxBatchAnswer,
 	}
 	req.Header.Set(HeaderBatch, strconv.FormatUint(p.set.batches.Add(1), 10))
 	req.Header.Set(HeaderHeard, p.heard)
+	if incarnations != "" {
+		req.Header.Set(wire.HeaderIncarnations, incarnations)
+	}
 	if p.set.cfg.Compress {
 		req.Header.Set("Content-Encoding", "gzip")
 	}

@@ -189,6 +189,7 @@ func (n *node) batch(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
+	wire.SetIncarnations(items, r.Header.Get(wire.HeaderIncarnations))
 	results := make([]wire.ReplicationResult, len(items))
 	n.mu.Lock()
 	if len(items) > 0 {
@@ -212,7 +213,11 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	var err error
 	switch it.Action {
 	case wire.Register:
-		_, err = n.reg.Register(it.Instance, registry.FromPeer, now)
+		if it.HasIncarnation {
+			_, err = n.reg.RegisterIncarnation(it.Instance, it.Incarnation, now)
+		} else {
+			_, err = n.reg.Register(it.Instance, registry.FromPeer, now)
+		}
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)
 	case wire.StatusUpdate:

@@ -58,6 +58,9 @@ type ReplicationItem struct {
 	Status           string // as sent: the receiver decides what a bad name means (W-REPL-7)
 	OverriddenStatus string
 	Instance         *heureka.Instance
+
+	Incarnation    uint32 // of the record that a registration means; not in the body, see HeaderIncarnations
+	HasIncarnation bool   // the receiver knows it
 }
 
 // A ReplicationResult is the answer to one entry of a batch.
