@@ -69,13 +69,14 @@ func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Ha
 		w.WriteHeader(http.StatusMisdirectedRequest)
 		return
 	}
-	if !ps.recent(r.Header.Get(HeaderHeard), time.Now()) {
+	switch status := ps.admit(from, r.Header); status {
+	case http.StatusOK:
+	case http.StatusTooEarly:
 		ps.greet(w.Header())
-		w.WriteHeader(http.StatusTooEarly)
-		return
-	}
-	if ps.overtaken(from, r.Header.Get(HeaderBatch)) {
-		w.WriteHeader(http.StatusConflict)
+		ps.heard(from, "", "", false) // all that a node asks for that has nothing to send
+		fallthrough
+	default:
+		w.WriteHeader(status)
 		return
 	}
 	gw := &greeter{ResponseWriter: w, ps: ps}
@@ -83,10 +84,17 @@ func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Ha
 	ps.heard(from, theirs, ps.digest(), false)
 }
 
+// admit asks the guard about a batch.
+func (ps *Peers) admit(from string, h http.Header) (status int) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	return ps.guard.Admit(from, h.Get(HeaderBatch), h.Get(HeaderHeard), time.Now())
+}
+
 // greet adds what this node says of itself to an answer.
 func (ps *Peers) greet(h http.Header) {
 	maps.Copy(h, ps.greeting())
-	h.Set(HeaderClock, ps.clock(time.Now()))
+	h.Set(HeaderClock, ps.guard.Clock(time.Now()))
 }
 
 // A greeter adds the greeting when the answer begins, when the digest contains what the request has changed.

@@ -1,11 +1,6 @@
 package replication
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-	"time"
-)
+import "slices"
 
 // Headers that heureka nodes add to batches and their answers. Java servers ignore the first and send neither.
 const (
@@ -63,49 +58,6 @@ func (ps *Peers) elect() {
 			used[s.nodeID] = used[s.nodeID] || s.ok && s.nodeID != ""
 		}
 	}
-}
-
-// maxSenders is how many nodes are remembered with the number of their last batch; far more than any ring has.
-const maxSenders = 1024
-
-// A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender has given it up long
-// ago and has sent its contents again, or better ones. Performing it then would bring cancelled instances back, and end
-// others that have been registered again. Hence two rules for batches of heureka nodes: one is performed only if no later
-// one has been, and only if its sender has heard of the receiver shortly before. A sender that has not is told so, with
-// the time to send back, and sends the batch again at once; a request from the past has nobody who would.
-
-// maxUnheard is how long after an answer a batch may come that refers to it. It is longer than a sender's patience, so
-// that batches in a row pass, and little longer, because what a network holds for less is performed.
-const maxUnheard = 15 * time.Second
-
-// clock returns what to put into HeaderClock.
-func (ps *Peers) clock(now time.Time) string {
-	return ps.nodeID + " " + strconv.FormatInt(now.Sub(ps.began).Milliseconds(), 10)
-}
-
-// recent reports whether heard is a clock of this node that is not too old.
-func (ps *Peers) recent(heard string, now time.Time) bool {
-	ms, ok := strings.CutPrefix(heard, ps.nodeID+" ")
-	at, err := strconv.ParseInt(ms, 10, 64)
-	return ok && err == nil && now.Sub(ps.began)-time.Duration(at)*time.Millisecond <= maxUnheard
-}
-
-// overtaken reports whether a later batch of the same node has come before this one.
-func (ps *Peers) overtaken(nodeID, number string) bool {
-	n, err := strconv.ParseUint(number, 10, 64)
-	if err != nil {
-		return false
-	}
-	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	if n <= ps.lastBatch[nodeID] {
-		return true
-	}
-	if len(ps.lastBatch) >= maxSenders {
-		clear(ps.lastBatch)
-	}
-	ps.lastBatch[nodeID] = n
-	return false
 }
 
 // peersOf returns the URLs that lead to a node. One that has not been met, because it has just started, may be behind any

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"heureka/internal/registry"
 	"heureka/internal/replication"
 	"heureka/internal/wire"
 )
@@ -220,6 +221,47 @@ func TestHeldRequestIsNotPerformed(t *testing.T) {
 		r.wait(time.Minute)
 		if b.has("1") || !b.has("0") {
 			t.Errorf("b has the instance that was cancelled: %t", b.has("1"))
+		}
+	})
+}
+
+// What a node says that has not heard of a cancellation does not undo it; what a client says later does.
+func TestCancelledIncarnation(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		off := func(_ *node, cfg *replication.Config, _ *http.Handler) { cfg.DisableAntiEntropy = true }
+		a, b := r.start("a", nil, off), r.start("b", []string{"a"}, off)
+		b.register("1")
+		r.wait(time.Second)
+		a.cancel("1")
+		b.renew("1")
+		r.wait(time.Second)
+		if got, want := b.status().Counts, a.got(); got.Unknown != 1 || got.Rejected != 0 || a.has("1") {
+			t.Errorf("after %q: %+v, listed %t", want, got, a.has("1"))
+		}
+		rec, _ := b.reg.Find(keyOf("1"))
+		b.cancel("1")
+		if _, err := b.reg.Register(rec.Instance, registry.FromClient, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		b.peers.Add(wire.Register, keyOf("1"), time.Now())
+		r.wait(time.Second)
+		if !a.has("1") {
+			t.Errorf("the instance that a client registered again is not listed after %q", a.got())
+		}
+	})
+}
+
+// S-DISP-11: a probe tells a node that its peer is back, also when it has nothing to say.
+func TestProbeEndsAPause(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		off := func(_ *node, cfg *replication.Config, _ *http.Handler) { cfg.DisableAntiEntropy = true }
+		a := r.start("a", []string{"b"}, off)
+		a.register("1")
+		r.wait(3 * time.Minute) // a tries b every 15 to 30 s
+		r.start("b", []string{"a"}, off)
+		r.wait(2 * time.Second)
+		if s := a.status(); s.State != replication.StateOK {
+			t.Errorf("after 2 s b is %s: %s", s.State, s.Error)
 		}
 	})
 }

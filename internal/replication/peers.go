@@ -22,7 +22,6 @@ type Peers struct {
 	cfg    Config
 	log    *slog.Logger
 	nodeID string
-	began  time.Time
 	prefix string
 	rng    *rand.Rand // used by Run only
 
@@ -34,8 +33,8 @@ type Peers struct {
 
 	batches atomic.Uint64 // sent
 
-	mu        sync.Mutex        // also guards the standing of each peer
-	lastBatch map[string]uint64 // of each node that sends to this one
+	mu    sync.Mutex // also guards the standing of each peer
+	guard *Guard     // Admit: guarded by mu
 }
 
 // New returns a set that does nothing yet. It fails if cfg makes no sense.
@@ -48,11 +47,11 @@ func New(cfg Config) (*Peers, error) {
 	id := binary.BigEndian.AppendUint64(nil, rng.Uint64())
 	id = binary.BigEndian.AppendUint64(id, rng.Uint64())
 	ps := &Peers{
-		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id), began: time.Now(),
+		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id),
 		prefix: strings.TrimSuffix("/"+strings.Trim(cfg.Prefix, "/"), "/"),
 		reload: make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
-		lastBatch: make(map[string]uint64),
 	}
+	ps.guard = NewGuard(ps.nodeID, time.Now())
 	ps.list.Store(new([]*peer))
 	return ps, nil
 }

@@ -18,6 +18,7 @@ const (
 	NoRetry         Bug = "batches that fail are not sent again"
 	NoRevisions     Bug = "merging ignores revisions"
 	LateBatches     Bug = "late and repeated batches are performed"
+	NoIncarnations  Bug = "registrations do not say which incarnation of a record they mean"
 	NoAntiEntropy   Bug = "registries are never compared"
 	BlindDigest     Bug = "the digest leaves out buckets"
 	NoEvictionLimit Bug = "a tick evicts everything that ran out"
@@ -28,8 +29,8 @@ const (
 // Bugs returns all of them.
 func Bugs() []Bug {
 	return []Bug{
-		LostTombstones, NoRetry, NoRevisions, LateBatches, NoAntiEntropy, BlindDigest, NoEvictionLimit, NoProtection,
-		UnboundedQueue,
+		LostTombstones, NoRetry, NoRevisions, LateBatches, NoIncarnations, NoAntiEntropy, BlindDigest,
+		NoEvictionLimit, NoProtection, UnboundedQueue,
 	}
 }
 

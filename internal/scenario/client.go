@@ -37,7 +37,6 @@ type client struct {
 	talked                []time.Duration // by node: when it was heard there last
 	cancelledAt           time.Duration
 	cancelledOn, onLife   int
-	reborn                bool // see Result.Reborn
 }
 
 func (s *sim) newClient(i int) *client {
@@ -69,7 +68,7 @@ func (c *client) start() {
 		return
 	}
 	c.turn++
-	c.state, c.cancelledOn, c.reborn = running, -1, false
+	c.state, c.cancelledOn = running, -1
 	c.heardSince, c.lastHeard = c.s.now, c.s.now
 	c.renewRecord(heureka.StatusUp)
 	c.beatAfter(c.interval)

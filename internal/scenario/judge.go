@@ -11,7 +11,6 @@ import (
 	"heureka"
 	"heureka/internal/registry"
 	"heureka/internal/replication"
-	"heureka/internal/wire"
 )
 
 // Agreement is for how long two nodes that can talk may know different things. The slowest way to the same:
@@ -37,9 +36,8 @@ type judge struct {
 	// differ holds since when a pair differs about an instance.
 	differ map[[2]int]map[heureka.Key]time.Duration
 	// told holds who must not list a cancelled client again.
-	told   map[toldKey]bool
-	turn   int
-	reborn int
+	told map[toldKey]bool
+	turn int
 }
 
 type toldKey struct {
@@ -222,18 +220,14 @@ func (j *judge) listed(n *node, c *client) {
 // unlisted: once a node had the time to hear of the cancellation, it never lists the instance again. A node that was told
 // and has been killed since is another matter, and so is a cancellation that died with the only node that knew.
 func (j *judge) unlisted(n *node, c *client) {
-	if c.cancelledOn < 0 || c.reborn && !j.s.opt.Strict {
+	if c.cancelledOn < 0 {
 		return
 	}
 	on := j.s.nodes[c.cancelledOn]
 	k := toldKey{n.index, c, c.turn}
-	bound := Agreement
-	if n == on && n.life == c.onLife {
-		bound = 0
-	}
 	if !j.told[k] {
 		since := j.s.net.since[n.index][on.index]
-		if n != on && (since == never || j.s.now-max(since, c.cancelledAt) <= bound) || on.life != c.onLife {
+		if n != on && (since == never || j.s.now-max(since, c.cancelledAt) <= j.hearing(since, c)) || on.life != c.onLife {
 			return
 		}
 		j.told[k] = true
@@ -243,17 +237,13 @@ func (j *judge) unlisted(n *node, c *client) {
 	}
 }
 
-// late notes registrations that bring a cancelled client back.
-func (j *judge) late(n *node, it *wire.ReplicationItem) {
-	for _, c := range j.s.clients {
-		if c.key.ID != it.ID || c.state != cancelled || c.reborn || it.LastDirtyMS > c.in.LastDirtyMS {
-			continue
-		}
-		if e, ok := c.find(n); ok && e.Tombstone {
-			c.reborn = true
-			j.reborn++
-		}
+// hearing is for how long a node that can talk to another one since then may not have heard of a cancellation there. Nodes
+// that do not compare their registries have the batch alone, and it is tried again while it is news.
+func (j *judge) hearing(since time.Duration, c *client) time.Duration {
+	if !j.s.story.compares && since-c.cancelledAt < replication.DefaultMaxAge/2 {
+		return readTimeout + replication.LongestPause + slack
 	}
+	return Agreement
 }
 
 // knowsLatest reports whether nobody knows a later record of the client than n: a cancellation ends what its node knows.

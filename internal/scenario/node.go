@@ -27,18 +27,18 @@ type node struct {
 	name   string
 	offset time.Duration // of its wall clock
 
-	up        bool
-	life      int // counts starts
-	open      bool
-	began     time.Duration
-	lastNew   time.Duration
-	reg       *registry.Registry
-	store     replication.Store
-	peers     []*peer
-	lastBatch map[string]uint64
-	batches   uint64
-	evicted   int             // since the last tick began, as reported change by change
-	renewals  []time.Duration // counted independently of the registry
+	up       bool
+	life     int // counts starts
+	open     bool
+	began    time.Duration
+	lastNew  time.Duration
+	reg      *registry.Registry
+	store    replication.Store
+	peers    []*peer
+	guard    *replication.Guard
+	batches  uint64
+	evicted  int             // since the last tick began, as reported change by change
+	renewals []time.Duration // counted independently of the registry
 }
 
 func (s *sim) newNode(i int) *node {
@@ -61,7 +61,7 @@ func (n *node) start() {
 	}
 	n.life++
 	n.up, n.open, n.began, n.lastNew = true, false, n.s.now, n.s.now
-	n.lastBatch, n.batches, n.renewals = map[string]uint64{}, 0, nil
+	n.guard, n.batches, n.renewals = replication.NewGuard(n.id(), n.now()), 0, nil
 	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
 	n.s.opt.Bug.configure(&cfg)
 	var err error
@@ -241,8 +241,7 @@ func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	var err error
 	switch it.Action {
 	case wire.Register:
-		n.s.judge.late(n, it)
-		_, err = n.store.Register(it.Instance, registry.FromPeer, now)
+		err = n.itemRegister(it)
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)
 	case wire.StatusUpdate:
@@ -268,6 +267,15 @@ func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	}
 	n.s.note("performs "+string(it.Action), n.name, it.ID, code)
 	return wire.ReplicationResult{StatusCode: code}
+}
+
+func (n *node) itemRegister(it *wire.ReplicationItem) (err error) {
+	if n.s.opt.Bug.is(NoIncarnations) {
+		_, err = n.reg.Register(it.Instance, registry.FromPeer, n.now())
+	} else {
+		_, err = n.reg.RegisterIncarnation(it.Instance, it.Incarnation, n.now())
+	}
+	return err
 }
 
 // ordered is a registry whose buckets come in a fixed order, so that simulations repeat.

@@ -2,6 +2,8 @@ package scenario
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"strconv"
 	"time"
 
 	"heureka/internal/registry"
@@ -26,6 +28,7 @@ type peer struct {
 	probeAt    time.Time
 	ok         bool   // the last batch arrived
 	met        string // who answered last
+	clock      string // from the newest answer to a batch
 	exchanging bool
 	poked      bool // another exchange was asked for meanwhile
 }
@@ -80,6 +83,8 @@ type answer struct {
 	node    string
 	open    bool
 	digest  digest
+	clock   string
+	status  int
 }
 
 func (p *peer) send(b *replication.Batch, probe bool) {
@@ -89,33 +94,69 @@ func (p *peer) send(b *replication.Batch, probe bool) {
 		return
 	}
 	p.sending = true
+	p.post(items, func(a answer, o replication.Outcome) {
+		switch {
+		case a.status != http.StatusTooEarly:
+			p.settle(b, a, o)
+		case len(items) == 0:
+			p.settle(b, a, replication.Delivered)
+		default:
+			p.post(items, func(a answer, o replication.Outcome) { p.settle(b, a, o) })
+		}
+	})
+}
+
+// post is replication.peer.postOnce.
+func (p *peer) post(items []wire.ReplicationItem, done func(answer, replication.Outcome)) {
 	p.from.batches++
-	number, id, theirs := p.from.batches, p.from.id(), p.from.store.Digest()
+	number, id, heard, theirs := p.from.batches, p.from.id(), p.clock, p.from.store.Digest()
 	p.s.note("sends", p.name, "", len(items))
 	call(p.from, p.to,
-		func() (answer, replication.Outcome) { return p.to.serveBatch(id, number, items, &theirs) },
-		func(a answer, o replication.Outcome) { p.settle(b, a, o) })
+		func() (answer, replication.Outcome) { return p.to.serveBatch(id, number, heard, items, &theirs) },
+		func(a answer, o replication.Outcome) {
+			if a.clock != "" {
+				p.clock = a.clock
+			}
+			done(a, o)
+		})
 }
 
 // serveBatch is what the receiver does.
-func (n *node) serveBatch(from string, number uint64, items []wire.ReplicationItem, theirs *digest) (answer, replication.Outcome) {
-	if number <= n.lastBatch[from] && !n.s.opt.Bug.is(LateBatches) {
-		n.s.note("refuses late batch", n.name, "", int(number))
-		return answer{}, replication.Refused
+func (n *node) serveBatch(from string, number uint64, heard string, items []wire.ReplicationItem, theirs *digest) (answer, replication.Outcome) {
+	switch status := n.admit(from, number, heard); status {
+	case http.StatusOK:
+	case http.StatusTooEarly:
+		a := n.greeting()
+		a.status = status
+		n.heard(from, nil, &a.digest, false)
+		return a, replication.Busy
+	default:
+		return answer{status: status}, replication.Refused
 	}
-	n.lastBatch[from] = number
 	results := make([]wire.ReplicationResult, len(items))
 	for i := range items {
 		results[i] = n.item(&items[i])
 	}
 	a := n.greeting()
-	a.results = results
+	a.status, a.results = http.StatusOK, results
 	n.heard(from, theirs, &a.digest, false)
 	return a, replication.Delivered
 }
 
+// admit returns the status that the guard has for a batch.
+func (n *node) admit(from string, number uint64, heard string) int {
+	if n.s.opt.Bug.is(LateBatches) {
+		return http.StatusOK
+	}
+	status := n.guard.Admit(from, strconv.FormatUint(number, 10), heard, n.now())
+	if status != http.StatusOK {
+		n.s.note("refuses batch", n.name, "", status)
+	}
+	return status
+}
+
 func (n *node) greeting() answer {
-	return answer{node: n.id(), open: n.open, digest: n.store.Digest()}
+	return answer{node: n.id(), open: n.open, digest: n.store.Digest(), clock: n.guard.Clock(n.now())}
 }
 
 // settle is the sender's part again.
@@ -168,7 +209,7 @@ func (p *peer) probeBy(t time.Time) {
 	}
 }
 
-// heard is replication.Peers.heard.
+// heard is replication.Peers.heard. Theirs is nil if nothing was said of it.
 func (n *node) heard(from string, theirs, mine *digest, comparing bool) {
 	for _, p := range n.peers {
 		if p.met == from {
@@ -186,9 +227,11 @@ func (n *node) heard(from string, theirs, mine *digest, comparing bool) {
 func (p *peer) hear(theirs, mine *digest, comparing bool) {
 	wake := p.q.Contact(p.from.now())
 	exchange := false
-	if comparing && *theirs != *mine && p.compares() {
+	switch {
+	case theirs == nil:
+	case comparing && *theirs != *mine && p.compares():
 		exchange = p.drift.May(p.from.now())
-	} else {
+	default:
 		exchange = p.compare(theirs, mine, false)
 	}
 	if exchange {

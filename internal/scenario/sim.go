@@ -15,18 +15,12 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type Options struct {
 	Seed uint64
 	Bug  Bug // put in on purpose, to see whether it is found
-	// Strict also ends a simulation at what is known not to be kept, see Result.Reborn.
-	Strict bool
 }
 
 // A Result is what came of a simulation.
 type Result struct {
-	Hash   uint64 // of everything that happened
-	Events int
-	// Reborn counts cancelled instances that a late registration brought back: a peer had sent it before the
-	// cancellation, over a slow link, and the dirty timestamps do not tell it from one that came after. Such an
-	// instance is listed until its lease runs out.
-	Reborn    int
+	Hash      uint64 // of everything that happened
+	Events    int
 	Violation *Violation // the first broken promise; nil if all were kept
 }
 
@@ -41,9 +35,6 @@ type Violation struct {
 // Error tells the whole story, and how to see it again.
 func (v *Violation) Error() string {
 	again := fmt.Sprintf("go run ./internal/scenario/cmd/sim -seed %d", v.Options.Seed)
-	if v.Options.Strict {
-		again += " -strict"
-	}
 	if v.Options.Bug != NoBug {
 		again += fmt.Sprintf(" -bug %q", string(v.Options.Bug))
 	}
@@ -60,7 +51,7 @@ func Run(opt Options) Result {
 		s.events++
 		e.do()
 	}
-	return Result{Hash: s.log.hash, Events: s.events, Reborn: s.judge.reborn, Violation: s.violation}
+	return Result{Hash: s.log.hash, Events: s.events, Violation: s.violation}
 }
 
 // A sim is one simulation. Everything happens in one goroutine, in the order of the queue.

@@ -1,0 +1,75 @@
+package replication
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxSenders is how many nodes are remembered with the number of their last batch; far more than any ring has.
+const maxSenders = 1024
+
+// maxUnheard is how long after an answer a batch may come that refers to it. It is longer than a sender's patience, so
+// that batches in a row pass, and little longer, because what a network holds for less is performed.
+const maxUnheard = 15 * time.Second
+
+// A Guard keeps a node from performing batches from the past.
+//
+// A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender has given it up long
+// ago and has sent its contents again, or better ones. Performing it then would bring cancelled instances back, and end
+// others that have been registered again. Hence two rules for batches of heureka nodes: one is performed only if no later
+// one has been, and only if its sender has heard of the receiver shortly before. A sender that has not is told so, with
+// the time to send back, and sends the batch again at once; a request from the past has nobody who would.
+//
+// It does no I/O. Clock is safe for concurrent use, Admit is not.
+type Guard struct {
+	nodeID string
+	began  time.Time
+	last   map[string]uint64 // number of the last batch of each node that sends to this one
+}
+
+// NewGuard returns the guard of a node that begins now.
+func NewGuard(nodeID string, now time.Time) *Guard {
+	return &Guard{nodeID: nodeID, began: now, last: make(map[string]uint64)}
+}
+
+// Clock returns what to put into HeaderClock.
+func (g *Guard) Clock(now time.Time) string {
+	return g.nodeID + " " + strconv.FormatInt(now.Sub(g.began).Milliseconds(), 10)
+}
+
+// Admit returns 200 for a batch to be performed, and else the status to refuse it with: 425 if the sender shall send it
+// again, 409 if a later one has come before. It is given HeaderNode, HeaderBatch and HeaderHeard of the batch.
+func (g *Guard) Admit(from, number, heard string, now time.Time) (status int) {
+	switch {
+	case !g.recent(heard, now):
+		return http.StatusTooEarly
+	case g.overtaken(from, number):
+		return http.StatusConflict
+	}
+	return http.StatusOK
+}
+
+// recent reports whether heard is a clock of this node that is not too old.
+func (g *Guard) recent(heard string, now time.Time) bool {
+	ms, ok := strings.CutPrefix(heard, g.nodeID+" ")
+	at, err := strconv.ParseInt(ms, 10, 64)
+	return ok && err == nil && now.Sub(g.began)-time.Duration(at)*time.Millisecond <= maxUnheard
+}
+
+// overtaken reports whether a later batch of the same node has come before this one, and else notes this one.
+func (g *Guard) overtaken(nodeID, number string) bool {
+	n, err := strconv.ParseUint(number, 10, 64)
+	if err != nil {
+		return false
+	}
+	if n <= g.last[nodeID] {
+		return true
+	}
+	if len(g.last) >= maxSenders {
+		clear(g.last)
+	}
+	g.last[nodeID] = n
+	return false
+}
