@@ -331,7 +331,7 @@ func TestSrv1Overrides(t *testing.T) {
 			t.Errorf("Accept %q = %d %s, want %s", accept, a.status, a.body, want)
 		}
 	}
-	for _, accept := range []string{"application/xml", "text/plain", "application/json;q=0"} {
+	for _, accept := range []string{"application/xml", "text/plain", "application/json;q=no"} {
 		wantEmpty(t, n.do(t, "GET", path, "", "Accept: "+accept), http.StatusNotAcceptable)
 	}
 }

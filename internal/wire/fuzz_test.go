@@ -183,7 +183,7 @@ func FuzzContentType(f *testing.F) {
 	f.Fuzz(func(t *testing.T, contentType string) {
 		format, ok := wire.RequestFormat(contentType)
 		want := strings.ToLower(format.MediaType())
-		if ok && !strings.Contains(strings.ToLower(contentType), want) && !strings.Contains(contentType, "*/*") {
+		if ok && !strings.Contains(strings.ToLower(contentType), want) && !strings.Contains(contentType, "/*") {
 			t.Errorf("%q accepted as %s", contentType, want)
 		}
 		checkValid(t, parseErrorFormat(contentType), wire.AppendParseError(nil, contentType))

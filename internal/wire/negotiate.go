@@ -8,7 +8,7 @@ import (
 // NegotiateDocument picks the format of the cached documents from the Accept headers, joined by commas: JSON exactly
 // when the text contains "json" in lower case (W-NEG-3). ok is false for 406, when neither type is acceptable (W-NEG-6).
 func NegotiateDocument(accept string) (f Format, ok bool) {
-	if xml, json := preferences(accept); xml.q == 0 && json.q == 0 {
+	if _, ok := NegotiateSingle(accept); !ok {
 		return XML, false
 	}
 	if strings.Contains(accept, "json") {
@@ -17,23 +17,38 @@ func NegotiateDocument(accept string) (f Format, ok bool) {
 	return XML, true
 }
 
-// NegotiateSingle picks the format of single instances, status and batch answers by ordinary negotiation: the highest
-// quality wins, then the more specific range, then XML (W-NEG-5). ok is false for 406.
+// NegotiateSingle picks the format of single instances, status and batch answers by ordinary negotiation: the range with
+// the highest quality wins, then the more specific, then the earlier one, and XML where it covers both (W-NEG-5). As on
+// the reference a quality of 0 is the lowest there is, not a refusal. ok is false for 406.
 func NegotiateSingle(accept string) (f Format, ok bool) {
-	xml, json := preferences(accept)
-	switch {
-	case xml.q == 0 && json.q == 0:
-		return XML, false
-	case json.q > xml.q, json.q == xml.q && json.precision > xml.precision:
+	switch accept {
+	case "", "*/*":
+		return XML, true
+	case "application/json":
 		return JSON, true
 	}
-	return XML, true
+	var best preference
+	for rest := accept; rest != ""; {
+		var element string
+		element, rest = cutUnquoted(rest, ',')
+		mediaRange, params := cutUnquoted(element, ';')
+		format, precision := coverage(strings.TrimSpace(mediaRange))
+		this := preference{quality(params), precision}
+		if precision != noRange && this.q >= 0 && (!ok || best.less(this)) {
+			f, ok, best = format, true, this
+		}
+	}
+	return f, ok
 }
 
-// A preference is how much a caller wants a media type.
+// A preference is how much a caller wants what a media range covers.
 type preference struct {
-	precision precision // of the range that decides
-	q         float64   // 0 is not at all
+	q         float64
+	precision precision
+}
+
+func (p preference) less(than preference) bool {
+	return p.q < than.q || p.q == than.q && p.precision < than.precision
 }
 
 type precision uint8
@@ -45,49 +60,31 @@ const (
 	exactType
 )
 
-// preferences reads an Accept header. The most precise range that covers a type decides on it; an empty header accepts
-// everything.
-func preferences(accept string) (xml, json preference) {
-	switch accept {
-	case "", "*/*":
-		return preference{anyType, 1}, preference{anyType, 1}
-	case "application/json":
-		return preference{}, preference{exactType, 1}
+// coverage returns the format that a media range asks for and how precisely it does: XML for a range that covers both.
+func coverage(mediaRange string) (Format, precision) {
+	typ, sub, ok := strings.Cut(mediaRange, "/")
+	if !ok {
+		sub = "*" // a bare star is what old Java clients send
 	}
-	for rest := accept; rest != ""; {
-		var element string
-		element, rest = cutUnquoted(rest, ',')
-		mediaRange, params := cutUnquoted(element, ';')
-		q := quality(params)
-		xml.consider(mediaRange, "xml", q)
-		json.consider(mediaRange, "json", q)
-	}
-	return xml, json
-}
-
-// consider takes a media range into account for application/subtype.
-func (p *preference) consider(mediaRange, subtype string, q float64) {
-	precision := coverage(strings.TrimSpace(mediaRange), subtype)
-	if precision > p.precision || precision != noRange && precision == p.precision && q > p.q {
-		*p = preference{precision, q}
-	}
-}
-
-func coverage(mediaRange, subtype string) precision {
-	switch typ, sub, _ := strings.Cut(mediaRange, "/"); {
-	case typ == "*" && (sub == "*" || sub == ""): // a bare star is what old Java clients send
-		return anyType
+	p := exactType
+	switch {
+	case typ == "*":
+		p = anyType
 	case !strings.EqualFold(typ, "application"):
-		return noRange
+		return XML, noRange
 	case sub == "*":
-		return anySubtype
-	case strings.EqualFold(sub, subtype):
-		return exactType
+		p = anySubtype
 	}
-	return noRange
+	switch {
+	case strings.EqualFold(sub, "json"):
+		return JSON, p
+	case sub == "*", strings.EqualFold(sub, "xml"):
+		return XML, p
+	}
+	return XML, noRange
 }
 
-// quality returns the q among the parameters of a media range: 1 if there is none, 0 if it makes no sense.
+// quality returns the q among the parameters of a media range: 1 if there is none, negative if it makes no sense.
 func quality(params string) float64 {
 	value, ok := parameter(params, "q")
 	if !ok {
@@ -95,18 +92,18 @@ func quality(params string) float64 {
 	}
 	q, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(q >= 0) {
-		return 0
+		return -1
 	}
 	return min(q, 1)
 }
 
-// RequestFormat reads the Content-Type of a body; ok is false for 415 (W-NEG-8). A wildcard is XML (W-NEG-9).
+// RequestFormat reads the Content-Type of a body; ok is false for 415 (W-NEG-8). Wildcards are XML (W-NEG-9).
 func RequestFormat(contentType string) (f Format, ok bool) {
 	mediaType, params := cutUnquoted(contentType, ';')
 	switch mediaType = strings.TrimSpace(mediaType); {
 	case strings.EqualFold(mediaType, JSON.MediaType()):
 		f = JSON
-	case strings.EqualFold(mediaType, XML.MediaType()), mediaType == "*/*":
+	case strings.EqualFold(mediaType, XML.MediaType()), mediaType == "*/*", strings.EqualFold(mediaType, "application/*"):
 		f = XML
 	default:
 		return XML, false

@@ -23,7 +23,9 @@ func TestNegotiation(t *testing.T) {
 		{"plain JSON", "application/json", json, json},
 		{"plain XML", "application/xml", xml, xml},
 		{"W-NEG-3 JSON anywhere", "application/xml, application/json", json, xml},
-		{"W-NEG-3 order plays no part", "application/json, application/xml", json, xml},
+		{"W-NEG-3 order plays no part, W-NEG-5 the earlier of equal types", "application/json, application/xml", json, json},
+		{"W-NEG-5 the earlier of equal types among others", "text/html, application/json;q=0.9, application/xml;q=0.9, */*", json, xml},
+		{"W-NEG-5 equal types after others", "text/html, application/json;q=0.9, application/xml;q=0.9", json, json},
 		{"W-NEG-3 quality plays no part", "application/json;q=0.1, application/xml", json, xml},
 		{"W-NEG-3 case counts", "APPLICATION/JSON", xml, json},
 		{"W-NEG-3 json in another type", "text/json, application/xml", json, xml},
@@ -32,8 +34,10 @@ func TestNegotiation(t *testing.T) {
 		{"W-NEG-5 quality decides for XML", "application/json;q=0.5, application/xml", json, xml},
 		{"W-NEG-5 the more specific range", "application/json, */*", json, json},
 		{"W-NEG-5 the more specific range, the other way round", "*/*, application/json", json, json},
-		{"W-NEG-5 a range decides on its type", "application/xml;q=0.1, */*;q=0.5", xml, json},
-		{"W-NEG-5 a refused type", "application/xml;q=0, */*", xml, json},
+		{"W-NEG-5 a range that covers both is XML", "application/xml;q=0.1, */*;q=0.5", xml, xml},
+		{"W-NEG-5 quality 0 is the lowest, not a refusal", "application/xml;q=0, application/json;q=0.1", json, json},
+		{"W-NEG-5 any type of one name", "*/json", json, json},
+		{"W-NEG-5 a type without a slash", "application", xml, xml},
 		{"W-NEG-5 equal ranges", "application/json;q=0.3;x=y, application/json;q=0.9, application/xml;q=0.5", json, json},
 		{"W-NEG-5 equal ranges in another order", "application/json;q=0.9, application/json;q=0.3, application/xml;q=0.5", json, json},
 		{"W-CQ-S-5 RestTemplate", "application/json, application/*+json", json, json},
@@ -47,12 +51,12 @@ func TestNegotiation(t *testing.T) {
 		{"W-NEG-6 an image", "image/png", "406", "406"},
 		{"W-NEG-6 other JSON", "application/vnd.x+json", "406", "406"},
 		{"W-NEG-6 all JSON dialects", "application/*+json", "406", "406"},
-		{"W-NEG-6 refused", "application/json;q=0, application/xml;q=0.0", "406", "406"},
-		{"W-NEG-6 everything refused", "*/*;q=0", "406", "406"},
+		{"W-NEG-6 quality 0 is no refusal", "application/json;q=0, application/xml;q=0.0", json, json},
+		{"W-NEG-6 quality 0 of everything", "*/*;q=0", xml, xml},
 		{"a quality that makes no sense", "application/json;q=x", "406", "406"},
 		{"a quality that is no number", "application/json;q=NaN", "406", "406"},
 		{"a negative quality", "application/json;q=-1", "406", "406"},
-		{"too much quality", "application/json;q=7, application/xml;q=1", json, xml},
+		{"too much quality", "application/xml;q=7, application/json;q=1", json, xml},
 		{"rubbish", ";,;=,\"", "406", "406"},
 		{"a list of nothing", ",,,", "406", "406"},
 	}
@@ -80,7 +84,7 @@ func TestRequestFormat(t *testing.T) {
 		"application/x-www-form-urlencoded": refused, "application/vnd.x+json": refused, "application/json;charset=utf-16": refused,
 		"application/json;charset=": refused, "application/jsonx": refused, "json": refused, ";charset=utf-8": refused,
 		// W-NEG-9
-		"*/*": xml, "application/*": refused,
+		"*/*": xml, "application/*": xml, "text/*": refused,
 	}
 	for contentType, want := range tests {
 		if got := answer(wire.RequestFormat(contentType)); got != want {
