@@ -210,7 +210,7 @@ func TestOtherPrefixes(t *testing.T) {
 	})
 }
 
-// TestEverythingIsReleased is G-CL-3: after Run no goroutine is left, though connections were open, a check was running,
+// TestEverythingIsReleased is G-CL-1, G-CL-3 and G-RQ-7: after Run no goroutine is left, though connections were open, a check was running,
 // a watch waited and a refresh was under way. The bubble fails the test otherwise.
 func TestEverythingIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -125,7 +125,7 @@ func TestCredentialsAppearNowhere(t *testing.T) {
 	}
 }
 
-// TestTLS is C-TL-1: verified with the configured roots, with a client certificate, and refused without the roots.
+// TestTLS is C-TL-1 and C-TL-2: verified with the configured roots, with a client certificate, and refused without the roots.
 func TestTLS(t *testing.T) {
 	f := &fake{host: "eureka"}
 	srv := httptest.NewUnstartedServer(f)

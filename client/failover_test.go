@@ -151,7 +151,7 @@ func TestQuarantine(t *testing.T) {
 	})
 }
 
-// TestSession is C-SE-1: after half to one and a half of the duration, the choice starts anew.
+// TestSession is C-SE-1 and C-SE-2: after half to one and a half of the duration, the choice starts anew.
 func TestSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRing(t, 2)
@@ -269,7 +269,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-func TestUnreachableServers(t *testing.T) {
+func TestUnreachableServers(t *testing.T) { // G-FO-1, G-FO-4
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.server("up").put(inst("a", "1", up))

@@ -104,7 +104,7 @@ func TestKeepRegistered(t *testing.T) { // C-SD-6
 	})
 }
 
-// TestStopDuringFirstRegistration: a server may have accepted what was cut off, so it is cancelled all the same.
+// TestStopDuringFirstRegistration is C-SD-7: a server may have accepted what was cut off, so it is cancelled all the same.
 func TestStopDuringFirstRegistration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

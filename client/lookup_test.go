@@ -22,7 +22,7 @@ func amazon(in *heureka.Instance, zone string) *heureka.Instance {
 	})
 }
 
-func TestLookups(t *testing.T) { // C-CA-2, C-RR-4 to C-RR-6
+func TestLookups(t *testing.T) { // C-CA-2, C-CA-3, C-RR-4 to C-RR-6, C-VP-1, G-RQ-3
 	const upS, down = heureka.StatusUp, heureka.StatusDown
 	r := rules{regions: newRegions(&Config{
 		RemoteRegions: []string{"us-west-2", "eu"}, AvailabilityZones: map[string][]string{"eu": {"eu-x"}},
@@ -121,7 +121,7 @@ func TestOrderDiffersFromClientToClient(t *testing.T) {
 	}
 }
 
-func TestLookupsDoNotAllocate(t *testing.T) {
+func TestLookupsDoNotAllocate(t *testing.T) { // G-CA-1, but for the fresh slice header, which immutable lists do not need
 	s := empty(rules{}).fromFull(deltaOf(record("ORDERS", "1", heureka.StatusUp), record("B", "1", heureka.StatusUp)), FromServer, chance())
 	for name, f := range map[string]func(){
 		"App":          func() { s.App("orders") },

@@ -31,7 +31,7 @@ func refreshes(cfg *client.Config) *journal[client.RefreshInfo] {
 	return seen
 }
 
-func TestRefreshByDelta(t *testing.T) {
+func TestRefreshByDelta(t *testing.T) { // C-RF-1, C-RF-13, C-ST-9
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		eureka := w.server("eureka")
@@ -42,6 +42,9 @@ func TestRefreshByDelta(t *testing.T) {
 		synctest.Wait()
 		if got := c.Snapshot(); got.Len() != 2 || got.Hash() != "DOWN_1_UP_1_" || got.Source() != client.FromServer {
 			t.Errorf("after start: %d instances, hash %s, from %s", got.Len(), got.Hash(), got.Source())
+		}
+		if got := c.Stats().LastFetch; !got.Equal(time.Now()) { // the first fetch counts
+			t.Errorf("last fetch %v, now it is %v", got, time.Now())
 		}
 		eureka.put(inst("a", "2", up))
 		eureka.remove(heureka.Key{App: "B", ID: "1"})

@@ -106,13 +106,13 @@ func TestHeartbeatsGoOnInEveryStatus(t *testing.T) {
 	}
 }
 
-// TestUnknownInstanceRegistersAgain is C-HB-3 and C-HB-4: at once, with a newer stamp, whatever the 404 looks like.
+// TestUnknownInstanceRegistersAgain is C-HB-3, C-HB-4, C-HB-8 and G-RQ-4: at once, with a newer stamp, whatever the 404 looks like.
 func TestUnknownInstanceRegistersAgain(t *testing.T) {
 	for name, body := range map[string]bool{"bare 404": false, "404 with HTML": true} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var beats []client.HeartbeatInfo
-				_, eureka, _, reg, _ := start(t, func(cfg *client.Config, _ *client.InstanceConfig) {
+				_, eureka, c, reg, _ := start(t, func(cfg *client.Config, _ *client.InstanceConfig) {
 					cfg.Hooks.Heartbeat = func(i client.HeartbeatInfo) { beats = append(beats, i) }
 				})
 				first := reg.Instance().LastDirtyMS
@@ -133,6 +133,9 @@ func TestUnknownInstanceRegistersAgain(t *testing.T) {
 				want := []client.HeartbeatInfo{{Key: ordersKey, Reregistered: true}, {Key: ordersKey}}
 				if diff := cmp.Diff(want, beats); diff != "" {
 					t.Errorf("heartbeats (-want +got):\n%s", diff)
+				}
+				if got := c.Stats().Reregistrations; got != 1 {
+					t.Errorf("%d counted", got)
 				}
 			})
 		})
@@ -275,7 +278,7 @@ func TestSeveralInstances(t *testing.T) {
 	})
 }
 
-func TestEnforceRegistration(t *testing.T) { // C-ST-1 (8)
+func TestEnforceRegistration(t *testing.T) { // C-ST-1 (8), C-ST-7: any 2xx counts
 	for _, code := range []int{200, 204, 400, 500} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
@@ -351,7 +354,7 @@ func TestInstanceConfigMistakes(t *testing.T) {
 	}
 }
 
-func TestRecord(t *testing.T) { // C-MD-6 to C-MD-12
+func TestRecord(t *testing.T) { // C-MD-6, C-MD-8 to C-MD-13
 	c, err := client.New(client.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -15,7 +15,7 @@ import (
 	"heureka/client"
 )
 
-func TestStatusChangeIsSentAtOnce(t *testing.T) { // C-IR-5, C-HC-3
+func TestStatusChangeIsSentAtOnce(t *testing.T) { // C-IR-5, C-HC-3, C-HC-4, C-ST-4
 	synctest.Test(t, func(t *testing.T) {
 		var changes []client.StatusInfo
 		_, eureka, _, reg, _ := start(t, func(cfg *client.Config, ic *client.InstanceConfig) {
@@ -130,7 +130,8 @@ func TestDirtyStampsGrow(t *testing.T) { // C-MD-4
 	})
 }
 
-// TestChangeDuringRegistration: what changes while a registration is under way is sent again (C-MD-4, C-MD-7).
+// TestChangeDuringRegistration: what changes while a registration is under way is sent again (C-MD-4, C-MD-7,
+// G-RG-3).
 func TestChangeDuringRegistration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -159,7 +160,7 @@ func TestChangeDuringRegistration(t *testing.T) {
 	})
 }
 
-func TestMetadataAndLease(t *testing.T) {
+func TestMetadataAndLease(t *testing.T) { // C-MD-5, C-MD-11, C-MD-15
 	synctest.Test(t, func(t *testing.T) {
 		_, eureka, _, reg, _ := start(t, func(_ *client.Config, ic *client.InstanceConfig) {
 			ic.Metadata = map[string]string{"zone": "a", "old": "1", "empty": ""}

@@ -95,7 +95,7 @@ func TestWatchOfNothing(t *testing.T) { // G-WA-1
 	})
 }
 
-func TestWatchWithFilters(t *testing.T) {
+func TestWatchWithFilters(t *testing.T) { // G-WA-1, G-WA-5
 	synctest.Test(t, func(t *testing.T) {
 		eureka, c, stop := watched(t)
 		all := client.VIP("a")
