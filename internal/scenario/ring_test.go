@@ -23,6 +23,7 @@ type ring struct {
 	conns   map[string]*remote.Conn
 	http    *http.Client
 	clients map[heureka.Key]*ringClient
+	skew    time.Duration // of the clocks of clients that begin from now on
 }
 
 func newRing(t *testing.T, seed uint64, names ...string) *ring {
@@ -80,7 +81,7 @@ func (r *ring) run(key heureka.Key, every time.Duration, nodes ...string) *ringC
 	c.in = &heureka.Instance{
 		App: key.App, ID: key.ID, HostName: key.ID, IPAddr: "10.0.0.1", Status: heureka.StatusUp, CountryID: 1,
 		Port: heureka.Port{Number: 80, Enabled: true}, DataCenter: &heureka.DataCenter{Name: "MyOwn"},
-		LastDirtyMS: time.Now().UnixMilli(),
+		LastDirtyMS: time.Now().Add(r.skew).UnixMilli(),
 		Lease:       heureka.LeaseInfo{RenewalIntervalSecs: int64(every / time.Second), DurationSecs: int64(3 * every / time.Second)},
 	}
 	r.clients[key] = c

@@ -12,8 +12,8 @@ import (
 	"heureka/internal/scenario"
 )
 
-// Real servers, HTTP over a network in memory, and faults from a seed. The network's clocks are one clock here: skew is for
-// the exact simulation.
+// Real servers, HTTP over a network in memory, and faults from a seed. Clients have clocks of their own; the nodes share
+// one, and have theirs in the exact simulation.
 func TestWholeClusters(t *testing.T) {
 	for seed := uint64(1); seed <= howMany(24, 4); seed++ {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -51,6 +51,7 @@ func (w *whole) register() {
 	nodes := append([]string(nil), w.names...)
 	w.rng.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] })
 	every := []time.Duration{10 * time.Second, 30 * time.Second}[w.rng.IntN(2)]
+	w.skew = []time.Duration{0, -time.Hour, time.Hour}[w.rng.IntN(3)]
 	w.run(heureka.Key{App: "APP", ID: fmt.Sprintf("i%03d", w.next)}, every, nodes...)
 }
 
