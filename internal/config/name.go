@@ -132,9 +132,14 @@ func isCanonical(s string) bool {
 }
 
 // Nearest returns the key that raw, which is none, was probably meant to be, or nil. One mistake in four characters is
-// forgiven, not counting the namespace.
+// forgiven, not counting the namespace. Netflix's own names lack the "server" of Spring's (S-CFG-2).
 func Nearest(raw string) *Key {
 	elems, _ := splitName(raw)
+	if len(elems) == 2 && squash(elems[0]) == "eureka" {
+		if n := parseName("eureka.server." + elems[1]); n.key != nil && !n.key.Map {
+			return n.key
+		}
+	}
 	if len(elems) > 0 {
 		elems = elems[1:]
 	}

@@ -22,7 +22,7 @@ func TestUnknownNames(t *testing.T) {
 		{env("EUREKA_SERVER_URL=http://a/", "HEUREKA_HOME=/opt", "EUREKA=1", "EUREKA_PORT=1", "_=x", "A__B=", "=C:=x"), ""},
 		{env("EUREKA_CLIENT_REGISTER_WITH_EUREK=true"), "warning: environment variable EUREKA_CLIENT_REGISTER_WITH_EUREK: no such setting | did you mean EUREKA_CLIENT_REGISTERWITHEUREKA?"},
 		{yamlFile("eureka: {client: {registerWithEureke: true}}"), "warning: application.yml:1: eureka.client.registerWithEureke: no such setting | did you mean eureka.client.register-with-eureka?"},
-		{yamlFile("eureka: {enableSelfPreservation: true}"), "warning: application.yml:1: eureka.enableSelfPreservation: no such setting" + noHint},
+		{yamlFile("eureka: {enableSelfPreservation: true}"), "warning: application.yml:1: eureka.enableSelfPreservation: no such setting | did you mean eureka.server.enable-self-preservation?"},
 		{yamlFile("eureka: {client: {serviceUrl: http://a/}}"), "warning: application.yml:1: eureka.client.serviceUrl: no such setting | did you mean eureka.client.service-url.<key>?"},
 		{yamlFile("server: {prot: 1, tomcat.max-threads: 5, http2.enabled: true}"), "warning: application.yml:1: server.prot: no such setting | did you mean server.port?"},
 		{args("--port=1"), "warning: argument: port: no such setting" + noHint},
@@ -48,6 +48,7 @@ func TestNearest(t *testing.T) {
 		"eureka.server.response-cache-update-ms": "",
 		"eureka.instance.host-name.x":            "eureka.instance.hostname",
 		"eureka.instance.hostnam":                "eureka.instance.hostname",
+		"eureka.waitTimeInMsWhenSyncEmpty":       "eureka.server.wait-time-in-ms-when-sync-empty",
 		"heureka.lease":                          "",
 		"":                                       "",
 		"....":                                   "",
@@ -58,6 +59,27 @@ func TestNearest(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", typo, got, want)
+		}
+	}
+}
+
+// S-DISP-10, S-DISP-12, S-RATE-5, S-DEF-28: keys that say how the reference replicates or limits, or would if they had an
+// effect there, are named, and change nothing.
+func TestDisp12KeysWithoutEffect(t *testing.T) {
+	plain := args().mustLoad(t).ServerConfig(8761)
+	for _, setting := range []string{
+		"batch-replication=true", "number-of-replication-retries=1", "min-threads-for-peer-replication=1",
+		"max-idle-thread-age-in-minutes-for-peer-replication=1", "max-threads-for-peer-replication=1",
+		"max-threads-for-status-replication=2", "max-elements-in-status-replication-pool=1", "min-threads-for-status-replication=2",
+		"max-idle-thread-in-minutes-age-for-status-replication=1", "rate-limiter-enabled=true", "log-identity-headers=false",
+	} {
+		s := args("--eureka.server." + setting).mustLoad(t)
+		name, _, _ := strings.Cut(setting, "=")
+		if got := problems(s, nil); len(got) != 1 || !strings.Contains(got[0], name+": has no effect") {
+			t.Errorf("%s: %v, want one warning", setting, got)
+		}
+		if diff := diffConfig(plain, s.ServerConfig(8761)); diff != "" {
+			t.Errorf("%s changes the server (-without +with):\n%s", setting, diff)
 		}
 	}
 }
