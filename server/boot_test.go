@@ -59,7 +59,7 @@ func ask(t *testing.T, client *http.Client, method, url, body string) *http.Resp
 const orders = `{"instance":{"instanceId":"x","hostName":"x","app":"ORDERS","ipAddr":"10.0.0.1","status":"UP",` +
 	`"dataCenterInfo":{"@class":"com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo","name":"MyOwn"}}}`
 
-// S-BOOT-11, S-BOOT-12 as S-DEF-4 wants it: while the node copies, what could be partial is refused and everything else is
+// S-BOOT-1, S-BOOT-2, S-BOOT-11, S-BOOT-12 as S-DEF-4 wants it, S-FILTER-2: while the node copies, what could be partial is refused and everything else is
 // served.
 func TestBoot11WhatIsRefusedDuringTheStart(t *testing.T) {
 	for _, setting := range []struct {

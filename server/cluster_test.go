@@ -220,7 +220,7 @@ func TestStoppedNodeTakesLeave(t *testing.T) {
 	})
 }
 
-// Peers join and leave without a restart: a node is given another list while it runs.
+// S-CFG-3: peers join and leave without a restart, the one setting that is read again: a node is given another list while it runs.
 func TestServiceURLsChangeWhileRunning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		urls := func(names ...string) map[string][]string {

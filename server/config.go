@@ -53,8 +53,8 @@ type Config struct {
 
 	// Start-up.
 	WaitTimeWhenSyncEmpty time.Duration // 5 min; negative: none
-	SyncRetries           int           // rounds over all peers; 5, negative: none
-	SyncRetryWait         time.Duration // 30 s
+	SyncRetries           int           // negative: the peers are not asked; any other number lets WaitTimeWhenSyncEmpty end the asking
+	SyncRetryWait         time.Duration // 30 s; the pause before peers are asked again, at most 5 s
 
 	// Peers.
 	Region                string              // us-east-1

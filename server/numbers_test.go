@@ -104,6 +104,29 @@ func TestMet1Numbers(t *testing.T) {
 	})
 }
 
+// S-DEF-32, S-MET-3, S-DISP-11: a peer that refuses for good gets nothing twice, and that shows.
+func TestDef32RefusalsShow(t *testing.T) {
+	p := &javaPeer{answer: func(_ int, w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusUnauthorized) }}
+	besideJava(t, p, func(t *testing.T, c *heurekatest.Cluster, conn *remote.Conn) {
+		register(t, conn, instance("ORDERS", "x"))
+		time.Sleep(time.Minute)
+		a, transport := c.Node("a"), c.Transport("client")
+		defer transport.CloseIdleConnections()
+		metrics := read(t, a, transport, "/actuator/prometheus")
+		for _, want := range []string{
+			`heureka_peer_refusing{peer="http://java:8761/eureka/"} 1`, `heureka_peer_up{peer="http://java:8761/eureka/"} 0`,
+			`heureka_peer_dropped_total{peer="http://java:8761/eureka/"} 1`, `heureka_peer_pending{peer="http://java:8761/eureka/"} 0`,
+		} {
+			if !strings.Contains(metrics, want+"\n") {
+				t.Errorf("metrics lack %s", want)
+			}
+		}
+		if health := read(t, a, transport, "/actuator/health"); !strings.Contains(health, `"permanent":true`) || !strings.Contains(health, "401") {
+			t.Errorf("health does not show the refusal: %s", health)
+		}
+	})
+}
+
 // A statusDocument is what /eureka/status says as JSON.
 type statusDocument struct {
 	GeneralStats     map[string]string

@@ -80,7 +80,7 @@ func fine(w http.ResponseWriter, items int) {
 }
 
 // besideJava runs a node whose only peer is p, past its start.
-func besideJava(t *testing.T, p *javaPeer, story func(t *testing.T, conn *remote.Conn)) {
+func besideJava(t *testing.T, p *javaPeer, story func(t *testing.T, c *heurekatest.Cluster, conn *remote.Conn)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a"}, Seed: 17, Configure: func(_ string, cfg *server.Config) {
@@ -96,7 +96,7 @@ func besideJava(t *testing.T, p *javaPeer, story func(t *testing.T, conn *remote
 		go func() { _ = hs.Serve(ln) }()
 		defer hs.Close()
 		time.Sleep(time.Minute)
-		story(t, c.Node("a").Conn("client"))
+		story(t, c, c.Node("a").Conn("client"))
 	})
 }
 
@@ -107,7 +107,7 @@ func TestDisp1OneBatchAtATime(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		fine(w, items)
 	}}
-	besideJava(t, p, func(t *testing.T, conn *remote.Conn) {
+	besideJava(t, p, func(t *testing.T, _ *heurekatest.Cluster, conn *remote.Conn) {
 		begun := time.Now()
 		register(t, conn, instance("ORDERS", "first"))
 		time.Sleep(time.Second)
@@ -163,7 +163,7 @@ func TestDisp9FailuresEndNothing(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}}
-	besideJava(t, p, func(t *testing.T, conn *remote.Conn) {
+	besideJava(t, p, func(t *testing.T, _ *heurekatest.Cluster, conn *remote.Conn) {
 		in := instance("ORDERS", "x")
 		in.Lease = heureka.LeaseInfo{RenewalIntervalSecs: 3600, DurationSecs: 7200} // so long a registration waits
 		register(t, conn, in)

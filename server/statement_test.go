@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,6 +176,23 @@ func TestFilter1NobodyAsksTooOften(t *testing.T) {
 	for i := range 600 { // the reference's limiter would let 500 a second pass, and 10 at once
 		if got := ask(t, http.DefaultClient, "GET", srv.URL+"apps", ""); got.StatusCode != 200 {
 			t.Fatalf("fetch %d = %d, want 200", i+1, got.StatusCode)
+		}
+	}
+}
+
+// S-DEF-18, S-FILTER-3: whoever posts a batch is trusted as a peer, and nobody has to accept gzip.
+func TestDef18AnybodyIsAPeer(t *testing.T) {
+	srv := heurekatest.NewServer(t)
+	plain := &http.Client{Transport: &http.Transport{DisableCompression: true}}
+	defer plain.CloseIdleConnections()
+	record := strings.TrimSuffix(strings.TrimPrefix(orders, `{"instance":`), "}")
+	body := `{"replicationList":[{"action":"Register","appName":"ORDERS","id":"x","instanceInfo":` + record + `}]}`
+	if got := ask(t, plain, "POST", srv.URL+"peerreplication/batch/", body); got.StatusCode != 200 {
+		t.Errorf("POST of a batch by a stranger = %d, want 200", got.StatusCode)
+	}
+	for path, want := range map[string]int{"apps/ORDERS/x": 200, "apps": 200} {
+		if got := ask(t, plain, "GET", srv.URL+path, ""); got.StatusCode != want {
+			t.Errorf("GET %s = %d, want %d", path, got.StatusCode, want)
 		}
 	}
 }
