@@ -4,44 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
 	"heureka/internal/registry"
 )
-
-// S-SP-5, S-DEF-22: what surprises about the reference's periodic update, whose count comes from a client of its own, does
-// not happen where leases are counted: instances that are not UP count, and an expectation of zero is not for ever.
-func TestSP5LeasesAreCounted(t *testing.T) {
-	tests := []struct {
-		name     string
-		disabled bool
-		up, down int
-		opened   int
-		want     float64
-	}{
-		{"a third is DOWN", false, 70, 30, 90, 100},
-		{"nobody is UP", false, 0, 10, 5, 10},
-		{"protection off", true, 2, 1, 50, 3},
-		{"opened with nobody", false, 5, 0, 0, 5},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, netflix(registry.Config{DisableSelfPreservation: tt.disabled}))
-			w.fill(tt.up)
-			for i := range tt.down {
-				w.register(instance("down"+string(rune('a'+i)), status(heureka.StatusDown)))
-			}
-			w.OpenForTraffic(tt.opened, w.now)
-			w.UpdateThreshold(w.now)
-			if got := w.Stats(w.now).RenewalsExpected / 2; got != tt.want {
-				t.Errorf("expected clients = %v, want %v", got, tt.want)
-			}
-			w.register(instance("next"))
-			if got := w.Stats(w.now).RenewalsExpected / 2; got != tt.want+1 {
-				t.Errorf("after another registration = %v, want %v", got, tt.want+1)
-			}
-		})
-	}
-}
 
 // S-SP-16: leases so short that they end before the drop shows are evicted, in either setting, and the limit of a tick is
 // the only brake until it does. The reference's meter lags so much that nobody is left by then.
