@@ -24,7 +24,7 @@ type InstanceConfig struct {
 	// first network interface that is up and no loop-back. What is not set follows the machine, with a look every
 	// Config.ReplicationInterval (C-MD-14); ID stays.
 	HostName, IPAddr string
-	// PreferIP makes IPAddr the host name.
+	// PreferIP makes IPAddr the host name, for where others cannot resolve the machine's: in containers, often.
 	PreferIP bool
 	// Port and SecurePort are in use if they are not 0.
 	Port, SecurePort int

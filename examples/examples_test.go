@@ -78,7 +78,7 @@ func TestServiceAndCaller(t *testing.T) {
 	}
 	registry := heurekatest.NewServer(t)
 	service := func() *program {
-		return run(t, filepath.Join(dir, "service"), "-eureka", registry.URL, "-host", "127.0.0.1", "-listen", "127.0.0.1:0")
+		return run(t, filepath.Join(dir, "service"), "-eureka", registry.URL, "-host", "127.0.0.1", "-listen", "127.0.0.1:0", "-drain", "10ms")
 	}
 
 	one := service()

@@ -23,11 +23,13 @@ func main() {
 	name := flag.String("name", "orders", "`name` of the service")
 	host := flag.String("host", "", "`host` that others can reach this one by (default: this machine's name)")
 	listen := flag.String("listen", ":8080", "`address` to listen on")
+	drain := flag.Duration("drain", 0, "`time` to serve on as DOWN before the end; callers' copies of the registry are up to 30s old")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *eureka, *listen, client.InstanceConfig{App: *name, HostName: *host}); err != nil {
+	ic := client.InstanceConfig{App: *name, HostName: *host, DownBeforeCancel: *drain > 0, DrainTime: *drain}
+	if err := run(ctx, *eureka, *listen, ic); err != nil {
 		log.Fatal(err)
 	}
 }
@@ -65,7 +67,7 @@ func run(ctx context.Context, eureka, listen string, ic client.InstanceConfig) e
 		}
 	}()
 
-	err = c.Run(ctx) // registers, sends heartbeats, and cancels the registration when ctx ends
+	err = c.Run(ctx) // registers, sends heartbeats and, when ctx ends, drains and cancels the registration
 	fmt.Println("no longer registered")
 	if err != nil {
 		return err
