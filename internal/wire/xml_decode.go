@@ -37,10 +37,11 @@ const (
 func decodeRegistrationXML(body []byte) (*heureka.Instance, error) {
 	x := newXMLReader(body)
 	root := x.root()
-	if n := root.Name.Local; x.err == nil && n != instanceElement && n != instanceClass {
+	if n := fullName(root.Name); x.err == nil && n != instanceElement && n != instanceClass {
 		x.fail("root element is " + n)
 	}
 	in := x.instance(root)
+	x.end()
 	if x.err == nil && !x.record.sent[textApp] {
 		x.refuse("instance without app") // W-REG-5
 	}
@@ -64,7 +65,7 @@ func (x *xmlReader) instance(element xml.StartElement) *heureka.Instance {
 }
 
 func (x *xmlReader) instanceChild(r *record, child xml.StartElement) {
-	name := child.Name.Local
+	name := fullName(child.Name)
 	if f, ok := textFieldOf([]byte(name)); ok {
 		if f == textApp { // but not appGroupName (W-XDEC-5)
 			r.setUpper(f, x.text(child))
@@ -130,7 +131,7 @@ func (x *xmlReader) number(dst *int64, e xml.StartElement) {
 // enabled returns the attribute of a port. A port is enabled unless it says false, a secure port only if it says true.
 func enabled(e xml.StartElement) string {
 	for _, a := range e.Attr {
-		if a.Name.Local == "enabled" {
+		if fullName(a.Name) == "enabled" {
 			return a.Value
 		}
 	}
@@ -141,7 +142,7 @@ func enabled(e xml.StartElement) string {
 func (x *xmlReader) dataCenter(r *record, e xml.StartElement) {
 	r.in.DataCenter, r.amazon = nil, r.amazon[:0]
 	for child := range x.children(e) {
-		switch child.Name.Local {
+		switch fullName(child.Name) {
 		case "name":
 			x.dataCenterName(r, child)
 		case "metadata":
@@ -171,7 +172,7 @@ func (x *xmlReader) dataCenterName(r *record, e xml.StartElement) {
 func (x *xmlReader) lease(l *heureka.LeaseInfo, e xml.StartElement) {
 	*l = defaultLease()
 	for child := range x.children(e) {
-		switch child.Name.Local {
+		switch fullName(child.Name) {
 		case "renewalIntervalInSecs":
 			x.interval(&l.RenewalIntervalSecs, child)
 		case "durationInSecs":
@@ -191,23 +192,19 @@ func (x *xmlReader) lease(l *heureka.LeaseInfo, e xml.StartElement) {
 }
 
 func (x *xmlReader) interval(dst *int64, e xml.StartElement) {
-	var secs int64
-	x.number(&secs, e)
-	setInterval(dst, secs)
+	if secs, err := strconv.ParseInt(string(x.text(e)), 10, 32); err == nil {
+		setInterval(dst, secs)
+	}
 }
 
-// metadata reads elements as entries into pairs, which it overwrites; an entry with elements in it is empty (W-XDEC-8).
-// The empty-map class needs no rule: such an element has no children.
+// metadata reads elements as entries into pairs, which it overwrites; of an entry with elements in it only the text beside
+// them counts (W-XDEC-8). The empty-map class needs no rule: such an element has no children.
 func (x *xmlReader) metadata(r *record, e xml.StartElement, pairs []pair) []pair {
 	pairs = pairs[:0]
 	for child := range x.children(e) {
 		x.key = appendXMLKey(x.key[:0], fullName(child.Name))
 		key := r.text.add(x.key)
-		value, nested := x.mixed(child)
-		if nested {
-			value = nil
-		}
-		pairs = append(pairs, pair{key, r.text.add(value)})
+		pairs = append(pairs, pair{key, r.text.add(x.text(child))})
 	}
 	return pairs
 }

@@ -74,7 +74,8 @@ func TestDecodeRegistrationXML(t *testing.T) {
 		{"W-XDEC-8 metadata", `<metadata><a__b>1</a__b><c> x </c><c>2</c><a:b>3</a:b><e/></metadata>`,
 			func(in *instance) { in.Metadata = metadata("a_b", "1", "c", "2", "a:b", "3", "e", "") }},
 		{"W-XDEC-8 empty-map class", `<metadata class="java.util.Collections$EmptyMap"/>`, func(in *instance) {}},
-		{"W-XDEC-8 nested elements", `<metadata><a>x<b>y</b>z</a></metadata>`, func(in *instance) { in.Metadata = metadata("a", "") }},
+		{"W-XDEC-8 nested elements", `<metadata><a><b>y</b></a><c>x<b>y</b>z</c></metadata>`,
+			func(in *instance) { in.Metadata = metadata("a", "", "c", "xz") }},
 		{"W-XDEC-8 the later map wins", `<metadata><a>1</a></metadata><metadata><b>2</b></metadata>`,
 			func(in *instance) { in.Metadata = metadata("b", "2") }},
 		{"W-XDEC-9 values", `<lastDirtyTimestamp>7</lastDirtyTimestamp><lastUpdatedTimestamp>8</lastUpdatedTimestamp>
@@ -116,6 +117,9 @@ func TestDecodeRegistrationXMLRoots(t *testing.T) {
 		`<?xml version="1.0" encoding="utf-8"?>` + "\n<!-- hello -->\n" + registrationXML("") + "\n",
 		"\uFEFF" + registrationXML(""),
 		`<instance xmlns="http://example.org/ns">` + inner + `</instance>`,
+		`<?xml version="1.0" encoding="US-ASCII"?>` + registrationXML(""),
+		`<?xml version="1.0"?>` + registrationXML("") + "\n<!-- bye --><?bye bye?>\n",
+		`<instance xmlns:x="urn:x">` + inner + `<x:vipAddress>other</x:vipAddress><y:port>text</y:port></instance>`,
 		`<com.netflix.appinfo.InstanceInfo>` + inner + `</com.netflix.appinfo.InstanceInfo>`,
 	} {
 		got, err := wire.DecodeInstance(wire.XML, []byte(body))
@@ -129,6 +133,14 @@ func TestDecodeRegistrationXMLRoots(t *testing.T) {
 	}
 }
 
+// W-XDEC-1: the declaration's encoding counts.
+func TestDecodeRegistrationXMLInLatin1(t *testing.T) {
+	got, err := wire.DecodeInstance(wire.XML, []byte(`<?xml version="1.0" encoding="ISO-8859-1"?>`+registrationXML("<vipAddress>caf\xe9</vipAddress>")))
+	if err != nil || got.VIPAddress != "café" {
+		t.Errorf("got %v, %v, want café", got, err)
+	}
+}
+
 func TestDecodeRegistrationXMLRefuses(t *testing.T) {
 	tests := []struct{ statement, body string }{
 		{"W-REG-2 empty body", ``},
@@ -138,6 +150,10 @@ func TestDecodeRegistrationXMLRefuses(t *testing.T) {
 		{"W-XDEC-1 end tag first", `</a>` + registrationXML("")},
 		{"W-XDEC-1 not closed", strings.TrimSuffix(registrationXML(""), "</instance>")},
 		{"W-XDEC-1 closed by another", registrationXML("<a><b></a></b>")},
+		{"W-XDEC-1 another root with the same local name", `<x:instance>` + strings.TrimPrefix(strings.TrimSuffix(registrationXML(""), "</instance>"), "<instance>") + `</x:instance>`},
+		{"W-XDEC-1 text after the root", registrationXML("") + "x"},
+		{"W-XDEC-1 a second root", registrationXML("") + registrationXML("")},
+		{"W-XDEC-1 a broken tag after the root", registrationXML("") + "<"},
 		{"W-XDEC-1 no XML", `{"instance":{}}`},
 		{"W-XDEC-1 DOCTYPE", `<!DOCTYPE instance [<!ENTITY a "b">]>` + registrationXML("")},
 		{"W-XDEC-1 DOCTYPE with an external entity",

@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"strings"
+	"unicode/utf8"
 )
 
 // An xmlScanner reads XML element by element. Like scanner it does nothing once err is set. Names are taken as they are
@@ -18,7 +21,25 @@ type xmlScanner struct {
 }
 
 func newXMLScanner(body []byte) *xmlScanner {
-	return &xmlScanner{dec: xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\uFEFF"))))}
+	dec := xml.NewDecoder(bytes.NewReader(bytes.TrimPrefix(body, []byte("\uFEFF"))))
+	dec.CharsetReader = charset
+	return &xmlScanner{dec: dec}
+}
+
+// charset returns the rest of a document in UTF-8 that says it is written in another encoding.
+func charset(label string, in io.Reader) (io.Reader, error) {
+	switch strings.ToLower(label) {
+	case "us-ascii", "utf8":
+		return in, nil
+	case "iso-8859-1":
+		latin1, err := io.ReadAll(in)
+		var b []byte
+		for _, c := range latin1 {
+			b = utf8.AppendRune(b, rune(c))
+		}
+		return bytes.NewReader(b), err
+	}
+	return nil, fmt.Errorf("encoding %s is not known", label)
 }
 
 func (x *xmlScanner) failure() error {
@@ -85,6 +106,29 @@ func (x *xmlScanner) root() xml.StartElement {
 	}
 }
 
+// end reads what comes after the root: white space, comments and processing instructions are allowed.
+func (x *xmlScanner) end() {
+	for x.err == nil {
+		tok, err := x.dec.RawToken()
+		if err == io.EOF {
+			return
+		}
+		if err != nil {
+			x.fail(describe(err))
+			return
+		}
+		switch tok := tok.(type) {
+		case xml.Comment, xml.ProcInst:
+		case xml.CharData:
+			if len(bytes.TrimSpace(tok)) > 0 {
+				x.fail("text after the root element")
+			}
+		default:
+			x.fail("something after the root element")
+		}
+	}
+}
+
 // children yields the start tag of each child of parent; the loop must read the child to its end. Text between children
 // is dropped.
 func (x *xmlScanner) children(parent xml.StartElement) iter.Seq[xml.StartElement] {
@@ -95,17 +139,11 @@ func (x *xmlScanner) children(parent xml.StartElement) iter.Seq[xml.StartElement
 
 // text returns the text directly inside an element, valid until the next read. Elements in it are skipped.
 func (x *xmlScanner) text(element xml.StartElement) []byte {
-	t, _ := x.mixed(element)
-	return t
-}
-
-// mixed is text, and tells whether there were elements in it.
-func (x *xmlScanner) mixed(element xml.StartElement) (text []byte, nested bool) {
 	x.buf = x.buf[:0]
 	x.content(element,
 		func(t xml.CharData) { x.buf = append(x.buf, t...) },
-		func(child xml.StartElement) bool { nested = true; x.skip(child); return true })
-	return x.buf, nested
+		func(child xml.StartElement) bool { x.skip(child); return true })
+	return x.buf
 }
 
 // skip reads to the end of an element.
