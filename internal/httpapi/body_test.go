@@ -360,7 +360,7 @@ func TestBadXML(t *testing.T) {
 func TestOddButAllowed(t *testing.T) {
 	for name, body := range map[string]string{
 		"duplicate members":  `{"instance":` + strings.TrimSuffix(record("DEMO", "i-0", nil), "}") + `,"instanceId":"i-1","hostName":"other"}}`,
-		"absurd numbers":     registration("DEMO", "i-1", fields{"countryId": 1e300, "lastDirtyTimestamp": "99999999999999999999", "leaseInfo": fields{"durationInSecs": 1e18}}),
+		"absurd numbers":     registration("DEMO", "i-1", fields{"countryId": "99999999999", "lastDirtyTimestamp": "99999999999999999999", "leaseInfo": fields{"durationInSecs": "1e18"}}),
 		"negative numbers":   registration("DEMO", "i-1", fields{"leaseInfo": fields{"durationInSecs": -1, "renewalIntervalInSecs": -5}, "port": fields{"$": -1}}),
 		"byte order mark":    "\ufeff" + registration("DEMO", "i-1", nil),
 		"text after the end": registration("DEMO", "i-1", nil) + " garbage",

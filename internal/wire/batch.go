@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"math"
 	"strconv"
 
 	"heureka"
@@ -102,7 +103,7 @@ func (d *batchReader) item() ReplicationItem {
 		case "id":
 			id = d.names.add(d.text())
 		case "lastDirtyTimestamp":
-			it.LastDirtyMS, it.HasLastDirty = d.timestamp(), true
+			it.LastDirtyMS, it.HasLastDirty = d.timestamp()
 		case "overriddenStatus":
 			it.OverriddenStatus = d.statusText()
 		case "status":
@@ -120,17 +121,21 @@ func (d *batchReader) item() ReplicationItem {
 	return it
 }
 
-// timestamp reads a number or a string of digits (W-REPL-10); other texts are refused here.
-func (d *batchReader) timestamp() int64 {
+// timestamp reads a number or a string of digits (W-REPL-10); an empty text is as good as none, and others are refused
+// here.
+func (d *batchReader) timestamp() (ms int64, sent bool) {
 	t, kind := d.scalar()
 	if kind == numberToken {
-		return lenientInt(t)
+		return d.within(t, kind, math.MinInt64, math.MaxInt64), true
+	}
+	if kind == stringToken && len(t) == 0 {
+		return 0, false
 	}
 	n, err := strconv.ParseInt(string(t), 10, 64)
 	if err != nil {
 		d.fail("lastDirtyTimestamp is not a number")
 	}
-	return n
+	return n, true
 }
 
 // statusText reads a status as it was sent, without an allocation for those that exist.

@@ -37,7 +37,10 @@ const amazonID = "instance-id"
 // instance has it (W-REG-7). It returns in itself if there is nothing to add.
 func CompleteAmazon(in *heureka.Instance) *heureka.Instance {
 	dc := in.DataCenter
-	if dc == nil || dc.Name != heureka.Amazon || dc.Metadata.Get(amazonID) != "" {
+	if dc == nil || dc.Name != heureka.Amazon {
+		return in
+	}
+	if _, ok := dc.Metadata.Lookup(amazonID); ok { // be it empty
 		return in
 	}
 	out := in.Clone()

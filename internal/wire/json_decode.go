@@ -87,29 +87,31 @@ func (s *scanner) status() heureka.Status {
 	return st
 }
 
-// port reads {"$":8080,"@enabled":"true"}; what is missing stays as it is (W-JDEC-7).
+// port reads {"$":8080,"@enabled":"true"}; what is missing stays as it is, but null is 0 and false (W-JDEC-7).
 func (s *scanner) port(p *heureka.Port) {
 	if s.lenient && s.peek() != '{' {
 		p.Number = int(s.integer32())
 		return
 	}
 	for name := range s.members {
-		switch {
-		case s.null():
-		case string(name) == "$":
-			p.Number = int(s.integer32())
-		case string(name) == "@enabled":
-			p.Enabled = s.boolean()
+		switch string(name) {
+		case "$":
+			p.Number = 0
+			if !s.null() {
+				p.Number = int(s.integer32())
+			}
+		case "@enabled":
+			p.Enabled = !s.null() && s.boolean()
 		default:
-			s.unknownMember("a port")
+			s.unknownPortMember()
 		}
 	}
 }
 
-// unknownMember refuses a member that the reference refuses; a client skips it.
-func (s *scanner) unknownMember(where string) {
+// unknownPortMember refuses a member that the reference refuses; a client skips it.
+func (s *scanner) unknownPortMember() {
 	if !s.lenient {
-		s.fail("unknown member in " + where)
+		s.fail("unknown member in a port")
 		return
 	}
 	s.skip()
@@ -124,9 +126,9 @@ func (s *scanner) lease(l *heureka.LeaseInfo) {
 		}
 		switch string(name) {
 		case "renewalIntervalInSecs":
-			setInterval(&l.RenewalIntervalSecs, s.integer())
+			setInterval(&l.RenewalIntervalSecs, s.integer32())
 		case "durationInSecs":
-			setInterval(&l.DurationSecs, s.integer())
+			setInterval(&l.DurationSecs, s.integer32())
 		case "registrationTimestamp":
 			l.RegistrationMS = s.integer()
 		case "lastRenewalTimestamp":
@@ -145,9 +147,11 @@ func (s *scanner) lease(l *heureka.LeaseInfo) {
 
 // oldRenewal reads the name that lastRenewalTimestamp had in old servers (W-JLEG-2); a registration's is ignored.
 func (s *scanner) oldRenewal(l *heureka.LeaseInfo) {
-	if n := s.integer(); s.lenient {
-		l.LastRenewalMS = n
+	if !s.lenient {
+		s.scalar()
+		return
 	}
+	l.LastRenewalMS = s.integer()
 }
 
 // unknownLeaseMember reads over a scalar; objects and arrays are refused (W-JDEC-10).

@@ -179,11 +179,11 @@ func defaultLease() heureka.LeaseInfo {
 	}
 }
 
-// setInterval keeps a lease interval that makes sense (W-FLD-8): the default stays for what is not positive, and what
-// is beyond 32 bits, 68 years, becomes that, so that no arithmetic on it overflows.
+// setInterval keeps a lease interval that makes sense (W-FLD-8): the default stays for what is not positive. Both formats
+// hold it in 32 bits, 68 years, so that no arithmetic on it overflows.
 func setInterval(dst *int64, secs int64) {
 	if secs > 0 {
-		*dst = clamp32(secs)
+		*dst = secs
 	}
 }
 

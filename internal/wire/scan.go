@@ -396,43 +396,59 @@ func hexRune[T string | []byte](b T) (rune, bool) {
 // integer reads a whole number from a number or a text (W-JDEC-4).
 func (s *scanner) integer() int64 {
 	t, kind := s.scalar()
+	return s.within(t, kind, math.MinInt64, math.MaxInt64)
+}
+
+// integer32 reads a number that the reference holds in 32 bits.
+func (s *scanner) integer32() int64 {
+	t, kind := s.scalar()
+	return s.within(t, kind, math.MinInt32, math.MaxInt32)
+}
+
+// within returns the whole number that a scalar stands for. One that is out of bounds refuses a body on the server, and
+// is 0 in a text, as on the reference; a client takes the nearest.
+func (s *scanner) within(t []byte, kind token, low, high int64) int64 {
 	switch kind {
 	case trueToken:
 		return 1
 	case falseToken:
 		return 0
 	}
-	return lenientInt(t)
+	n, fits := lenientInt(t)
+	switch {
+	case fits && low <= n && n <= high:
+		return n
+	case s.lenient:
+		return max(low, min(n, high))
+	case kind == numberToken:
+		s.fail("number out of range")
+	}
+	return 0
 }
 
-// integer32 reads a number that the reference holds in 32 bits; what is beyond becomes the nearest one.
-func (s *scanner) integer32() int64 { return clamp32(s.integer()) }
-
-func clamp32(n int64) int64 { return max(math.MinInt32, min(n, math.MaxInt32)) }
-
-// lenientInt reads text as a whole number: fractions are cut off, what is too large for 64 bits becomes the largest
-// number, and anything else is 0 (W-JDEC-4).
-func lenientInt(t []byte) int64 {
+// lenientInt reads text as a whole number: fractions are cut off, and what is no number is 0 (W-JDEC-4). A number of more
+// than 64 bits does not fit: n is the nearest.
+func lenientInt(t []byte) (n int64, fits bool) {
 	t = bytes.TrimSpace(t)
 	if n, ok := decimal(t); ok {
-		return n
+		return n, true
 	}
 	if n, err := strconv.ParseInt(string(t), 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return n // the nearest one, if out of range
+		return n, err == nil
 	}
 	for _, c := range t {
 		if !isDigit(c) && c != '.' && c|0x20 != 'e' && c != '+' && c != '-' {
-			return 0
+			return 0, true
 		}
 	}
 	f, _ := strconv.ParseFloat(string(t), 64) // ±Inf beyond its range, 0 if malformed
 	switch {
 	case f >= math.MaxInt64:
-		return math.MaxInt64
+		return math.MaxInt64, false
 	case f <= math.MinInt64:
-		return math.MinInt64
+		return math.MinInt64, false
 	}
-	return int64(f)
+	return int64(f), true
 }
 
 // decimal reads up to 18 digits with an optional minus sign: all real numbers of the protocol.
@@ -457,15 +473,14 @@ func decimal(t []byte) (int64, bool) {
 	return n, true
 }
 
-// boolean reads a truth value (W-JDEC-5): of texts only "true" is true, of numbers all but zero.
+// boolean reads a truth value (W-JDEC-5): of texts only "true" is true, of whole numbers all but zero.
 func (s *scanner) boolean() bool {
 	t, kind := s.scalar()
 	switch kind {
 	case stringToken:
 		return string(t) == "true"
 	case numberToken:
-		f, _ := strconv.ParseFloat(string(t), 64)
-		return f != 0
+		return !bytes.ContainsAny(t, ".eE") && s.within(t, kind, math.MinInt32, math.MaxInt32) != 0
 	}
 	return kind == trueToken
 }

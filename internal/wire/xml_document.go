@@ -11,7 +11,7 @@ func decodeApplicationsXML(body []byte) (*heureka.Applications, error) {
 	for child := range x.children(x.rootNamed("applications")) {
 		switch child.Name.Local {
 		case "versions__delta":
-			apps.Version = lenientInt(x.text(child))
+			apps.Version, _ = lenientInt(x.text(child))
 		case "apps__hashcode":
 			apps.Hash = string(x.text(child))
 		case "application":
