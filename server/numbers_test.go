@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -131,6 +133,7 @@ func TestDef32RefusalsShow(t *testing.T) {
 type statusDocument struct {
 	GeneralStats     map[string]string
 	ApplicationStats map[string]string
+	InstanceInfo     map[string]any
 	Healthy          *bool
 }
 
@@ -140,6 +143,31 @@ func readStatus(t *testing.T, n *heurekatest.Node, transport *http.Transport) (s
 		t.Fatal(err)
 	}
 	return status
+}
+
+// W-SRV-2, W-SRV-3: as on Spring's servers the environment is not there, nor what a registry says of its instances.
+func TestSrv3GeneralStats(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a"}, Configure: func(_ string, cfg *server.Config) {
+			cfg.ServiceURLs = nil
+		}})
+		started := strconv.FormatInt(time.Now().UnixMilli(), 10)
+		transport := c.Transport("client")
+		defer transport.CloseIdleConnections()
+		time.Sleep(time.Minute)
+		status := readStatus(t, c.Node("a"), transport)
+		names := slices.Sorted(maps.Keys(status.GeneralStats))
+		if want := []string{"current-memory-usage", "num-of-cpus", "server-uptime", "total-avail-memory"}; !slices.Equal(names, want) {
+			t.Errorf("generalStats has %v, want %v", names, want)
+		}
+		for name, want := range map[string]any{
+			"isCoordinatingDiscoveryServer": "false", "actionType": nil, "lastUpdatedTimestamp": started, "lastDirtyTimestamp": started,
+		} {
+			if got := status.InstanceInfo[name]; got != want {
+				t.Errorf("%s of the node's own instance = %v, want %v", name, got, want)
+			}
+		}
+	})
 }
 
 // S-STATPAGE-6: the uptime has days if there are any, hours and minutes.

@@ -43,19 +43,19 @@ func (n *node) StatusInfo() httpapi.StatusInfo {
 	return info
 }
 
-// own is the node's own instance as it is when it is not listed.
+// own is the node's own instance as it is when it is not listed: what the registry says of its instances is not there.
 func (n *node) own() *heureka.Instance {
 	in := n.cfg.Instance.Clone()
 	in.Status = n.phase.ownStatus()
-	in.CoordinatingServer = true
-	in.Action = heureka.ActionAdded
+	in.LastUpdatedMS = n.started.UnixMilli()
+	in.LastDirtyMS = in.LastUpdatedMS
 	return in
 }
 
+// generalStats are those of Spring's server, which leaves out the environment that Netflix's begins with (W-SRV-3).
 func (n *node) generalStats(now time.Time) []heureka.MetadataEntry {
 	used, total := memory()
 	return []heureka.MetadataEntry{
-		{Key: "environment", Value: n.cfg.Environment},
 		{Key: "num-of-cpus", Value: strconv.Itoa(runtime.GOMAXPROCS(0))},
 		{Key: "total-avail-memory", Value: megabytes(total)},
 		{Key: "current-memory-usage", Value: fmt.Sprintf("%s (%d%%)", megabytes(used), 100*used/max(total, 1))},
