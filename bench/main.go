@@ -25,6 +25,7 @@ type options struct {
 	pin    bool
 	rounds int
 	dur    time.Duration
+	warm   time.Duration
 }
 
 func main() {
@@ -35,6 +36,7 @@ func main() {
 	flag.BoolVar(&o.pin, "pin", true, "give servers the first processor and the load the second (needs taskset)")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each pair is measured, in turn")
 	flag.DurationVar(&o.dur, "duration", 4*time.Second, "how long each measurement takes")
+	flag.DurationVar(&o.warm, "warm", 30*time.Second, "for how long a Java server is loaded in each way before it is measured, so that its compiler is done")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -46,7 +48,7 @@ func main() {
 
 func run(ctx context.Context, o options) error {
 	if o.quick {
-		o.rounds, o.dur = 2, 500*time.Millisecond
+		o.rounds, o.dur, o.warm = 2, 500*time.Millisecond, 2*time.Second
 	}
 	dir, err := os.MkdirTemp("", "heureka-bench")
 	if err != nil {

@@ -62,7 +62,7 @@ func (r *rig) heartbeats(ctx context.Context, rep *report) error {
 		r.config(large, bench.Heartbeat, r.instances()*factor), r.config(small, bench.Heartbeat, r.instances())); err != nil {
 		return err
 	}
-	java, err := r.javaServer(ctx)
+	java, err := r.warmJava(ctx, bench.Heartbeat)
 	if java == nil || err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (r *rig) deltas(ctx context.Context, rep *report, srv *process) error {
 }
 
 func (r *rig) javaFetches(ctx context.Context, rep *report, quiet, churn bench.Config) error {
-	java, err := r.javaServer(ctx)
+	java, err := r.warmJava(ctx, bench.Full, bench.Churn)
 	if java == nil || err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func (r *rig) registrations(ctx context.Context, rep *report) error {
 		return err
 	}
 	own := r.config(srv, bench.Register, r.instances())
-	java, err := r.javaServer(ctx)
+	java, err := r.warmJava(ctx, bench.Register)
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,8 @@ func (r *report) markdown(o options) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Performance\n\nWritten by `go run ./bench%s` on %s, %d processors, %s. Each pair ran in turn, %d times %s; the figure is the\n"+
 		"ratio of CPU time per operation, its median and its spread. Absolute times say more about the machine than about a server.\n"+
-		"A Java server is measured in its first minutes, in which its compiler works too: once warm it is several times cheaper.\n\n",
-		javaFlag(o), processor(), runtime.NumCPU(), runtime.Version(), o.rounds, o.dur)
+		"A Java server is loaded in the same way for %s before it is measured, so that its compiler is done.\n\n",
+		javaFlag(o), processor(), runtime.NumCPU(), runtime.Version(), o.rounds, o.dur, o.warm)
 	b.WriteString("| What | Goal | Ratio | Spread | CPU per operation |\n|---|---|---|---|---|\n")
 	for _, row := range r.ratios {
 		if q, ok := cpu(row.cmp); ok {

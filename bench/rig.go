@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"heureka/internal/bench"
 )
 
 // A rig builds and starts the programs that are compared, and stops them.
@@ -129,6 +131,22 @@ func (r *rig) javaServer(ctx context.Context) (*process, error) {
 			"--server.port=" + port, "--eureka.client.register-with-eureka=false",
 			"--eureka.client.fetch-registry=false", "--eureka.server.use-read-only-response-cache=false"})
 	}, "java")
+}
+
+// warmJava starts the Java server and loads it in the ways in which it will be measured, until it is compiled.
+func (r *rig) warmJava(ctx context.Context, modes ...bench.Mode) (*process, error) {
+	java, err := r.javaServer(ctx)
+	if java == nil || err != nil {
+		return java, err
+	}
+	for _, mode := range modes {
+		cfg := r.config(java, mode, r.instances())
+		cfg.Duration = r.opts.warm
+		if _, err := bench.Run(ctx, cfg); err != nil {
+			return nil, fmt.Errorf("warm up: %w", err)
+		}
+	}
+	return java, nil
 }
 
 // nginxServer serves the file as the whole registry, if nginx is installed.
