@@ -128,6 +128,10 @@ with its next heartbeat; or as the status of --as.`,
 		if err := r.api.ClearStatus(ctx, key, status); err != nil {
 			return r.notFound(ctx, key, err)
 		}
+		// Where there was no override, servers change nothing and still say that all is well (S-STATUS-5).
+		if in, err := r.api.Instance(ctx, key); err == nil && in.Status != status {
+			return r.out.say("%s has no override, and is %s", key, in.Status)
+		}
 		return r.out.say("%s has no override any more, and is %s until it registers again", key, status)
 	})
 	cmd.Flags().StringVar(&as, "as", "UNKNOWN", "status to show until then")
