@@ -112,18 +112,32 @@ func TestReg7AmazonID(t *testing.T) {
 	}
 }
 
-// W-REG-8.
+// W-FLD-9: who gets UP because an override is taken away was not up before. The reference forgets to note the time.
+func TestFld9ServiceUpAfterAnOverride(t *testing.T) {
+	n := newNode(t, httpapi.Config{})
+	n.register(t, "DEMO", "i-1", fields{"status": "DOWN"})
+	n.do(t, "PUT", "/eureka/apps/DEMO/i-1/status?value=OUT_OF_SERVICE", "")
+	n.do(t, "DELETE", "/eureka/apps/DEMO/i-1/status?value=UP", "")
+	in, lease, err := n.Instance(heureka.Key{App: "DEMO", ID: "i-1"})
+	if err != nil || in.Status != heureka.StatusUp || lease.ServiceUpMS != n.now.UnixMilli() {
+		t.Errorf("status %v, up since %d, %v, want UP since now", in.Status, lease.ServiceUpMS, err)
+	}
+}
+
+// W-REG-8. Unlike on the reference a lastDirtyTimestamp of 0 is as good as none.
 func TestReg8Stored(t *testing.T) {
 	n := newNode(t, httpapi.Config{})
 	n.register(t, "DEMO", "i-1", fields{"actionType": "DELETED", "lastUpdatedTimestamp": "1", "isCoordinatingDiscoveryServer": "true",
 		"leaseInfo": fields{"registrationTimestamp": 1, "lastRenewalTimestamp": 2, "evictionTimestamp": 3, "serviceUpTimestamp": 4}})
-	n.register(t, "DEMO", "undated", fields{"lastDirtyTimestamp": nil})
+	for id, dirty := range map[string]any{"undated": nil, "zero": 0, "text": "abc"} {
+		n.register(t, "DEMO", id, fields{"lastDirtyTimestamp": dirty})
+		if got := n.stored(t, "DEMO", id).LastDirtyMS; got != n.now.UnixMilli() {
+			t.Errorf("lastDirtyTimestamp %v became %d, want the server's time", dirty, got)
+		}
+	}
 	in := n.stored(t, "DEMO", "i-1")
 	if in.Action != heureka.ActionAdded || in.LastUpdatedMS != n.now.UnixMilli() || in.LastDirtyMS != dirty || in.CoordinatingServer {
 		t.Errorf("stored %+v", in)
-	}
-	if got := n.stored(t, "DEMO", "undated").LastDirtyMS; got != n.now.UnixMilli() {
-		t.Errorf("lastDirtyTimestamp %d, want the server's time", got)
 	}
 	_, lease, _ := n.Instance(heureka.Key{App: "DEMO", ID: "i-1"})
 	ms := n.now.UnixMilli()
