@@ -193,6 +193,7 @@ func TestDecodeDataCenter(t *testing.T) {
 		{"W-BUG-4 metadata first", `{"metadata":{"a":"b"},"name":"Amazon",` + amazon + `}`, aws("a", "b")},
 		{"Amazon without metadata", `{` + amazon + `,"name":"Amazon"}`, aws()},
 		{"Amazon with null metadata", `{` + amazon + `,"name":"Amazon","metadata":null}`, aws()},
+		{"W-JDEC-9 Amazon with the empty-map marker", `{` + amazon + `,"name":"Amazon","metadata":{"@class":"java.util.Collections$EmptyMap"}}`, aws()},
 		{"metadata array", `{` + amazon + `,"metadata":[]}`, nil},
 		{"text", `"MyOwn"`, nil},
 		{"array", `[]`, nil},
