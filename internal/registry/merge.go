@@ -184,6 +184,7 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 		return false
 	}
 	next.mark(l, t)
+	next.markUp(t)
 	ch.Kind = StatusChanged
 	r.put(l, &next, ch)
 	return true

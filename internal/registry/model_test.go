@@ -163,9 +163,11 @@ func (m *model) clearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, no
 	l := m.leases[key]
 	l.renew(now)
 	if l.override != nil {
+		up := l.in.Lease.ServiceUpMS
 		l.own, l.override, l.cleared, l.in.OverriddenStatus = s, nil, true, heureka.StatusUnknown
 		l.redate(dirtyMS)
 		l.show(heureka.ActionModified, now)
+		l.in.Lease.ServiceUpMS = up
 	}
 	return true
 }

@@ -166,7 +166,6 @@ func (v *version) mark(l *lease, t instant) {
 	n.Action = heureka.ActionModified
 	n.LastUpdatedMS = t.ms()
 	n.Lease.LastRenewalMS = l.lastRenewalMS.Load()
-	v.markUp(t)
 }
 
 // markUp notes when the instance was first UP (S-LEASE-6).

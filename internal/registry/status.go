@@ -32,7 +32,8 @@ func (r *Registry) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, o
 
 // ClearStatus removes the override of an instance and gives it status s (S-STATUS-5); with UNKNOWN its next heartbeat is
 // refused, so that the client registers with a status of its own (S-STATUS-6). The lease is renewed in every case, and
-// nothing else happens if there is no override. Otherwise as SetStatus.
+// nothing else happens if there is no override. That the instance may be UP for the first time now is not noted, as on the
+// reference (S-STATUS-5). Otherwise as SetStatus.
 func (r *Registry) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
 	t := r.instant(now)
 	r.mu.Lock()
@@ -50,7 +51,8 @@ func (r *Registry) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64,
 	next.overridden, next.cleared = false, true
 	next.instance.OverriddenStatus = heureka.StatusUnknown
 	next.redate(dirtyMS)
-	r.commitStatus(l, &next, key, origin, t)
+	next.mark(l, t)
+	r.commit(l, &next, Change{Kind: StatusChanged, Origin: origin, At: t.wall, Key: key})
 	return nil
 }
 
@@ -78,8 +80,9 @@ func (v *version) redate(dirtyMS int64) {
 	v.instance.LastDirtyMS = max(v.instance.LastDirtyMS, dirtyMS)
 }
 
-// commitStatus commits a state that differs in status or override. With mu held.
+// commitStatus commits a state that got an override. With mu held.
 func (r *Registry) commitStatus(l *lease, next *version, key heureka.Key, origin Origin, t instant) {
 	next.mark(l, t)
+	next.markUp(t)
 	r.commit(l, next, Change{Kind: StatusChanged, Origin: origin, At: t.wall, Key: key})
 }
