@@ -92,11 +92,11 @@ func (c *call) itemRegister(app string, it *wire.ReplicationItem) error {
 	if wire.CheckRegistration(it.Instance, app) != nil {
 		return nil
 	}
-	in := wire.CompleteAmazon(it.Instance)
+	incarnation := registry.AnyIncarnation
 	if it.HasIncarnation {
-		return c.b.RegisterIncarnation(in, it.Incarnation)
+		incarnation = it.Incarnation
 	}
-	return c.b.Register(in, registry.FromPeer)
+	return c.b.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation)
 }
 
 func (c *call) itemRenew(key heureka.Key, it *wire.ReplicationItem) error {
@@ -104,7 +104,7 @@ func (c *call) itemRenew(key heureka.Key, it *wire.ReplicationItem) error {
 	if it.OverriddenStatus != "" {
 		claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
 		if !claim.HasOverride {
-			return errBadItem
+			return c.missingOr(key, errBadItem)
 		}
 	}
 	return c.b.Renew(key, claim, registry.FromPeer)

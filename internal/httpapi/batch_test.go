@@ -74,6 +74,7 @@ func TestRepl7Statuses(t *testing.T) {
 		{"heartbeat with a bad override", fields{"action": "Heartbeat", "lastDirtyTimestamp": dirty + 1, "overriddenStatus": "bogus"}, 500},
 		{"heartbeat with a bad status", fields{"action": "Heartbeat", "lastDirtyTimestamp": dirty, "status": "bogus"}, 200},
 		{"cancel", fields{"action": "Cancel"}, 200},
+		{"heartbeat of nobody with a bad override", fields{"action": "Heartbeat", "id": "none", "overriddenStatus": "down"}, 404},
 		{"cancel of nobody", fields{"action": "Cancel", "id": "none"}, 404},
 		{"status", fields{"action": "StatusUpdate", "lastDirtyTimestamp": dirty, "status": "DOWN"}, 200},
 		{"status without timestamp", fields{"action": "StatusUpdate", "status": "DOWN"}, 200},
@@ -161,6 +162,28 @@ func TestBatchIncarnations(t *testing.T) {
 		if _, here := n.reg.Find(key); here == strings.HasSuffix(header, ": 0") {
 			t.Errorf("header %q: registered %t", header, here)
 		}
+	}
+}
+
+// A record older than one that was cancelled is late if it comes in a batch; a single request is taken at its word.
+func TestBatchOfALatePeer(t *testing.T) {
+	n := demo(t, httpapi.Config{})
+	key := heureka.Key{App: "DEMO", ID: "i-1"}
+	if err := n.reg.Cancel(key, registry.FromClient, n.now); err != nil {
+		t.Fatal(err)
+	}
+	older := record("DEMO", "i-1", fields{"lastDirtyTimestamp": dirty - 1})
+	if got := n.run(t, fields{"appName": "DEMO", "id": "i-1", "action": "Register", "instanceInfo": json.RawMessage(older)}); got[0] != 200 {
+		t.Errorf("batch: %d", got)
+	}
+	if _, here := n.reg.Find(key); here {
+		t.Error("a batch brought an older record back")
+	}
+	if a := n.do(t, "POST", "/eureka/apps/DEMO", encode(fields{"instance": json.RawMessage(older)}), ofJSON, "x-netflix-discovery-replication: true"); a.status != 204 {
+		t.Errorf("single request: %d %s", a.status, a.body)
+	}
+	if _, here := n.reg.Find(key); !here {
+		t.Error("a single request did not register")
 	}
 }
 

@@ -15,20 +15,27 @@ var errNoKey = errors.New("instance without application or id")
 // Register stores an instance and starts its lease anew (S-REGISTER-1). Of two records the one with the later
 // LastDirtyMS stays; the lease starts anew all the same, and the caller passes the instance that came in, not the one
 // that stayed, to the peers (S-REGISTER-3). An instance without LastDirtyMS gets the present time (W-REG-8). The
-// registry keeps a copy. What a peer says of an instance whose later record was cancelled is left aside: that is no error,
-// and the Change is zero.
+// registry keeps a copy. What is copied at a start from a peer that has not heard of the cancellation of a later record is
+// left aside: that is no error, and the Change is zero.
 func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
-	return r.registerUnlessOver(in, origin, math.MaxUint64, now)
+	return r.registerUnlessOver(in, origin, origin == FromSync, anyRev, now)
 }
 
-// RegisterIncarnation is Register for what a peer replicates that says which incarnation of the record it means, see
-// Record.Incarnation. If that one was cancelled, the peer has not heard of it yet, and what it says is left aside.
+// AnyIncarnation stands for that of a peer that does not say which one it means.
+const (
+	AnyIncarnation uint32 = math.MaxUint32
+	anyRev                = uint64(AnyIncarnation) << 32
+)
+
+// RegisterIncarnation is Register for what a peer replicates in a batch; the incarnation is that of the peer's record, see
+// Record.Incarnation. If that one or a later record was cancelled, the peer has not heard of it yet, and what it says is
+// left aside.
 func (r *Registry) RegisterIncarnation(in *heureka.Instance, incarnation uint32, now time.Time) (Change, error) {
-	return r.registerUnlessOver(in, FromPeer, revOf(incarnation), now)
+	return r.registerUnlessOver(in, FromPeer, true, revOf(incarnation), now)
 }
 
-// registerUnlessOver leaves aside what a peer says if a later record has been cancelled, where rev is that of the peer's.
-func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, rev uint64, now time.Time) (Change, error) {
+// registerUnlessOver leaves in aside, if it may be late, when a record at its position or a later one has been cancelled.
+func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late bool, rev uint64, now time.Time) (Change, error) {
 	key := in.Key()
 	if key.App == "" || key.ID == "" {
 		return Change{}, fmt.Errorf("register %s: %w", key, errNoKey)
@@ -39,7 +46,7 @@ func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, rev u
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if origin != FromClient && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: rev}) {
+	if late && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: rev}) {
 		return Change{}, nil
 	}
 	return r.register(key, in, origin, t), nil
@@ -61,7 +68,7 @@ func (r *Registry) Adopt(in *heureka.Instance, now time.Time) (Change, error) {
 	if in.OverriddenStatus != heureka.StatusUnknown {
 		r.storeOverride(key, in.OverriddenStatus, FromPeer, r.instant(now))
 	}
-	return r.registerUnlessOver(in, FromPeer, 0, now)
+	return r.registerUnlessOver(in, FromPeer, true, 0, now)
 }
 
 // SetMetadata adds or replaces metadata and registers the instance again as by a client, its LastDirtyMS unchanged

@@ -213,11 +213,11 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	var err error
 	switch it.Action {
 	case wire.Register:
+		incarnation := registry.AnyIncarnation
 		if it.HasIncarnation {
-			_, err = n.reg.RegisterIncarnation(it.Instance, it.Incarnation, now)
-		} else {
-			_, err = n.reg.Register(it.Instance, registry.FromPeer, now)
+			incarnation = it.Incarnation
 		}
+		_, err = n.reg.RegisterIncarnation(it.Instance, incarnation, now)
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)
 	case wire.StatusUpdate:

@@ -269,12 +269,12 @@ func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	return wire.ReplicationResult{StatusCode: code}
 }
 
-func (n *node) itemRegister(it *wire.ReplicationItem) (err error) {
+func (n *node) itemRegister(it *wire.ReplicationItem) error {
+	incarnation := it.Incarnation
 	if n.s.opt.Bug.is(NoIncarnations) {
-		_, err = n.reg.Register(it.Instance, registry.FromPeer, n.now())
-	} else {
-		_, err = n.reg.RegisterIncarnation(it.Instance, it.Incarnation, n.now())
+		incarnation = registry.AnyIncarnation
 	}
+	_, err := n.reg.RegisterIncarnation(it.Instance, incarnation, n.now())
 	return err
 }
 
