@@ -132,11 +132,19 @@ func isCanonical(s string) bool {
 }
 
 // Nearest returns the key that raw, which is none, was probably meant to be, or nil. One mistake in four characters is
-// forgiven, not counting the namespace. Netflix's own names lack the "server" of Spring's (S-CFG-2).
+// forgiven, not counting the namespace. Netflix's own names lack the "server" of Spring's (S-CFG-2), and people who are in
+// a hurry leave out all but the last word.
 func Nearest(raw string) *Key {
 	elems, _ := splitName(raw)
-	if len(elems) == 2 && squash(elems[0]) == "eureka" {
-		if n := parseName("eureka.server." + elems[1]); n.key != nil && !n.key.Map {
+	var within []string
+	switch {
+	case len(elems) == 1:
+		within = []string{"server.", "eureka.server.", "eureka.client.", "eureka.instance.", "heureka."}
+	case len(elems) == 2 && squash(elems[0]) == "eureka":
+		within = []string{"eureka.server."}
+	}
+	for _, namespace := range within {
+		if n := parseName(namespace + elems[len(elems)-1]); n.key != nil && !n.key.Map {
 			return n.key
 		}
 	}

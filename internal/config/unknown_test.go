@@ -25,7 +25,7 @@ func TestUnknownNames(t *testing.T) {
 		{yamlFile("eureka: {enableSelfPreservation: true}"), "warning: application.yml:1: eureka.enableSelfPreservation: no such setting | did you mean eureka.server.enable-self-preservation?"},
 		{yamlFile("eureka: {client: {serviceUrl: http://a/}}"), "warning: application.yml:1: eureka.client.serviceUrl: no such setting | did you mean eureka.client.service-url.<key>?"},
 		{yamlFile("server: {prot: 1, tomcat.max-threads: 5, http2.enabled: true}"), "warning: application.yml:1: server.prot: no such setting | did you mean server.port?"},
-		{args("--port=1"), "warning: argument: port: no such setting" + noHint},
+		{args("--port=1"), "warning: argument: port: no such setting | did you mean server.port?"},
 		{args("--debug", "--management.x=1", "--spring.y=1", "--logging.level.a=info"), ""},
 		{yamlFile("spring: {jmx.enabled: false}\nmanagement: {x: 1}\nlogging: {level: {com.netflix: 'OFF'}}\nmy: {app: 1}"), ""},
 	} {
@@ -42,6 +42,9 @@ func TestNearest(t *testing.T) {
 		"server.porrt":                           "server.port",
 		"server.ports":                           "server.port",
 		"server.host":                            "",
+		"port":                                   "server.port",
+		"hostname":                               "eureka.instance.hostname",
+		"wait-time-in-ms-when-sync-empty":        "eureka.server.wait-time-in-ms-when-sync-empty",
 		"eureka.server.my-ulr":                   "eureka.server.my-url",
 		"eureka.server.enableSelfPreservaton":    "eureka.server.enable-self-preservation",
 		"eureka.server.registry-sync-retires":    "eureka.server.registry-sync-retries",
