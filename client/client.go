@@ -217,8 +217,15 @@ func (c *Client) firstFetch(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
-	if backupErr := c.refresher.fromBackup(ctx); backupErr != nil && c.cfg.EnforceFetch {
-		return fmt.Errorf("first fetch: %w", errors.Join(err, backupErr))
+	if c.cfg.Backup != nil {
+		backupErr := c.refresher.fromBackup(ctx)
+		if backupErr == nil {
+			return nil
+		}
+		err = fmt.Errorf("%w, and from the backup: %w", err, backupErr)
+	}
+	if c.cfg.EnforceFetch {
+		return fmt.Errorf("first fetch: %w", err)
 	}
 	return nil
 }

@@ -203,9 +203,6 @@ func (f *refresher) publish(s *Snapshot) { f.client.publish(s) }
 
 // fromBackup is asked once, when the first fetch has failed (C-BK-1).
 func (f *refresher) fromBackup(ctx context.Context) error {
-	if f.cfg.Backup == nil {
-		return errors.New("no backup registry")
-	}
 	doc, err := f.cfg.Backup.Load(ctx)
 	if err != nil {
 		return err

@@ -295,7 +295,7 @@ func TestEnforceFetch(t *testing.T) { // C-ST-1 (6)
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				err := c.Run(ctx)
-				if (err == nil) != (name == "with backup") {
+				if (err == nil) != (name == "with backup") || err != nil && strings.Contains(err.Error(), "backup") != (backup != nil) {
 					t.Errorf("Run = %v", err)
 				}
 			})
