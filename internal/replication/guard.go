@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -19,8 +18,9 @@ const maxUnheard = 15 * time.Second
 // A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender has given it up long
 // ago and has sent its contents again, or better ones. Performing it then would bring cancelled instances back, and end
 // others that have been registered again. Hence two rules for batches of heureka nodes: one is performed only if no later
-// one has been, and only if its sender has heard of the receiver shortly before. A sender that has not is told so, with
-// the time to send back, and sends the batch again at once; a request from the past has nobody who would.
+// one has been, and only if its sender has heard of the receiver shortly before. Else it is refused with 425 and the time
+// to send back. A sender that still waits for the answer sends the batch again at once, with a number of its own; a
+// request from the past has nobody who would.
 //
 // It does no I/O. Clock is safe for concurrent use, Admit is not.
 type Guard struct {
@@ -39,16 +39,10 @@ func (g *Guard) Clock(now time.Time) string {
 	return g.nodeID + " " + strconv.FormatInt(now.Sub(g.began).Milliseconds(), 10)
 }
 
-// Admit returns 200 for a batch to be performed, and else the status to refuse it with: 425 if the sender shall send it
-// again, 409 if a later one has come before. It is given HeaderNode, HeaderBatch and HeaderHeard of the batch.
-func (g *Guard) Admit(from, number, heard string, now time.Time) (status int) {
-	switch {
-	case !g.recent(heard, now):
-		return http.StatusTooEarly
-	case g.overtaken(from, number):
-		return http.StatusConflict
-	}
-	return http.StatusOK
+// Admit reports whether to perform a batch, all of which must have come. It is given HeaderNode, HeaderBatch and
+// HeaderHeard of the batch.
+func (g *Guard) Admit(from, number, heard string, now time.Time) bool {
+	return g.recent(heard, now) && !g.overtaken(from, number)
 }
 
 // recent reports whether heard is a clock of this node that is not too old.

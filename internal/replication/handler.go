@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"maps"
@@ -23,6 +24,8 @@ const (
 const (
 	maxBucketsBody  = 32 << 20 // of a request: eight bytes in base64 for each instance in 256 buckets of a million
 	maxBucketsBatch = 8 << 20  // after which an answer leaves the rest for another request
+	maxBatchAhead   = 16 << 20 // of a batch, read before it is admitted; who performs it refuses larger ones
+	usualBatch      = 1 << 20  // bytes that are taken on a sender's word
 )
 
 // Wrap returns a handler that serves the resources for heureka peers, and adds to batches, which next serves, what heureka
@@ -60,35 +63,34 @@ func (ps *Peers) resource(path string) string {
 // cancelled instances back.
 func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	from, theirs := r.Header.Get(HeaderNode), r.Header.Get(HeaderDigest)
-	if from == "" {
+	switch {
+	case from == "":
 		next.ServeHTTP(w, r)
-		return
-	}
-	if from == ps.nodeID {
+	case from == ps.nodeID:
 		ps.greet(w.Header())
 		w.WriteHeader(http.StatusMisdirectedRequest)
-		return
-	}
-	switch status := ps.admit(from, r.Header); status {
-	case http.StatusOK:
-	case http.StatusTooEarly:
+	case !ps.admit(from, r):
 		ps.greet(w.Header())
 		ps.heard(from, "", "", false) // all that a node asks for that has nothing to send
-		fallthrough
+		w.WriteHeader(http.StatusTooEarly)
 	default:
-		w.WriteHeader(status)
-		return
+		next.ServeHTTP(&greeter{ResponseWriter: w, ps: ps}, r)
+		ps.heard(from, theirs, ps.digest(), false)
 	}
-	gw := &greeter{ResponseWriter: w, ps: ps}
-	next.ServeHTTP(gw, r)
-	ps.heard(from, theirs, ps.digest(), false)
 }
 
-// admit asks the guard about a batch.
-func (ps *Peers) admit(from string, h http.Header) (status int) {
+// admit asks the guard about a batch when its body has come: a network can hold the end of a request as well as all of it.
+func (ps *Peers) admit(from string, r *http.Request) bool {
+	body := new(bytes.Buffer)
+	body.Grow(bytes.MinRead + int(min(max(r.ContentLength, 0), usualBatch)))
+	_, _ = body.ReadFrom(io.LimitReader(r.Body, maxBatchAhead)) // whoever reads on meets the error again
+	r.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(body, r.Body), r.Body}
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	return ps.guard.Admit(from, h.Get(HeaderBatch), h.Get(HeaderHeard), time.Now())
+	return ps.guard.Admit(from, r.Header.Get(HeaderBatch), r.Header.Get(HeaderHeard), time.Now())
 }
 
 // greet adds what this node says of itself to an answer.

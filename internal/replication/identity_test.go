@@ -1,9 +1,14 @@
 package replication_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -119,12 +124,17 @@ type poster struct {
 	*ring
 	client *http.Client
 	to     *node
-	clock  string // from the last answer
+	clock  string           // from the last answer
+	body   func() io.Reader // nil: the items
 }
 
 func (p *poster) post(from, number, heard string, items ...wire.ReplicationItem) int {
 	p.t.Helper()
-	req, err := http.NewRequest("POST", url(p.to.name)+"peerreplication/batch/", strings.NewReader(string(wire.AppendBatch(nil, items))))
+	body := io.Reader(bytes.NewReader(wire.AppendBatch(nil, items)))
+	if p.body != nil {
+		body = p.body()
+	}
+	req, err := http.NewRequest("POST", url(p.to.name)+"peerreplication/batch/", body)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -155,7 +165,7 @@ func TestOvertakenBatch(t *testing.T) {
 			number string
 			item   wire.ReplicationItem
 			want   int
-		}{{"5", registerOne, 200}, {"7", cancelOne, 200}, {"6", registerOne, 409}, {"7", cancelOne, 409}, {"", cancelOne, 200}, {"8", registerOne, 200}} {
+		}{{"5", registerOne, 200}, {"7", cancelOne, 200}, {"6", registerOne, 425}, {"7", cancelOne, 425}, {"", cancelOne, 200}, {"8", registerOne, 200}} {
 			if got := p.post("sender", step.number, clock, step.item); got != step.want {
 				t.Errorf("batch %s: %d, want %d", step.number, got, step.want)
 			}
@@ -190,6 +200,61 @@ func TestBatchFromThePast(t *testing.T) {
 		}
 		if got := p.post("", "", "", cancelOne); got != 200 { // a Java server knows nothing of this
 			t.Errorf("from a Java server: %d", got)
+		}
+	})
+}
+
+// A request counts as late as its end: a network can hold that back as well as all of it.
+func TestBatchWhoseEndIsFromThePast(t *testing.T) {
+	for held, want := range map[time.Duration]int{10 * time.Second: 200, 16 * time.Second: http.StatusTooEarly} {
+		inRing(t, func(t *testing.T, r *ring) {
+			p := &poster{ring: r, client: &http.Client{Transport: r.transport("b")}, to: r.start("a", nil)}
+			p.post("sender", "1", "")
+			body := string(wire.AppendBatch(nil, []wire.ReplicationItem{registerOne}))
+			p.body = func() io.Reader {
+				return io.MultiReader(strings.NewReader(body[:9]), after(held), strings.NewReader(body[9:]))
+			}
+			if got := p.post("sender", "2", p.clock); got != want || p.to.has("1") != (want == 200) {
+				t.Errorf("end of the body after %v: %d, performed: %t", held, got, p.to.has("1"))
+			}
+		})
+	}
+}
+
+// after is a reader that has nothing, and says so when this time is over.
+type after time.Duration
+
+func (d after) Read([]byte) (int, error) {
+	time.Sleep(time.Duration(d))
+	return 0, io.EOF
+}
+
+// A batch that another one of its sender has overtaken on the way, as over two URLs of one node, is not lost: who still
+// waits for the answer sends it again.
+func TestOvertakenBatchIsSentAgain(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		var overtake sync.Once
+		b := r.start("b", nil, func(n *node, _ *replication.Config, h *http.Handler) {
+			*h = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if req.ContentLength > 100 { // no probe
+					overtake.Do(func() {
+						number, _ := strconv.Atoi(req.Header.Get(replication.HeaderBatch))
+						other := httptest.NewRequestWithContext(req.Context(), "POST", req.URL.Path, strings.NewReader(`{"replicationList":[]}`))
+						other.Header = req.Header.Clone()
+						other.Header.Set(replication.HeaderBatch, strconv.Itoa(number+1))
+						n.peers.Wrap(n.api()).ServeHTTP(httptest.NewRecorder(), other)
+					})
+				}
+				n.peers.Wrap(n.api()).ServeHTTP(w, req)
+			})
+		})
+		off := func(_ *node, cfg *replication.Config, _ *http.Handler) { cfg.DisableAntiEntropy = true }
+		a := r.start("a", []string{"b"}, off)
+		r.wait(time.Second)
+		a.register("1")
+		r.wait(5 * time.Second)
+		if s := a.status(); !b.has("1") || s.Counts.Refused > 0 || s.State != replication.StateOK {
+			t.Errorf("b has the instance: %t, %s, %d refused", b.has("1"), s.State, s.Counts.Refused)
 		}
 	})
 }

@@ -123,15 +123,11 @@ func (p *peer) post(items []wire.ReplicationItem, done func(answer, replication.
 
 // serveBatch is what the receiver does.
 func (n *node) serveBatch(from string, number uint64, heard string, items []wire.ReplicationItem, theirs *digest) (answer, replication.Outcome) {
-	switch status := n.admit(from, number, heard); status {
-	case http.StatusOK:
-	case http.StatusTooEarly:
+	if !n.admits(from, number, heard) {
 		a := n.greeting()
-		a.status = status
+		a.status = http.StatusTooEarly
 		n.heard(from, nil, &a.digest, false)
 		return a, replication.Busy
-	default:
-		return answer{status: status}, replication.Refused
 	}
 	results := make([]wire.ReplicationResult, len(items))
 	for i := range items {
@@ -143,16 +139,13 @@ func (n *node) serveBatch(from string, number uint64, heard string, items []wire
 	return a, replication.Delivered
 }
 
-// admit returns the status that the guard has for a batch.
-func (n *node) admit(from string, number uint64, heard string) int {
-	if n.s.opt.Bug.is(LateBatches) {
-		return http.StatusOK
+// admits asks the guard about a batch.
+func (n *node) admits(from string, number uint64, heard string) bool {
+	if n.s.opt.Bug.is(LateBatches) || n.guard.Admit(from, strconv.FormatUint(number, 10), heard, n.now()) {
+		return true
 	}
-	status := n.guard.Admit(from, strconv.FormatUint(number, 10), heard, n.now())
-	if status != http.StatusOK {
-		n.s.note("refuses batch", n.name, "", status)
-	}
-	return status
+	n.s.note("refuses batch", n.name, "", 0)
+	return false
 }
 
 func (n *node) greeting() answer {
