@@ -44,7 +44,7 @@ func (m *model) register(in heureka.Instance, origin registry.Origin, now time.T
 	l := m.leases[key]
 	life := time.Duration(in.Lease.DurationSecs) * time.Second
 	next := &modelLease{in: in, own: in.Status, life: life, latestMS: max(in.LastDirtyMS, m.tombs[key].dirtyMS)}
-	if origin == registry.FromSync && in.LastDirtyMS < m.tombs[key].dirtyMS {
+	if tomb, ok := m.tombs[key]; ok && origin == registry.FromSync && in.LastDirtyMS <= tomb.dirtyMS {
 		return
 	}
 	delete(m.tombs, key)

@@ -15,17 +15,14 @@ var errNoKey = errors.New("instance without application or id")
 // Register stores an instance and starts its lease anew (S-REGISTER-1). Of two records the one with the later
 // LastDirtyMS stays; the lease starts anew all the same, and the caller passes the instance that came in, not the one
 // that stayed, to the peers (S-REGISTER-3). An instance without LastDirtyMS gets the present time (W-REG-8). The
-// registry keeps a copy. What is copied at a start from a peer that has not heard of the cancellation of a later record is
-// left aside: that is no error, and the Change is zero.
+// registry keeps a copy. What is copied at a start from a peer that has not heard of the cancellation of this record or a
+// later one is left aside: that is no error, and the Change is zero.
 func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
-	return r.registerUnlessOver(in, origin, origin == FromSync, anyRev, now)
+	return r.registerUnlessOver(in, origin, origin == FromSync, 0, now)
 }
 
 // AnyIncarnation stands for that of a peer that does not say which one it means.
-const (
-	AnyIncarnation uint32 = math.MaxUint32
-	anyRev                = uint64(AnyIncarnation) << 32
-)
+const AnyIncarnation uint32 = math.MaxUint32
 
 // RegisterIncarnation is Register for what a peer replicates in a batch; the incarnation is that of the peer's record, see
 // Record.Incarnation. If that one or a later record was cancelled, the peer has not heard of it yet, and what it says is
