@@ -5,6 +5,8 @@ import (
 	"errors"
 	"iter"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"heureka"
@@ -15,6 +17,7 @@ import (
 const (
 	maxRegistry  = 512 << 20       // of a whole registry, decompressed
 	syncPatience = 2 * time.Minute // with one peer that keeps sending
+	hedgeAfter   = 3 * time.Second // with one peer alone
 )
 
 // A Copied says what one peer gave at start-up.
@@ -32,10 +35,11 @@ type Copied struct {
 // Complete reports whether the peer's registry is whole and has been taken over.
 func (c *Copied) Complete() bool { return c.Err == nil }
 
-// Sync copies the registry of each peer in turn, those of the own zone first, and says after each what came of it: an
-// iteration is one round. What a heureka node has comes with overrides, ages and cancellations, and is merged as in
-// anti-entropy. Of another server's records each is taken that is newer than what is there (S-DEF-21). A node that takes
-// clients from the first complete answer on loses nothing by going on with the rest meanwhile.
+// Sync copies the registry of each peer, those of the own zone first, and says after each what came of it: an iteration is
+// one round. Peers are asked in turn; the next one's turn comes after hedgeAfter even if the last has not finished. What a
+// heureka node has comes with overrides, ages and cancellations, and is merged as in anti-entropy. Of another server's
+// records each is taken that is newer than what is there (S-DEF-21). A node that takes clients from the first complete
+// answer on loses nothing by going on with the rest meanwhile.
 //
 // It waits until Run has resolved the peers. Whatever a peer answers, it costs bounded time and memory.
 func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
@@ -45,32 +49,48 @@ func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
 			return
 		case <-ps.resolved:
 		}
-		for _, p := range *ps.list.Load() {
-			if p.has(thisNode) {
-				continue
-			}
-			c, other := ps.copyFrom(ctx, p)
-			if ctx.Err() != nil {
+		ctx, cancel := context.WithCancel(ctx)
+		var asking sync.WaitGroup
+		defer asking.Wait()
+		defer cancel()
+		peers := slices.DeleteFunc(slices.Clone(*ps.list.Load()), func(p *peer) bool { return p.has(thisNode) })
+		answers := make(chan *Copied, len(peers))
+		turn := time.NewTimer(0)
+		defer turn.Stop()
+		for asked, answered := 0, 0; answered < len(peers); {
+			wait := time.Duration(0)
+			select {
+			case <-ctx.Done():
 				return
+			case <-turn.C:
+				p := peers[asked]
+				asking.Go(func() { answers <- ps.copyFrom(ctx, p) })
+				asked++
+				wait = hedgeAfter
+			case c := <-answers:
+				if ctx.Err() != nil || c != nil && !yield(*c) {
+					return
+				}
+				answered++
 			}
-			if other && !yield(c) {
-				return
+			if asked < len(peers) {
+				turn.Reset(wait)
 			}
 		}
 	}
 }
 
-// copyFrom copies the registry of one peer. It reports false if that turned out to be this node.
-func (ps *Peers) copyFrom(ctx context.Context, p *peer) (c Copied, other bool) {
+// copyFrom copies the registry of one peer. It returns nil if that turned out to be this node.
+func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 	ctx, cancel := context.WithTimeout(ctx, syncPatience)
 	defer cancel()
 	began := time.Now()
-	c = Copied{Peer: p.conn.URL()}
+	c := &Copied{Peer: p.conn.URL()}
 	f := ps.fetcher(p.conn)
 	theirs, err := f.digest(ctx)
 	switch {
 	case f.node == ps.nodeID:
-		return c, false
+		return nil
 	case err == nil:
 		c.Heureka, c.Phase = true, f.phase
 		c.Changed, c.Err = f.pull(ctx, nonZero(theirs))
@@ -79,12 +99,12 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) (c Copied, other bool) {
 			c.Err = heureka.ErrNotReady
 		}
 	case answered(err):
-		ps.copyApps(ctx, p.conn, &c)
+		ps.copyApps(ctx, p.conn, c)
 	default:
 		c.Err = err
 	}
 	c.Took = time.Since(began)
-	return c, true
+	return c
 }
 
 // answered reports whether err is an answer, if not one of a heureka node.
@@ -125,11 +145,11 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
 	}
 }
 
-// takeOver registers a record unless there is one that is as new.
+// takeOver registers a record unless there is one that is as new, or was.
 func (ps *Peers) takeOver(in *heureka.Instance, now time.Time) bool {
 	if mine, ok := ps.cfg.Store.Find(in.Key()); ok && mine.Instance.LastDirtyMS >= in.LastDirtyMS {
 		return false
 	}
-	_, err := ps.cfg.Store.Register(in, registry.FromSync, now)
-	return err == nil
+	ch, err := ps.cfg.Store.Register(in, registry.FromSync, now)
+	return err == nil && ch.Seq != 0
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"heureka"
 	"heureka/internal/memnet"
 	"heureka/internal/registry"
@@ -75,6 +77,27 @@ func TestSyncFromJava(t *testing.T) {
 		rec, _ := b.reg.Find(keyOf("1"))
 		if rec.Instance.HomePageURL != "http://newer/" || b.statusOf("0") != a.statusOf("0") || b.reg.Len() != 3 {
 			t.Errorf("1 has %q, 0 is %s, %d instances", rec.Instance.HomePageURL, b.statusOf("0"), b.reg.Len())
+		}
+	})
+}
+
+// What a Java server has not heard the end of does not come back with its copy; what its client has changed since does.
+func TestSyncFromJavaThatMissedACancellation(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		a, c := r.start("a", nil), r.start("c", nil, java)
+		for _, n := range []*node{a, c} {
+			n.register("same")
+			n.register("changed")
+		}
+		a.cancel("same")
+		a.cancel("changed")
+		c.register("changed", func(in *heureka.Instance) { in.LastDirtyMS++ })
+		b := r.start("b", []string{"a", "c"}, quiet)
+		if got := b.sync(); len(got) != 2 || got[1].Instances != 2 || got[1].Changed != 1 {
+			t.Errorf("Sync = %+v", got)
+		}
+		if b.has("same") || !b.has("changed") {
+			t.Errorf("the cancelled instance is back: %t; the one registered since is there: %t", b.has("same"), b.has("changed"))
 		}
 	})
 }
@@ -174,6 +197,40 @@ func TestSyncFromBadPeers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A peer that keeps sending and never finishes does not hold up the next, and is left alone when the caller has enough.
+func TestSyncDoesNotWaitForASlowPeer(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		slow := func(w http.ResponseWriter, req *http.Request) {
+			for req.Context().Err() == nil {
+				_, _ = io.WriteString(w, " ")
+				_ = http.NewResponseController(w).Flush()
+				time.Sleep(time.Second)
+			}
+		}
+		r.serve("slow", http.HandlerFunc(slow))
+		r.serve("slower", http.HandlerFunc(slow))
+		r.start("whole", nil).register("1")
+		r.start("last", nil).register("2")
+		b := r.start("b", []string{"slow", "slower", "whole", "last"}, quiet)
+		began := time.Now()
+		var order []string
+		for c := range b.peers.Sync(t.Context()) {
+			order = append(order, fmt.Sprint(c.Peer, " ", c.Complete(), " ", time.Since(began).Round(time.Second)))
+		}
+		want := []string{url("whole") + " true 6s", url("last") + " true 6s", url("slow") + " false 2m0s", url("slower") + " false 2m3s"}
+		if diff := cmp.Diff(want, order); diff != "" || !b.has("1") || !b.has("2") {
+			t.Errorf("answers (-want +got):\n%s", diff)
+		}
+		began = time.Now()
+		for range b.peers.Sync(t.Context()) {
+			break
+		}
+		if took := time.Since(began); took > 7*time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+	})
 }
 
 // What a node that is itself starting knows is taken, but is no complete registry.

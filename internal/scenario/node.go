@@ -80,7 +80,7 @@ func (n *node) start() {
 	for _, p := range n.peers {
 		p.pump()
 	}
-	n.copyFrom(0, copied{})
+	n.copyFrom(new(copied))
 }
 
 // kill ends the process; nobody hears of it.
@@ -122,17 +122,19 @@ var (
 	originNames = map[registry.Origin]string{registry.FromClient: " by client", registry.FromPeer: " by peer", registry.FromSync: " by comparing", registry.FromNode: ""}
 )
 
-// copied is what the start-up copy has come to.
-type copied struct{ complete, starting int }
+// copied is what a round of the start-up copy has come to, in numbers of peers.
+type copied struct{ asked, answered, complete, starting int }
 
-// copyFrom is replication.Peers.Sync and server.start: peer i and those after it are asked in turn, again and again until
-// the node may open.
-func (n *node) copyFrom(i int, c copied) {
-	if i == len(n.peers) {
-		n.decide(c)
+// copyFrom is replication.Peers.Sync and server.start: peers are asked in turn, none longer than three seconds alone, again
+// and again until the node may open.
+func (n *node) copyFrom(c *copied) {
+	if c.asked == len(n.peers) {
 		return
 	}
-	n.peers[i].pull(func(answered, complete bool) {
+	p := n.peers[c.asked]
+	c.asked++
+	mine := c.asked
+	p.pull(func(answered, complete bool) {
 		switch {
 		case complete:
 			c.complete++
@@ -140,11 +142,19 @@ func (n *node) copyFrom(i int, c copied) {
 		case answered:
 			c.starting++
 		}
-		n.copyFrom(i+1, c)
+		if c.answered++; c.answered == len(n.peers) {
+			n.decide(c)
+		}
+		n.copyFrom(c)
 	})
+	n.s.after(3*time.Second, n.inThisLife(func() {
+		if c.asked == mine {
+			n.copyFrom(c)
+		}
+	}))
 }
 
-func (n *node) decide(c copied) {
+func (n *node) decide(c *copied) {
 	waited, quiet := n.s.now-n.began, n.s.now-n.lastNew
 	switch {
 	case c.complete > 0, len(n.peers) == 0,
@@ -153,7 +163,7 @@ func (n *node) decide(c copied) {
 		n.openForTraffic()
 		n.s.after(evictionInterval, n.inThisLife(n.tick))
 	default:
-		n.s.after(5*time.Second, n.inThisLife(func() { n.copyFrom(0, copied{}) }))
+		n.s.after(5*time.Second, n.inThisLife(func() { n.copyFrom(new(copied)) }))
 	}
 }
 
