@@ -89,7 +89,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:          newHTTPLog(s.log),
 	}
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -112,6 +112,7 @@ func (s *Server) shutdown(hs *http.Server) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer cancel()
 	s.phase.stopping()
+	s.log.Info("stopping, once requests in flight are answered", "at_most", s.cfg.ShutdownTimeout)
 	s.leave(ctx)
 	err := hs.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
