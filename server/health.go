@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"time"
 
 	"heureka/internal/httpapi"
@@ -55,8 +56,24 @@ func protectionHealth(st registry.Stats) httpapi.Component {
 		"renewalThreshold":    st.RenewalThreshold,
 		"instancesRegistered": st.Instances,
 	}
+	if why := heldBack(st); why != "" {
+		details["why"] = why
+	}
 	if !st.ProtectedSince.IsZero() {
 		details["since"] = st.ProtectedSince.UTC().Format(time.RFC3339)
 	}
 	return httpapi.Component{Status: httpapi.HealthUp, Details: details}
+}
+
+// heldBack says why nothing is evicted now, "" if something may be. A young node, or one with many new instances, has not
+// heard enough of them yet: that is no emergency, and ends by itself.
+func heldBack(st registry.Stats) string {
+	numbers := fmt.Sprintf("%d renewals in the last minute, evictions need more than %d", st.RenewalsLastMinute, st.RenewalThreshold)
+	switch {
+	case st.EvictionAllowed:
+		return ""
+	case st.BelowThreshold:
+		return "too few heartbeats arrive: " + numbers
+	}
+	return "not enough heartbeats have been counted yet, as after a start or while many instances are new: " + numbers
 }

@@ -66,6 +66,7 @@ func (s *Server) pages() map[string]http.Handler {
 	return map[string]http.Handler{
 		s.cfg.DashboardPath:                      page(func(w io.Writer) error { return s.view(time.Now()).Render(w) }),
 		path.Join(s.cfg.DashboardPath, "/lastn"): page(func(w io.Writer) error { return s.lastN().Render(w) }),
+		"":                                       http.RedirectHandler(s.cfg.ContextPath+"/", http.StatusFound), // as Spring's servers
 	}
 }
 

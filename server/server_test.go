@@ -1,9 +1,14 @@
 package server_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -264,6 +269,7 @@ func TestPagesAndEndpoints(t *testing.T) {
 	srv := heurekatest.NewServer(t, func(cfg *server.Config) { cfg.ContextPath = "/ctx" })
 	root := strings.TrimSuffix(srv.URL, "/ctx/eureka/")
 	for path, want := range map[string]int{
+		"/ctx":                           200, // by way of /ctx/
 		"/ctx/":                          200,
 		"/ctx/lastn":                     200,
 		"/ctx/actuator/health":           200,
@@ -295,6 +301,76 @@ func TestDashboardCanBeMovedAndSwitchedOff(t *testing.T) {
 			t.Errorf("GET %s = %d, want %d", url, got, want)
 		}
 	}
+}
+
+// The links of the status page work below a context path, and where the page was moved.
+func TestPageLinksToItself(t *testing.T) {
+	for _, configure := range []func(*server.Config){
+		func(*server.Config) {},
+		func(cfg *server.Config) { cfg.ContextPath = "/ctx" },
+		func(cfg *server.Config) { cfg.DashboardPath = "/dash" },
+		func(cfg *server.Config) { cfg.ContextPath, cfg.DashboardPath = "/ctx", "/dash" },
+	} {
+		var page string
+		srv := heurekatest.NewServer(t, configure, func(cfg *server.Config) { page = cfg.ContextPath + cmp.Or(cfg.DashboardPath, "/") })
+		u, err := url.Parse(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		root := "http://" + u.Host
+		links := regexp.MustCompile(`<a href="(/[^"]*)"`).FindAllStringSubmatch(body(t, root+page), -1)
+		if len(links) != 2 {
+			t.Errorf("%s has links %v, want one to itself and one to lastn", page, links)
+		}
+		client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		for _, l := range links {
+			resp, err := client.Get(root + l[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.Body.Close(); resp.StatusCode != http.StatusOK {
+				t.Errorf("%s links to %s, which answers %d", page, l[1], resp.StatusCode)
+			}
+		}
+	}
+}
+
+// A young node says why it evicts nothing although there is no emergency; one that evicts has nothing to explain.
+func TestYoungNodeSaysWhyNothingIsEvicted(t *testing.T) {
+	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
+		in := instance("ORDERS", "x")
+		in.Lease = heureka.LeaseInfo{RenewalIntervalSecs: 10, DurationSecs: 90}
+		register(t, n.Conn("client"), in)
+		for _, want := range []bool{true, false} {
+			for _, path := range []string{"/", "/actuator/health"} {
+				w := httptest.NewRecorder()
+				n.Server().Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+				if got := strings.Contains(w.Body.String(), "not enough heartbeats have been counted yet"); got != want {
+					t.Errorf("%s explains itself: %t, want %t:\n%s", path, got, want, w.Body)
+				}
+			}
+			for range 13 {
+				time.Sleep(9 * time.Second)
+				if err := n.Conn("client").Renew(t.Context(), in.Key(), remote.Claim{Status: heureka.StatusUp}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+func body(t *testing.T, url string) string {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 func cleanPath(url string) string {

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *Server) paths() dashboard.Paths {
-	page := path.Join("/", s.cfg.ContextPath, s.cfg.DashboardPath)
+	page := s.cfg.ContextPath + s.cfg.DashboardPath
 	return dashboard.Paths{
 		Page:  page,
 		LastN: path.Join(page, "lastn"),
@@ -53,6 +53,7 @@ func renewalsView(st registry.Stats) dashboard.Renewals {
 		ProtectionOn:    st.SelfPreservationEnabled,
 		BelowThreshold:  st.BelowThreshold,
 		EvictionAllowed: st.EvictionAllowed,
+		Why:             heldBack(st),
 		ProtectedSince:  st.ProtectedSince,
 	}
 	if ev := st.LastEviction; !st.LastEvictionAt.IsZero() {

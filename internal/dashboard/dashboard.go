@@ -42,6 +42,7 @@ type Renewals struct {
 	ProtectionOn    bool // self-preservation is enabled
 	BelowThreshold  bool
 	EvictionAllowed bool
+	Why             string    // why nothing is evicted, where no warning says it
 	ProtectedSince  time.Time // zero: not shown
 	LastEviction    string    // for people: what the last tick did; "" before the first
 }

@@ -144,14 +144,33 @@ func TestDash2Replicas(t *testing.T) {
 	}
 	page := render(t, v)
 	wantText(t, page, "peer-1:8761 up to date", "peer-2:8762 unreachable")
-	if !strings.Contains(page, `href="http://peer-1:8761/eureka/"`) {
-		t.Error("no link to peer-1 without credentials")
+	if !strings.Contains(page, `href="http://peer-1:8761/"`) {
+		t.Error("no link to the page of peer-1 without credentials")
 	}
 	if strings.Contains(page, "s3cret") {
 		t.Error("page shows a password")
 	}
 	v.Replicas = nil
 	wantText(t, render(t, v), "DS Replicas None")
+}
+
+// A link to a peer leads to its status page, whichever path it serves the API under.
+func TestReplicasLinkToTheirPages(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://p:8761/eureka/":           "http://p:8761/",
+		"http://p:8761/eureka":            "http://p:8761/",
+		"http://p:8761/ctx/eureka/v2/":    "http://p:8761/ctx/",
+		"http://u:s3cret@p/v2/":           "http://p/",
+		"https://p/somewhere":             "https://p/somewhere/",
+		"http://eureka/":                  "http://eureka/",
+		"http://eureka-1:8761/my-eureka/": "http://eureka-1:8761/my-eureka/",
+	} {
+		v := aView()
+		v.Replicas = []dashboard.Replica{{URL: url, Note: "ok"}}
+		if page := render(t, v); !strings.Contains(page, `<a href="`+want+`"`) {
+			t.Errorf("no link to %s for %s:\n%s", want, url, page)
+		}
+	}
 }
 
 func TestReplicaThatIsNoURL(t *testing.T) {
@@ -241,6 +260,17 @@ func TestSP11Warnings(t *testing.T) {
 				t.Errorf("EMERGENCY is %t", got)
 			}
 		})
+	}
+}
+
+// A page that says false somewhere says why, once.
+func TestWhyNothingIsEvicted(t *testing.T) {
+	v := aView()
+	v.Renewals.Why = "nothing was counted yet"
+	wantText(t, render(t, v), "Nothing is evicted now: nothing was counted yet.")
+	v.Renewals.BelowThreshold = true
+	if page := render(t, v); strings.Contains(page, v.Renewals.Why) {
+		t.Error("page says beside the warning why nothing is evicted")
 	}
 }
 

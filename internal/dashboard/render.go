@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"regexp"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,7 @@ func parse(body string) *template.Template {
 		"decimal": decimal,
 		"public":  withoutCredentials,
 		"host":    host,
+		"page":    peerPage,
 		"segment": url.PathEscape,
 	})
 	template.Must(t.Parse(layoutHTML))
@@ -58,6 +60,17 @@ var userinfo = regexp.MustCompile(`://[^/?#\s]*@`)
 
 // withoutCredentials removes user and password from every URL in s, which may hold several.
 func withoutCredentials(s string) string { return userinfo.ReplaceAllString(s, "://") }
+
+// peerPage returns where a peer with this service URL has its status page, unless its settings moved it. The reference
+// links to the service URL itself, where there is nothing to see.
+func peerPage(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" {
+		return withoutCredentials(raw)
+	}
+	base := strings.TrimSuffix(strings.TrimRight(u.EscapedPath(), "/"), "/v2")
+	return u.Scheme + "://" + u.Host + strings.TrimSuffix(base, "/eureka") + "/"
+}
 
 // host returns the host of a URL, or what can be shown of a text that is none.
 func host(raw string) string {
