@@ -154,6 +154,20 @@ func TestNodeWithoutPeersThatAnswerWaitsFiveMinutes(t *testing.T) {
 	})
 }
 
+// S-BOOT-10: the wait is as long as it says, also where that is less than the pause between two rounds.
+func TestWaitEndsWhenItSays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Seed: 3, Nodes: []string{"a"}, Configure: func(_ string, cfg *server.Config) {
+			cfg.ServiceURLs = map[string][]string{"defaultZone": {"http://gone:8761/eureka/"}}
+			cfg.WaitTimeWhenSyncEmpty = time.Second
+		}})
+		time.Sleep(1100 * time.Millisecond)
+		if ph, why, _ := c.Node("a").Server().Phase(); ph != server.Open {
+			t.Errorf("%s after the wait: %s", ph, why)
+		}
+	})
+}
+
 // Brief, row 7: a partition. Each side keeps what it has, accepts what comes, and all agree again once the network heals.
 func TestPartitionHealsByItself(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
@@ -258,5 +272,8 @@ func TestServiceURLsChangeWhileRunning(t *testing.T) {
 	alone := heurekatest.NewServer(t)
 	if err := alone.Node.SetServiceURLs(map[string][]string{"defaultZone": {"http://b/"}}); err == nil {
 		t.Error("a node that stands alone took peers")
+	}
+	if err := alone.Node.SetServiceURLs(nil); err != nil {
+		t.Errorf("SIGHUP to a node that stands alone and is to stay so: %v", err)
 	}
 }

@@ -63,13 +63,16 @@ func (r *resolver) Resolve(ctx context.Context) ([]replication.Target, error) {
 
 // SetServiceURLs replaces Config.ServiceURLs while the node runs, and looks the peers up at once: those that are new are
 // replicated to, those that are gone no more. It fails, and changes nothing, if a URL is none, or if the node was
-// configured to stand alone. Safe for concurrent use.
+// configured to stand alone and is to get peers. Safe for concurrent use.
 func (s *Server) SetServiceURLs(urls map[string][]string) error {
+	cfg := s.cfg
+	cfg.ServiceURLs = urls
+	if s.peers == nil && !cfg.hasPeers() {
+		return nil
+	}
 	if s.peers == nil {
 		return errors.New("a node that started without peers has to be started again to get some")
 	}
-	cfg := s.cfg
-	cfg.ServiceURLs = urls
 	zones, err := replication.NewZones(cfg.zones())
 	if err != nil {
 		return err

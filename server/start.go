@@ -23,7 +23,6 @@ type round struct {
 	peers    int // other nodes that are configured
 	starting int // of them, those that answered that they have nobody's registry either
 	from     string
-	copied   int
 	err      error // the last failure
 }
 
@@ -47,10 +46,11 @@ func (s *Server) start(ctx context.Context) bool {
 			return false
 		}
 		if why, done := s.decide(r, began); done {
-			s.open(why, r.copied)
+			s.open(why, 0)
 			return true
 		}
-		if !pause(ctx, min(retryWhileWaiting, s.cfg.SyncRetryWait)) {
+		left := s.cfg.WaitTimeWhenSyncEmpty - time.Since(began)
+		if !pause(ctx, min(retryWhileWaiting, s.cfg.SyncRetryWait, max(left, 0))) {
 			return false
 		}
 	}
@@ -64,10 +64,10 @@ func (s *Server) askPeers(ctx context.Context) round {
 		r.peers++
 		switch {
 		case c.Complete():
-			s.log.Info("copied a peer's registry", "peer", c.Peer, "instances", c.Instances, "new_here", c.Changed, "took", c.Took.Round(time.Millisecond))
+			s.log.Info("copied a peer's registry", "peer", c.Peer, "new_here", c.Changed, "instances", s.reg.Len(), "took", c.Took.Round(time.Millisecond))
 			if r.from == "" {
-				r.from, r.copied = c.Peer, c.Instances
-				s.open("copied the registry of "+c.Peer, c.Instances)
+				r.from = c.Peer
+				s.open("copied the registry of "+c.Peer, s.reg.Len())
 			}
 		case errors.Is(c.Err, heureka.ErrNotReady):
 			r.starting++
@@ -93,7 +93,10 @@ func (s *Server) decide(r round, began time.Time) (why string, done bool) {
 	case waited >= s.cfg.WaitTimeWhenSyncEmpty:
 		return fmt.Sprintf("no peer had a registry for %s", max(s.cfg.WaitTimeWhenSyncEmpty, 0)), true
 	}
-	why = fmt.Sprintf("none of %d peers had a registry to copy: %d start as well", r.peers, r.starting)
+	why = fmt.Sprintf("none of %d peers had a registry to copy", r.peers)
+	if r.starting > 0 {
+		why += fmt.Sprintf(", %d of them start as well", r.starting)
+	}
 	if r.err != nil {
 		why += ", the last error: " + r.err.Error()
 	}
@@ -104,7 +107,8 @@ func (s *Server) decide(r round, began time.Time) (why string, done bool) {
 	return "", false
 }
 
-// open lets readers in and expiry begin. Only the first call counts.
+// open lets readers in and expiry begin. Only the first call counts. Copied is how many instances the node has by copying
+// from a peer: it may have had some of them before, by replication.
 func (s *Server) open(why string, copied int) {
 	now := time.Now()
 	if !s.phase.open(why, now) {
