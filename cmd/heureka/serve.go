@@ -113,6 +113,7 @@ func untilSignal(srv *server.Server, ln net.Listener, reload func()) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // from now on a signal has its usual effect again
+	signal.Ignore(syscall.SIGPIPE) // a reader of the log that goes away does not take the registry with it
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
@@ -140,7 +141,7 @@ func listen(s *config.Settings) (net.Listener, error) {
 	if err == nil {
 		return ln, nil
 	}
-	host := s.Text("server.address")
+	host := s.ListenHost()
 	if host == "" {
 		host = "0.0.0.0"
 	}
@@ -193,7 +194,7 @@ func changed(s *config.Settings) map[string]string {
 
 // serviceURL is what a client on this machine would configure.
 func serviceURL(s *config.Settings, cfg server.Config, port int) string {
-	host := s.Text("server.address")
+	host := s.ListenHost()
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}

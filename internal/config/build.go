@@ -28,7 +28,16 @@ func (s *Settings) ServerConfig(port int) server.Config {
 
 // ListenAddress returns what to listen on, such as ":8761" for all addresses.
 func (s *Settings) ListenAddress() string {
-	return net.JoinHostPort(s.Text("server.address"), s.Text("server.port"))
+	return net.JoinHostPort(s.ListenHost(), s.Text("server.port"))
+}
+
+// ListenHost returns the host to listen on, "" for all addresses. An IPv6 address may be in brackets, as in Java.
+func (s *Settings) ListenHost() string {
+	host := s.Text("server.address")
+	if inside, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inside, "]") {
+		return inside[:len(inside)-1]
+	}
+	return host
 }
 
 // onPort returns settings that know the port, which matters where server.port=0 let the system choose.

@@ -232,6 +232,7 @@ func TestListenAddress(t *testing.T) {
 		":0":             args("--server.port=0"),
 		"10.0.0.1:8761":  args("--server.address=10.0.0.1"),
 		"[::1]:9":        args("--server.address=::1", "--server.port=9"),
+		"[fe80::1]:9":    args("--server.address=[fe80::1]", "--server.port=9"),
 		"localhost:8761": args("--server.address=localhost"),
 	} {
 		if got := s.mustLoad(t).ListenAddress(); got != want {

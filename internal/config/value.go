@@ -181,10 +181,16 @@ func splitList(text string) []string {
 
 func checkURL(text string) error {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !isPort(u.Port()) {
 		return errors.New("a URL such as http://peer2:8761/eureka/")
 	}
 	return nil
+}
+
+// isPort reports whether digits, as a URL may have them, are a port that can be connected to, or none.
+func isPort(digits string) bool {
+	n, err := strconv.ParseUint(digits, 10, 16)
+	return digits == "" || err == nil && n > 0
 }
 
 // brokenByPassword guesses why a URL is none.
