@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -118,6 +119,36 @@ func TestBoot4OwnStatus(t *testing.T) {
 		time.Sleep(2 * time.Minute) // the silent peer is given up, and the wait is over
 		if in, ok := n.Server().Instance(own); !ok || in.Status != heureka.StatusUp {
 			t.Errorf("once open, the own record is %+v, want UP", in)
+		}
+	})
+}
+
+// S-BOOT-8: with the reference's count of clients, a node that copied a registry expects all of it to send heartbeats, also
+// what it knew before the copy came.
+func TestBoot8ExpectsWhatItCopied(t *testing.T) {
+	configure := func(_ string, cfg *server.Config) { cfg.Compatibility = server.CompatibilityNetflix }
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a", "b"}, Seed: 5, Configure: configure})
+		a, b := c.Node("a"), c.Node("b")
+		time.Sleep(time.Minute)
+		b.Kill()
+		c.Partition([]string{"a"}, []string{"b"})
+		b.Start()
+		for i := range 48 {
+			for _, n := range []*heurekatest.Node{a, b} {
+				register(t, n.Conn("client"), instance("ORDERS", fmt.Sprint(i)))
+			}
+		}
+		time.Sleep(10 * time.Second)
+		c.Heal()
+		time.Sleep(10 * time.Second)
+		if _, why, _ := b.Server().Phase(); !strings.Contains(why, "copied") {
+			t.Fatalf("b is open because %s", why)
+		}
+		transport := c.Transport("client")
+		defer transport.CloseIdleConnections()
+		if metrics := read(t, b, transport, "/actuator/prometheus"); !strings.Contains(metrics, "\nheureka_renewals_expected 100\n") { // with the nodes' own
+			t.Errorf("two heartbeats a minute of 50 instances are not expected:\n%s", metrics)
 		}
 	})
 }
