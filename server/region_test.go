@@ -100,7 +100,42 @@ func TestRegionWhitelist(t *testing.T) {
 	})
 }
 
-// S-DEF-11: a region that was never reached refuses only those who ask for it.
+// S-REGION-1: a region's URL may end with a slash or not.
+func TestRegion1URLWithoutSlash(t *testing.T) {
+	configure := func(name string, cfg *server.Config) {
+		if name == "eu" {
+			cfg.RemoteRegions = map[string]string{"us": "http://us:8761/eureka"}
+		}
+	}
+	regions(t, configure, func(t *testing.T, eu, us *heurekatest.Node) {
+		register(t, us.Conn("client"), instance("ORDERS", "x"))
+		time.Sleep(31 * time.Second)
+		if got := fetch(t, eu, "us").Hash; got != "UP_1_" {
+			t.Errorf("hash %q, want UP_1_", got)
+		}
+	})
+}
+
+// S-REGION-3: a copy is served however old it has become, and follows the region again when that returns.
+func TestRegion3OldCopyIsServed(t *testing.T) {
+	regions(t, nil, func(t *testing.T, eu, us *heurekatest.Node) {
+		register(t, us.Conn("client"), instance("ORDERS", "x"))
+		time.Sleep(31 * time.Second)
+		us.Kill()
+		time.Sleep(time.Hour)
+		if got := fetch(t, eu, "us").Hash; got != "UP_1_" {
+			t.Errorf("an hour after the region was lost: hash %q, want UP_1_", got)
+		}
+		us.Start()
+		register(t, us.Conn("client"), instance("ORDERS", "x"), instance("ORDERS", "y"))
+		time.Sleep(3 * time.Minute) // up to five intervals after the last failure
+		if got := fetch(t, eu, "us").Hash; got != "UP_2_" {
+			t.Errorf("after the region's return: hash %q, want UP_2_", got)
+		}
+	})
+}
+
+// S-REGION-3, S-DEF-11: a region that was never reached refuses only those who ask for it.
 func TestUnreachableRegionHindersOnlyItself(t *testing.T) {
 	configure := func(_ string, cfg *server.Config) { cfg.RemoteRegions["Gone"] = "http://gone:8761/eureka/" }
 	regions(t, configure, func(t *testing.T, eu, us *heurekatest.Node) {
