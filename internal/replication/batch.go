@@ -105,6 +105,9 @@ func (b *Batch) current(e *entry, in *heureka.Instance, now time.Time) ops {
 	if rest := o &^ opBeat; rest != 0 && now.Sub(e.asked) >= maxAge {
 		b.expired++
 		o &= opBeat
+		if now.Sub(e.beat) < interval { // a heartbeat that went without saying beside a registration
+			o = opBeat
+		}
 	}
 	if o&opBeat != 0 && now.Sub(e.beat) >= interval {
 		b.expired++

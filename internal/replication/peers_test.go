@@ -333,6 +333,31 @@ func TestSync6Adopt(t *testing.T) {
 	})
 }
 
+// S-SYNC-8: of two records the one stays that its client dated later, whenever and wherever it came.
+func TestSync8LaterDateStays(t *testing.T) {
+	for kind, setups := range map[string][]setup{"heureka": nil, "Java": {java}} {
+		t.Run(kind, func(t *testing.T) {
+			inRing(t, func(t *testing.T, r *ring) {
+				a, b := r.start("a", []string{"b"}), r.start("b", []string{"a"}, setups...)
+				r.net.Partition([]string{"a"}, []string{"b"})
+				a.register("1", func(in *heureka.Instance) { in.LastDirtyMS, in.HomePageURL = 2000, "http://later/" })
+				r.wait(time.Minute)
+				b.register("1", func(in *heureka.Instance) { in.LastDirtyMS, in.HomePageURL = 1000, "http://earlier/" })
+				r.wait(time.Minute)
+				r.net.Heal()
+				a.renew("1")
+				b.renew("1")
+				r.wait(time.Minute)
+				for _, n := range []*node{a, b} {
+					if rec, ok := n.reg.Find(keyOf("1")); !ok || rec.Instance.HomePageURL != "http://later/" {
+						t.Errorf("%s has %+v", n.name, rec.Instance)
+					}
+				}
+			})
+		})
+	}
+}
+
 // S-PEER-2, S-DEF-15: peers come and go without a restart; an empty or failing resolution changes nothing.
 func TestPeer2Resolution(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
