@@ -67,11 +67,18 @@ func newPeer(ps *Peers, t Target, rng *rand.Rand) (*peer, error) {
 
 func (p *peer) has(r role) bool { return role(p.role.Load()) == r }
 
-// take gives p a role. A new one concerns the sender.
+// take gives p a role. A new one concerns the sender, and whoever reads that the peer was added.
 func (p *peer) take(r role) {
 	if role(p.role.Swap(int32(r))) != r {
 		poke(p.wake)
+		p.set.log.Info(roleNews[r], "peer", p.conn.URL())
 	}
+}
+
+var roleNews = [...]string{
+	replica:   "peer is a node of its own, replicating to it",
+	thisNode:  "peer is this node itself, nothing is sent to it",
+	duplicate: "peer is a node that is replicated to under another URL, nothing is sent to this one",
 }
 
 // add queues an operation.
