@@ -446,7 +446,7 @@ func TestHandler(t *testing.T) {
 	})
 }
 
-// While a peer of several is a black hole, the others are served as if nothing were.
+// S-BATCH-3: while a peer of several is a black hole, the others are served as if nothing were.
 func TestBlackHoleDoesNotDisturbOthers(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
 		const instances = 2000
