@@ -112,7 +112,7 @@ func (p *program) reload(args []string, srv *server.Server, port int, logger *sl
 func untilSignal(srv *server.Server, ln net.Listener, reload func()) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	context.AfterFunc(ctx, stop) // from now on a signal has its usual effect again
+	context.AfterFunc(ctx, stop)   // from now on a signal has its usual effect again
 	signal.Ignore(syscall.SIGPIPE) // a reader of the log that goes away does not take the registry with it
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
