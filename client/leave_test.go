@@ -104,7 +104,8 @@ func TestKeepRegistered(t *testing.T) { // C-SD-6
 	})
 }
 
-// TestStopDuringFirstRegistration is C-SD-7: a server may have accepted what was cut off, so it is cancelled all the same.
+// TestStopDuringFirstRegistration is C-SD-7, G-CL-1: the registration may finish, so that a server that is slow with it
+// does not hear of the cancellation before it.
 func TestStopDuringFirstRegistration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -123,6 +124,30 @@ func TestStopDuringFirstRegistration(t *testing.T) {
 		synctest.Wait()
 		if err := stop(); err != nil {
 			t.Errorf("Run = %v", err)
+		}
+		wantRequests(t, eureka, post, del)
+		sleep(time.Minute)
+		if in := eureka.get(ordersKey); in != nil {
+			t.Errorf("left behind: %v", in)
+		}
+	})
+}
+
+// What a server does not answer is cut off after a while, and cancelled all the same.
+func TestStopDuringRegistrationThatHangs(t *testing.T) { // G-CL-2
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool { return r.Method == http.MethodPost && hang(r) })
+		c := w.client(noFetch("eureka"))
+		if _, err := c.Register(orders("h1")); err != nil {
+			t.Fatal(err)
+		}
+		stop := w.run(c)
+		synctest.Wait()
+		began := time.Now()
+		if err := stop(); err != nil || time.Since(began) != 2500*time.Millisecond {
+			t.Errorf("Run = %v after %v", err, time.Since(began))
 		}
 		wantRequests(t, eureka, post, del)
 	})

@@ -142,12 +142,8 @@ func (g *registrar) push(ctx context.Context) error {
 	if err := ctx.Err(); err != nil { // so nothing is sent, and nothing has to be cancelled
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.heartbeat.interval)
-	defer cancel()
 	in, _, _ := g.r.state()
-	err := g.api.Register(ctx, in)
-	g.r.settle(in, err)
-	g.perhaps = g.perhaps || err != nil && ctx.Err() != nil
+	err := g.register(ctx, in, time.Now().Add(g.heartbeat.interval))
 	if err == nil && !g.registered {
 		g.registered = true
 		g.cfg.Logger.Info("registered", "app", in.App, "id", in.ResolvedID(), "status", in.Status)
@@ -164,15 +160,37 @@ func (g *registrar) push(ctx context.Context) error {
 	return err
 }
 
+// register sends the instance. The end of ctx gives that half the time for leaving to finish, because what is cut off a
+// server may accept after it was told that the instance is gone.
+func (g *registrar) register(ctx context.Context, in *heureka.Instance, by time.Time) error {
+	write, cancel := context.WithDeadline(context.WithoutCancel(ctx), by)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		base, _ := leavingFor(ctx)
+		grace, stop := context.WithTimeout(base, g.cfg.ShutdownTimeout/2)
+		defer stop()
+		select {
+		case <-grace.Done():
+		case <-write.Done():
+		}
+		cancel()
+	})()
+	err := g.api.Register(write, in)
+	g.r.settle(in, err)
+	g.perhaps = err != nil && (g.perhaps || write.Err() != nil)
+	return err
+}
+
 // beat sends a heartbeat, or tries again to register.
 func (g *registrar) beat(ctx context.Context) {
 	if !g.registered {
 		_ = g.push(ctx)
 		return
 	}
-	beatCtx, cancel := context.WithTimeout(ctx, g.heartbeat.interval)
+	by := time.Now().Add(g.heartbeat.interval)
+	beatCtx, cancel := context.WithDeadline(ctx, by)
 	defer cancel()
-	info := g.renew(beatCtx)
+	info := g.renew(ctx, beatCtx, by)
 	if ctx.Err() != nil {
 		return
 	}
@@ -184,18 +202,17 @@ func (g *registrar) beat(ctx context.Context) {
 }
 
 // renew sends a heartbeat and, if the server does not know the instance in its present state, registers it (C-HB-3).
-func (g *registrar) renew(ctx context.Context) HeartbeatInfo {
+func (g *registrar) renew(ctx, beatCtx context.Context, by time.Time) HeartbeatInfo {
 	in, _, _ := g.r.state()
 	info := HeartbeatInfo{Key: in.Key()}
-	info.Err = g.api.Renew(ctx, info.Key, in.Status, in.LastDirtyMS)
+	info.Err = g.api.Renew(beatCtx, info.Key, in.Status, in.LastDirtyMS)
 	if !notRegistered(info.Err) {
 		return info
 	}
 	info.Reregistered = true
 	g.r.touch()
 	in, _, _ = g.r.state()
-	info.Err = g.api.Register(ctx, in)
-	g.r.settle(in, info.Err)
+	info.Err = g.register(ctx, in, by)
 	return info
 }
 
@@ -248,15 +265,15 @@ func safely(check HealthCheck) HealthCheck {
 
 // takeLeave tells the registry that the instance is gone.
 func (g *registrar) takeLeave(ctx context.Context) error {
-	base := context.WithoutCancel(ctx)
-	asked, deregistered := context.Cause(ctx).(*leaving)
-	if deregistered {
-		base = asked.ctx
-	}
+	base, deregistered := leavingFor(ctx)
 	if !g.registered && !g.perhaps || g.cfg.KeepRegistered && !deregistered {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(base, g.cfg.ShutdownTimeout+g.r.cfg.DrainTime)
+	limit := g.cfg.ShutdownTimeout + g.r.cfg.DrainTime
+	if g.perhaps {
+		limit -= g.cfg.ShutdownTimeout / 2 // which is spent
+	}
+	ctx, cancel := context.WithTimeout(base, limit)
 	defer cancel()
 	if g.r.cfg.DownBeforeCancel {
 		g.drain(ctx)
@@ -270,6 +287,14 @@ func (g *registrar) takeLeave(ctx context.Context) error {
 		g.cfg.Logger.Info("cancelled", "app", key.App, "id", key.ID)
 	}
 	return err
+}
+
+// leavingFor returns the context in which to take leave after ctx has ended, and whether that is because of Deregister.
+func leavingFor(ctx context.Context) (base context.Context, deregistered bool) {
+	if asked, ok := context.Cause(ctx).(*leaving); ok {
+		return asked.ctx, true
+	}
+	return context.WithoutCancel(ctx), false
 }
 
 // drain registers the instance as DOWN and gives clients time to see that.
