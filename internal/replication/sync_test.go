@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -245,6 +246,25 @@ func TestSyncFromStartingHeureka(t *testing.T) {
 		if len(got) != 1 || !errors.Is(got[0].Err, heureka.ErrNotReady) || got[0].Phase != "waiting" || !b.has("1") {
 			t.Errorf("Sync = %+v", got)
 		}
+	})
+}
+
+// A node that starts gets what its peers have by its copy alone; once it is open, it compares.
+func TestStartingNodeIsNotToldTwice(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		var phase atomic.Value
+		phase.Store("syncing")
+		a := r.start("a", nil)
+		a.register("1")
+		b := r.start("b", []string{"a"}, func(_ *node, cfg *replication.Config, _ *http.Handler) {
+			cfg.Phase = func() string { return phase.Load().(string) }
+		})
+		r.wait(20 * time.Second)
+		if s := b.status(); s.Exchanges > 0 || b.has("1") {
+			t.Errorf("compared %d times while starting", s.Exchanges)
+		}
+		phase.Store(replication.PhaseOpen)
+		r.waitFor("b has 1", replication.ProbeInterval*5/4+replication.SettleTime+time.Second, func() bool { return b.has("1") })
 	})
 }
 

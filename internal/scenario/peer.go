@@ -241,7 +241,7 @@ func (p *peer) exchange() {
 		p.poked = true
 		return
 	}
-	if !p.drift.May(p.from.now()) {
+	if !p.from.open || !p.drift.May(p.from.now()) {
 		return
 	}
 	p.exchanging = true
