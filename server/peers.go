@@ -178,7 +178,7 @@ func (n *node) peersHealth(now time.Time) (httpapi.Component, bool) {
 
 func peerDetails(p *replication.Status) map[string]any {
 	d := map[string]any{
-		"state": string(p.State), "pending": p.Pending, "lag": p.Lag.String(),
+		"state": string(p.State), "pending": p.Pending, "lag": p.Lag.Round(time.Millisecond).String(),
 		"batches": p.Batches, "failedBatches": p.Failed, "heureka": p.NodeID != "",
 	}
 	for key, t := range map[string]time.Time{"since": p.Since, "lastSuccess": p.LastSuccess, "equalAt": p.EqualAt} {
