@@ -152,3 +152,23 @@ func TestBoot8ExpectsWhatItCopied(t *testing.T) {
 		}
 	})
 }
+
+// S-BOOT-10: a peer that falls silent while it is asked does not prolong the wait.
+func TestBoot10WaitEndsInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a"}, Seed: 5, Configure: func(_ string, cfg *server.Config) {
+			cfg.ServiceURLs = map[string][]string{"defaultZone": {"http://mute:8761/eureka/"}}
+			cfg.WaitTimeWhenSyncEmpty, cfg.PeerReadTimeout = 30*time.Second, time.Minute
+		}})
+		time.Sleep(2 * time.Second)
+		ln, err := c.Net.Host("mute").Listen(":8761")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		time.Sleep(29 * time.Second)
+		if ph, why, _ := c.Node("a").Server().Phase(); ph != server.Open || why != "no peer had a registry for 30s" {
+			t.Errorf("after the wait the node is %s: %s", ph, why)
+		}
+	})
+}

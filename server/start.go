@@ -24,6 +24,7 @@ type round struct {
 	starting int // of them, those that answered that they have nobody's registry either
 	from     string
 	err      error // the last failure
+	cut      bool  // the wait was over before all had answered
 }
 
 // start takes the node from its first phase to open. Registrations and heartbeats are accepted from the first moment; only
@@ -40,8 +41,10 @@ func (s *Server) start(ctx context.Context) bool {
 	}
 	began := time.Now()
 	s.phase.set(Syncing, "asking the peers, none has sent a whole registry yet", began)
-	for {
-		r := s.askPeers(ctx)
+	wait, cancel := context.WithDeadline(ctx, began.Add(s.cfg.WaitTimeWhenSyncEmpty))
+	defer cancel()
+	for asking := ctx; ; asking = wait { // the first round comes to its end, however short the wait
+		r := s.askPeers(asking)
 		if ctx.Err() != nil {
 			return false
 		}
@@ -76,6 +79,7 @@ func (s *Server) askPeers(ctx context.Context) round {
 			s.log.Debug("no registry from peer", "peer", c.Peer, "err", c.Err)
 		}
 	}
+	r.cut = ctx.Err() != nil
 	return r
 }
 
@@ -86,12 +90,12 @@ func (s *Server) decide(r round, began time.Time) (why string, done bool) {
 	switch quiet := now.Sub(s.node.lastNew()); {
 	case r.from != "":
 		return "copied the registry of " + r.from, true
-	case r.peers == 0:
+	case r.peers == 0 && !r.cut:
 		return "every configured peer is this node itself", true
-	case r.starting == r.peers && min(quiet, waited) >= quietToOpen:
-		return fmt.Sprintf("all %d peers start as well and no new instance has come for %s", r.peers, quietToOpen), true
 	case waited >= s.cfg.WaitTimeWhenSyncEmpty:
 		return fmt.Sprintf("no peer had a registry for %s", max(s.cfg.WaitTimeWhenSyncEmpty, 0)), true
+	case r.starting == r.peers && min(quiet, waited) >= quietToOpen:
+		return fmt.Sprintf("all %d peers start as well and no new instance has come for %s", r.peers, quietToOpen), true
 	}
 	why = fmt.Sprintf("none of %d peers had a registry to copy", r.peers)
 	if r.starting > 0 {
