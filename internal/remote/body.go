@@ -48,15 +48,13 @@ func (q *silence) stop() {
 	}
 }
 
-// cause returns what ended the request: the silence, if it was that, rather than the "context canceled" it shows as.
+// cause returns what ended the request, if that was its context: the silence, or what its caller has to say, rather than
+// the "context canceled" or "context deadline exceeded" it shows as.
 func (q *silence) cause(err error) error {
-	if q == nil {
+	if q == nil || q.ctx.Err() == nil {
 		return err
 	}
-	if silent, ok := context.Cause(q.ctx).(*SilenceError); ok {
-		return silent
-	}
-	return err
+	return context.Cause(q.ctx)
 }
 
 // reader notes progress whenever something is read, be it from the server or, of a body to be sent, by the transport.

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -49,3 +50,16 @@ func retryAfter(err error) time.Duration {
 	}
 	return 0
 }
+
+// within gives a peer d for a whole answer, however much it sends meanwhile.
+func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, d, overdue(d))
+}
+
+// overdue says that an answer was still coming when the time for it was over. It matches context.DeadlineExceeded.
+type overdue time.Duration
+
+func (d overdue) Error() string { return fmt.Sprintf("no whole answer within %s", time.Duration(d)) }
+
+// Is makes it the end of a context.
+func (d overdue) Is(target error) bool { return target == context.DeadlineExceeded }

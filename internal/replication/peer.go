@@ -176,7 +176,7 @@ func (p *peer) send(ctx context.Context, b *Batch) {
 
 // post sends items (S-BATCH-1), again if the peer wants to see that they are not from the past.
 func (p *peer) post(ctx context.Context, items []wire.ReplicationItem) *reply {
-	ctx, cancel := context.WithTimeout(ctx, patience*p.set.cfg.ReadTimeout)
+	ctx, cancel := within(ctx, patience*p.set.cfg.ReadTimeout)
 	defer cancel()
 	body := wire.AppendBatch(nil, items)
 	if p.set.cfg.Compress {

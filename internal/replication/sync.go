@@ -82,7 +82,7 @@ func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
 
 // copyFrom copies the registry of one peer. It returns nil if that turned out to be this node.
 func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
-	ctx, cancel := context.WithTimeout(ctx, syncPatience)
+	ctx, cancel := within(ctx, syncPatience)
 	defer cancel()
 	began := time.Now()
 	c := &Copied{Peer: p.conn.URL()}

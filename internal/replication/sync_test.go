@@ -170,7 +170,7 @@ func TestSyncFromBadPeers(t *testing.T) {
 				_ = http.NewResponseController(w).Flush()
 				time.Sleep(time.Second)
 			}
-		}, "deadline exceeded", false, 121 * time.Second},
+		}, "no whole answer within 2m0s", false, 121 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
