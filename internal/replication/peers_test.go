@@ -169,7 +169,7 @@ func TestDisp11Peers(t *testing.T) {
 				_ = http.NewResponseController(w).Flush()
 				time.Sleep(time.Second)
 			}
-		}), memnet.Link{}, "deadline exceeded", true, false},
+		}), memnet.Link{}, "no whole answer within 20s", true, false},
 		{"hangs up", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }), memnet.Link{}, "EOF", true, false},
 		{"resets", status(200), memnet.Link{ResetChance: 1}, "connection reset", true, false},
 		{"refused", nil, memnet.Link{}, "connection refused", true, false},
