@@ -102,7 +102,7 @@ func (r *reader) candidates(loc location, name, profile string) []string {
 		return r.singleFile(loc, profile)
 	}
 	var found []string
-	for _, dir := range dirs {
+	for _, dir := range slices.DeleteFunc(dirs, r.closed) {
 		for _, ext := range []string{".yaml", ".yml", ".properties"} {
 			path := filepath.Join(dir, name+suffix(profile)+ext)
 			if r.exists(path) {
@@ -141,6 +141,15 @@ func (r *reader) directories(loc location) []string {
 		return []string{}
 	}
 	return nil
+}
+
+// closed reports whether the directory may not be looked into, which is one mistake and not one for each file name.
+func (r *reader) closed(dir string) bool {
+	_, err := os.Stat(r.abs(dir) + "/.")
+	if errors.Is(err, fs.ErrPermission) {
+		r.fail(&Mistake{Origin: Origin{Source: File, Name: dir}, Problem: reason(err).Error()})
+	}
+	return errors.Is(err, fs.ErrPermission)
 }
 
 // shorten takes the directory off again that a relative path had been put into.

@@ -201,6 +201,21 @@ func TestUnreadableFile(t *testing.T) {
 	}
 }
 
+// A directory that may not be entered is one line, not one for each file that could be in it.
+func TestUnreadableDirectory(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("everything is readable for root")
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "config"), 0); err != nil {
+		t.Fatal(err)
+	}
+	s, err := config.Load(config.Options{Dir: dir})
+	if got, want := strings.Join(problems(s, err), "\n"), "error: ./config/: permission denied"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestImports(t *testing.T) {
 	s := source{files: map[string]string{
 		"application.yml":      "spring.config.import: 'extra/one.yml,optional:none.yml,optional:file:.env[.properties]'\neureka.environment: base\neureka.datacenter: base",
