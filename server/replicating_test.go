@@ -13,6 +13,7 @@ import (
 	"heureka"
 	"heureka/heurekatest"
 	"heureka/internal/remote"
+	"heureka/internal/wire"
 	"heureka/server"
 )
 
@@ -188,6 +189,33 @@ func TestDisp9FailuresEndNothing(t *testing.T) {
 		time.Sleep(40 * time.Second)
 		if told := p.told(); len(told) == before || told[len(told)-1].items[0] != "Register x" {
 			t.Errorf("after all those failures the peer is not told any more: %+v", told)
+		}
+	})
+}
+
+// W-REPL-15: the record that comes with 409 is the one there was when its entry was performed, whatever follows in the batch.
+func TestRepl15RecordOfAConflict(t *testing.T) {
+	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
+		conn := n.Conn("peer")
+		register(t, conn, instance("ORDERS", "x"))
+		key := heureka.Key{App: "ORDERS", ID: "x"}
+		body := wire.AppendBatch(nil, []wire.ReplicationItem{
+			{App: key.App, ID: key.ID, Action: wire.Heartbeat, LastDirtyMS: 0, HasLastDirty: true, Status: "UP"},
+			{App: key.App, ID: key.ID, Action: wire.Cancel},
+		})
+		answer, err := conn.Do(t.Context(), remote.Request{Method: http.MethodPost, Path: "peerreplication/batch/", Body: body})
+		if err != nil {
+			t.Fatal(err)
+		}
+		results, err := wire.DecodeBatchResult(answer.Body)
+		if err != nil || len(results) != 2 || results[0].StatusCode != 409 || results[1].StatusCode != 200 {
+			t.Fatalf("%s, %v; want 409 and 200", answer.Body, err)
+		}
+		if in := results[0].Instance; in == nil || in.Action != heureka.ActionAdded || in.Key() != key {
+			t.Errorf("record %+v, want the one before the cancel", in)
+		}
+		if n.Has(key.App, key.ID) {
+			t.Error("the cancel was not performed")
 		}
 	})
 }
