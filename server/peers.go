@@ -90,12 +90,13 @@ func (c *Config) zones() replication.ZonesConfig {
 	return z
 }
 
+// peerTransport is for nodes and other regions. Like the reference it goes past HTTP_PROXY: a proxy that answers for a peer
+// that is down looks like a peer that refuses.
 func (c *Config) peerTransport() http.RoundTripper {
 	if c.Transport != nil {
 		return c.Transport
 	}
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: c.PeerConnectTimeout}).DialContext,
 		TLSHandshakeTimeout:   c.PeerReadTimeout,
 		MaxIdleConnsPerHost:   peerIdleConns,
