@@ -25,6 +25,7 @@ type round struct {
 	from     string
 	err      error // the last failure
 	cut      bool  // the wait was over before all had answered
+	unfound  bool  // there may be more peers, which have not been found
 }
 
 // start takes the node from its first phase to open. Registrations and heartbeats are accepted from the first moment; only
@@ -51,6 +52,9 @@ func (s *Server) start(ctx context.Context) bool {
 		if why, done := s.decide(r, began); done {
 			s.open(why, 0)
 			return true
+		}
+		if r.unfound {
+			s.peers.Reload()
 		}
 		left := s.cfg.WaitTimeWhenSyncEmpty - time.Since(began)
 		if !pause(ctx, min(retryWhileWaiting, s.cfg.SyncRetryWait, max(left, 0))) {
@@ -80,6 +84,9 @@ func (s *Server) askPeers(ctx context.Context) round {
 		}
 	}
 	r.cut = ctx.Err() != nil
+	if err := s.peers.Unfound(); err != nil {
+		r.unfound, r.err = true, err
+	}
 	return r
 }
 
@@ -90,14 +97,17 @@ func (s *Server) decide(r round, began time.Time) (why string, done bool) {
 	switch quiet := now.Sub(s.node.lastNew()); {
 	case r.from != "":
 		return "copied the registry of " + r.from, true
-	case r.peers == 0 && !r.cut:
+	case r.peers == 0 && !r.cut && !r.unfound:
 		return "every configured peer is this node itself", true
 	case waited >= s.cfg.WaitTimeWhenSyncEmpty:
 		return fmt.Sprintf("no peer had a registry for %s", max(s.cfg.WaitTimeWhenSyncEmpty, 0)), true
-	case r.starting == r.peers && min(quiet, waited) >= quietToOpen:
+	case r.starting == r.peers && !r.unfound && min(quiet, waited) >= quietToOpen:
 		return fmt.Sprintf("all %d peers start as well and no new instance has come for %s", r.peers, quietToOpen), true
 	}
 	why = fmt.Sprintf("none of %d peers had a registry to copy", r.peers)
+	if r.peers == 0 {
+		why = "no peer has been found"
+	}
 	if r.starting > 0 {
 		why += fmt.Sprintf(", %d of them start as well", r.starting)
 	}

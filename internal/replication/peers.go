@@ -26,10 +26,11 @@ type Peers struct {
 	rng    *rand.Rand // used by Run only
 
 	reload   chan struct{} // wakes Run
-	resolved chan struct{} // closed when peers have been resolved for the first time
+	resolved chan struct{} // closed when peers have been resolved for the first time, or that failed
 	sent     chan struct{} // a batch has come back: wakes Drain
 
-	list atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
+	list    atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
+	unfound atomic.Pointer[error]   // of the last resolution; nil before it
 
 	batches atomic.Uint64 // sent
 
@@ -68,6 +69,14 @@ func (ps *Peers) Add(action wire.ReplicationAction, key heureka.Key, now time.Ti
 
 // Reload resolves the peers again, soon.
 func (ps *Peers) Reload() { poke(ps.reload) }
+
+// Unfound says why there may be peers that are not known, because the last resolution failed; nil if it did not.
+func (ps *Peers) Unfound() error {
+	if err := ps.unfound.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Status returns the state of each URL, in order of resolution.
 func (ps *Peers) Status(now time.Time) []Status {
@@ -138,6 +147,7 @@ func (m *members) update(ctx context.Context) (again time.Duration) {
 		m.complain.over()
 	}
 	m.replace(ctx, old, targets, err != nil || len(targets) == 0)
+	m.ps.unfound.Store(&err)
 	if !m.resolved {
 		m.resolved = true
 		close(m.ps.resolved)

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"heureka"
+	"heureka/internal/replication"
+)
+
+// A fakeDNS knows one name, once it works.
+type fakeDNS struct{ works atomic.Bool }
+
+func (d *fakeDNS) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	if !d.works.Load() {
+		return nil, errors.New("no such host")
+	}
+	return []netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil
+}
+
+func (d *fakeDNS) LookupSRV(context.Context, string, string, string) (string, []*net.SRV, error) {
+	return "", nil, errors.New("no such service")
+}
+
+func (d *fakeDNS) LookupTexts(context.Context, string) ([]string, error) {
+	return nil, errors.New("no such text")
+}
+
+type deaf struct{}
+
+func (deaf) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("nobody is there") }
+
+// A node that cannot find its peers does not take itself for the only one.
+func TestPeersThatAreNotFoundAreWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		urls := map[string][]string{"defaultZone": {"dns+http://headless:8761/eureka/"}}
+		s, err := New(Config{ServiceURLs: urls, Port: 8761, Instance: &heureka.Instance{IPAddr: "10.0.0.1"}, Transport: deaf{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		dns := new(fakeDNS)
+		zones, err := replication.NewZones(replication.ZonesConfig{ServiceURLs: urls, DNS: dns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.resolver.zones.Store(zones)
+		ctx, stop := context.WithCancel(t.Context())
+		go s.Run(ctx)
+		defer synctest.Wait()
+		defer stop()
+		time.Sleep(time.Minute)
+		if ph, why, _ := s.Phase(); ph != Waiting || !strings.Contains(why, "no peer has been found") || !strings.Contains(why, "no such host") {
+			t.Errorf("while no peer can be found the node is %s: %s", ph, why)
+		}
+		dns.works.Store(true)
+		time.Sleep(2*retryWhileWaiting + time.Second)
+		if ph, why, _ := s.Phase(); ph != Open || !strings.Contains(why, "this node itself") {
+			t.Errorf("once the only peer is found the node is %s: %s", ph, why)
+		}
+	})
+}
