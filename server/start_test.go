@@ -36,7 +36,9 @@ func (d *fakeDNS) LookupTexts(context.Context, string) ([]string, error) {
 
 type deaf struct{}
 
-func (deaf) RoundTrip(*http.Request) (*http.Response, error) { return nil, errors.New("nobody is there") }
+func (deaf) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("nobody is there")
+}
 
 // A node that cannot find its peers does not take itself for the only one.
 func TestPeersThatAreNotFoundAreWaitedFor(t *testing.T) {
