@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -58,7 +56,7 @@ func (r *rig) build(ctx context.Context) error {
 
 // start runs a program on a free port and waits for its first answer.
 func (r *rig) start(ctx context.Context, name, path string, args func(port string) []string, bin string) (*process, error) {
-	port, err := freePort()
+	port, err := bench.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +165,3 @@ events { worker_connections 1024; }
 http { access_log off; client_body_temp_path %s/body; keepalive_requests 10000000; sendfile on;
   server { listen 127.0.0.1:%s; location / { alias %s; default_type application/json; add_header Content-Encoding gzip; } } }
 `
-
-func freePort() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port), nil
-}

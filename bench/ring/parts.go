@@ -50,7 +50,7 @@ func spread(ctx context.Context, r *ring, o options, name string) error {
 			}
 		}
 		took = append(took, time.Since(accepted))
-		sleep(ctx, 10*time.Millisecond)
+		bench.Sleep(ctx, 10*time.Millisecond)
 	}
 	slices.Sort(took)
 	fmt.Printf("propagation, %s: p50 %s, p99 %s, max %s of %d\n", name, quantile(took, 0.5), quantile(took, 0.99), took[len(took)-1], len(took))
@@ -93,7 +93,7 @@ func heal(ctx context.Context, r *ring, o options) error {
 			}
 		}
 	}
-	sleep(ctx, o.away)
+	bench.Sleep(ctx, o.away)
 	if agree(ctx, r) {
 		return fmt.Errorf("the sides agree although they are cut off: nothing is measured")
 	}
@@ -163,7 +163,7 @@ func blackhole(ctx context.Context, r *ring, o options) error {
 	beats.Go(func() { heartbeats(beatCtx, r, 300) })
 	defer beats.Wait()
 	defer stop()
-	sleep(ctx, 5*time.Second)
+	bench.Sleep(ctx, 5*time.Second)
 	normal := r.use(ctx, min(o.away, 2*time.Minute))
 	if err := r.nodes[2].cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		return err
@@ -183,7 +183,7 @@ func (r *ring) use(ctx context.Context, d time.Duration) (u use) {
 	for i := range before {
 		before[i] = bench.UsageOf(r.nodes[i].cmd.Process.Pid)
 	}
-	sleep(ctx, d)
+	bench.Sleep(ctx, d)
 	for i := range before {
 		after := bench.UsageOf(r.nodes[i].cmd.Process.Pid)
 		u.cpu[i] = 100 * float64(after.CPU-before[i].CPU) / float64(d)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"heureka"
+	"heureka/internal/bench"
 	"heureka/internal/remote"
 )
 
@@ -43,7 +43,7 @@ func build(ctx context.Context, dir string) (string, error) {
 func startRing(ctx context.Context, bin, dir string) (*ring, error) {
 	r := &ring{gates: map[[2]int]*gate{}, transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	for range 3 {
-		port, err := freePort()
+		port, err := bench.FreePort()
 		if err != nil {
 			return r, err
 		}
@@ -130,7 +130,7 @@ func (r *ring) await(ctx context.Context, limit time.Duration, done func() bool)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for !done() {
-		if !sleep(ctx, 20*time.Millisecond) {
+		if !bench.Sleep(ctx, 20*time.Millisecond) {
 			return fmt.Errorf("the ring did not get there within %s", limit)
 		}
 	}
@@ -154,25 +154,5 @@ func instance(app, id string, dirty int64) *heureka.Instance {
 		DataCenter: heureka.OwnDataCenter, VIPAddress: strings.ToLower(app), LastDirtyMS: dirty,
 		Lease:    heureka.LeaseInfo{RenewalIntervalSecs: 30, DurationSecs: 3600}, // nobody sends their heartbeats
 		Metadata: heureka.NewMetadata(map[string]string{"zone": "a", "version": "1.2.3"}),
-	}
-}
-
-func freePort() (string, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer ln.Close()
-	return strconv.Itoa(ln.Addr().(*net.TCPAddr).Port), nil
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
 	}
 }

@@ -41,7 +41,7 @@ func (t *target) fleet(ctx context.Context) {
 	for i := 0; ctx.Err() == nil; i++ {
 		at := start.Add(time.Duration(i) * gap)
 		if wait := time.Until(at); wait > 0 {
-			sleep(ctx, wait)
+			Sleep(ctx, wait)
 		}
 		d := due{client: i / 2 % t.cfg.Clients, poll: i%2 == 1, at: at}
 		select {
@@ -71,15 +71,6 @@ func (t *target) fleetRequest(ctx context.Context, client int, poll bool, at tim
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // propagation registers an instance at one server, looks for it at the other until it shows, and notes how long that took.
 func (t *target) propagation(ctx context.Context) error {
 	to := newTarget(Config{URL: t.cfg.To, Workers: 1, Format: t.cfg.Format})
@@ -96,7 +87,7 @@ func (t *target) propagation(ctx context.Context) error {
 		if _, err := t.do(ctx, http.MethodDelete, pathOf(in), nil); err != nil && ctx.Err() == nil {
 			return err
 		}
-		sleep(ctx, 50*time.Millisecond)
+		Sleep(ctx, 50*time.Millisecond)
 	}
 	return nil
 }
@@ -113,6 +104,6 @@ func (t *target) propagate(ctx context.Context, to *target, in *heureka.Instance
 		if err == nil || took > requestTimeout || !strings.HasSuffix(err.Error(), " 404") {
 			return took, err
 		}
-		sleep(ctx, 200*time.Microsecond)
+		Sleep(ctx, 200*time.Microsecond)
 	}
 }

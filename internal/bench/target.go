@@ -144,7 +144,7 @@ func (t *target) settle(ctx context.Context) {
 		if err != nil || delta <= full/4+smallDelta {
 			return
 		}
-		sleep(ctx, time.Second)
+		Sleep(ctx, time.Second)
 	}
 }
 
