@@ -28,11 +28,9 @@ func (r *remote) probe(server string) (*probe, error) {
 	if err != nil {
 		return nil, usage("", "service URL: cannot be parsed") // without the URL, which may hold a password
 	}
-	shown := *u
-	shown.User = nil
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
-	return &probe{base: u, shown: shown.String(), client: &http.Client{Timeout: r.timeout, Transport: transport}}, nil
+	return &probe{base: u, shown: withoutUser(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}}, nil
 }
 
 // fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
