@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"math/rand/v2"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -84,7 +83,7 @@ type answer struct {
 	open    bool
 	digest  digest
 	clock   string
-	status  int
+	again   bool // it was refused, to be sent again
 }
 
 func (p *peer) send(b *replication.Batch, probe bool) {
@@ -96,7 +95,7 @@ func (p *peer) send(b *replication.Batch, probe bool) {
 	p.sending = true
 	p.post(items, func(a answer, o replication.Outcome) {
 		switch {
-		case a.status != http.StatusTooEarly:
+		case !a.again:
 			p.settle(b, a, o)
 		case len(items) == 0:
 			p.settle(b, a, replication.Delivered)
@@ -125,7 +124,7 @@ func (p *peer) post(items []wire.ReplicationItem, done func(answer, replication.
 func (n *node) serveBatch(from string, number uint64, heard string, items []wire.ReplicationItem, theirs *digest) (answer, replication.Outcome) {
 	if !n.admits(from, number, heard) {
 		a := n.greeting()
-		a.status = http.StatusTooEarly
+		a.again = true
 		n.heard(from, nil, &a.digest, false)
 		return a, replication.Busy
 	}
@@ -134,7 +133,7 @@ func (n *node) serveBatch(from string, number uint64, heard string, items []wire
 		results[i] = n.item(&items[i])
 	}
 	a := n.greeting()
-	a.status, a.results = http.StatusOK, results
+	a.results = results
 	n.heard(from, theirs, &a.digest, false)
 	return a, replication.Delivered
 }
