@@ -1,4 +1,4 @@
-module heureka
+module heureka.internal/heureka
 
 go 1.26.0
 

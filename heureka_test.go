@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 func TestHashCode(t *testing.T) { // W-HASH-1, W-HASH-2

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"heureka/internal/bench"
+	"heureka.internal/heureka/internal/bench"
 )
 
 // sizes of the registries; quick runs use a tenth.

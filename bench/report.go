@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka/internal/bench"
+	"heureka.internal/heureka/internal/bench"
 )
 
 // A report collects what the parts measured.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka/internal/bench"
+	"heureka.internal/heureka/internal/bench"
 )
 
 // A rig builds and starts the programs that are compared, and stops them.

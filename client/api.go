@@ -3,8 +3,8 @@ package client
 import (
 	"context"
 
-	"heureka"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // API is direct access to the registry's servers: one method is one call, tried on up to Config.Attempts servers, with

@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A builder makes a snapshot out of the one before. Only applications and VIP addresses that change are copied.

@@ -12,7 +12,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // record makes an instance for tests.

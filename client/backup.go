@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A Backup is a registry for the case that no server can be reached when a program starts. It is never asked again later:

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // ErrNoInstance says that a service has no instance to call, or that no registry was fetched yet: see Client.Ready.

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 func farm(n int, edit func(i int, in *heureka.Instance)) []*heureka.Instance {

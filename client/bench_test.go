@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
-	"heureka"
-	"heureka/client"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // sizes are numbers of instances, 20 to an application.

@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A Client holds a copy of the registry and keeps instances registered while Run runs. All methods are safe for

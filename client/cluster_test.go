@@ -10,10 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
-	"heureka/heurekatest"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/server"
 )
 
 // member starts a client on a host of the cluster's network.

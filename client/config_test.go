@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // TestDefaults is the "default" column of section 21: what an empty Config means.

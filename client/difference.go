@@ -3,7 +3,7 @@ package client
 import (
 	"log/slog"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // maxDifferences limits how many instances logDifference names.

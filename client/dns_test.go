@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // names is a Resolver out of maps.

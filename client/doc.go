@@ -73,5 +73,5 @@
 //
 // Package heurekatest starts a registry in a line. All waiting here uses package time and contexts, so programs can also
 // be tested in testing/synctest bubbles, where hours take milliseconds. Whole programs to copy from are in
-// heureka/examples; gRPC is in heureka/grpcresolver.
+// heureka.internal/heureka/examples; gRPC is in heureka.internal/heureka/grpcresolver.
 package client

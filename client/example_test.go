@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
-	"heureka/client"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/server"
 )
 
 // registryURL is a real, empty registry for the examples.

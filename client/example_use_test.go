@@ -12,8 +12,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // One http.Client for all services. Hosts without a dot are names of services; all others are what they always were.

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // headersOf makes one fetch with cfg and returns the headers it was sent with.

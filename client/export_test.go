@@ -4,7 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // PublishForTest gives c a registry without a server.

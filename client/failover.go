@@ -13,8 +13,8 @@ import (
 	"sync"
 	"time"
 
-	"heureka"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // ErrNoServers says that no server is known, because DNS has not answered yet.

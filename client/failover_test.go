@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // ring is a number of servers that note who was asked, in order.

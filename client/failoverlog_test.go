@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // TestChangeOfServerIsLogged: a call that succeeds at the second server leaves no other trace of the first one's trouble.

@@ -17,10 +17,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
-	"heureka/internal/memnet"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // world is a network with fake servers and, on host "app", a program under test. It belongs to one bubble.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 func TestHealthCheck(t *testing.T) { // C-HC-1, C-HC-7

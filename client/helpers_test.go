@@ -6,7 +6,7 @@ import (
 	"reflect"
 	"testing"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // everyField returns copies of in that each differ in one field, by its name.

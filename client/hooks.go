@@ -3,7 +3,7 @@ package client
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Hooks tell a program what its client does, for metrics and tests. All are optional. They are called synchronously, from

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // An InstanceConfig describes an instance to register. App and Port (or SecurePort) are required; everything else has the

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // TestCancelFaults is C-SD-4: any status ends it, failures are told, nothing takes longer than allowed.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 func idsOf(list []*heureka.Instance) []string {

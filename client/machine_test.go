@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // TestAddressFollowsTheMachine is C-MD-14: what the program has not set is looked up again in every round, after 40 s and

@@ -10,9 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/server"
 )
 
 // An operation is one of API's methods, called for an instance that is registered.

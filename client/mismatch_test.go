@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // TestCopyOfAnUnreliableServer is G-TS-2 for the whole client: a server whose deltas lack changes, or come too late, or

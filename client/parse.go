@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Settings is what ParseConfig makes of the settings of a Java program.

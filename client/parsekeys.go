@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // rows are the settings that mean something here (client specification, section 21).

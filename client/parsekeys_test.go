@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // netflixKeys are the settings of section 21 that have a name in Netflix files, with a value that is not the default.

@@ -6,8 +6,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"heureka"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // A refresher keeps the client's snapshot up to date. All of it happens in one goroutine at a time: first Run's, for the

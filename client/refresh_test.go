@@ -13,8 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A registrar is the goroutine behind a Registration. All that is written to the registry for the instance is written

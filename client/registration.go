@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 var errOutOfService = errors.New("OUT_OF_SERVICE cannot be registered, it is an override: use API.SetStatus (C-HC-6)")

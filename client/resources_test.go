@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // roundTripper is a registry's server as a function.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // TestRequestLog is G-TS-5: what a Spring client sends in its life (recordings, java-client.jsonl), in the same order:

@@ -3,7 +3,7 @@ package client
 import (
 	"slices"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // sameRecord reports whether two states of an instance differ at most in what every heartbeat changes and in what a

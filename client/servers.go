@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"heureka/internal/remote"
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // An address is the URL of a server, possibly with credentials, and the zone it is in.

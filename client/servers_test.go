@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // TestZones is C-ZN-5 to C-ZN-7: servers of the own zone first, each part by lot; a URL counts once.

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A Service says which instances are meant. Exactly one of App, VIP and SecureVIP is set; all are compared without regard

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A Snapshot is the registry as one refresh left it. It is immutable, and so is everything that it hands out: slices are

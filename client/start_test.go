@@ -16,8 +16,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // TestStartWithoutServer is G-ST-1: after 1, 2, 4 … seconds instead of a whole interval.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 func TestStatusChangeIsSentAtOnce(t *testing.T) { // C-IR-5, C-HC-3, C-HC-4, C-ST-4

@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
-	"heureka/heurekatest"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/heurekatest"
 )
 
 // storm is a cluster with instances that come, change and go, and programs that look on, while everything breaks.

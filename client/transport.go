@@ -15,7 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Transport is an http.RoundTripper for services: a request to http://ORDERS/path goes to an instance of ORDERS. Client is

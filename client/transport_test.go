@@ -13,8 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // shop is the service ORDERS on three hosts, of which any may be gone, and a web client.

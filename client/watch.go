@@ -6,7 +6,7 @@ import (
 	"iter"
 	"slices"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // ErrStopped says that the client has ended.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // news is an Update in short.

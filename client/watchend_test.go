@@ -4,7 +4,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // TestLastNewsArrive: what is published at the last moment, between a look and the wait for more, is not lost because

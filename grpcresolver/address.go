@@ -8,8 +8,8 @@ import (
 	"google.golang.org/grpc/attributes"
 	"google.golang.org/grpc/resolver"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // portKeys are the metadata entries under which services tell their gRPC port (G-GR-3). The first is what Java's grpc-spring

@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/client"
-	"heureka/grpcresolver"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/grpcresolver"
 )
 
 // resolve registers instances and returns the addresses of target, in ascending order.

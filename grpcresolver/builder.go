@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/grpc/resolver"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // Scheme is the scheme of targets: "eureka".

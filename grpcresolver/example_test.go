@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
-	"heureka/client"
-	"heureka/grpcresolver"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/grpcresolver"
 )
 
 // A program that calls gRPC services by their names needs one client, and one Builder for all its channels.

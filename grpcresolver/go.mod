@@ -1,11 +1,11 @@
-module heureka/grpcresolver
+module heureka.internal/heureka/grpcresolver
 
 go 1.26.0
 
 require (
 	github.com/google/go-cmp v0.7.0
 	google.golang.org/grpc v1.85.0
-	heureka v0.0.0
+	heureka.internal/heureka v0.0.0
 )
 
 require (
@@ -24,4 +24,3 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 )
 
-replace heureka => ../

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
-	"heureka"
-	"heureka/grpcresolver"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/grpcresolver"
 )
 
 // serve runs a gRPC server on a host of the world's network, until the test ends or stop is called.

@@ -15,10 +15,10 @@ import (
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/serviceconfig"
 
-	"heureka"
-	"heureka/client"
-	"heureka/grpcresolver"
-	"heureka/heurekatest"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/grpcresolver"
+	"heureka.internal/heureka/heurekatest"
 )
 
 // fetchInterval is that of the clients of a world.

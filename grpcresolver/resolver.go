@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/grpc/resolver"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 // roundRobin is the service config that Builder.RoundRobin attaches.

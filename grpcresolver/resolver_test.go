@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/resolver"
 
-	"heureka"
-	"heureka/client"
-	"heureka/grpcresolver"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/grpcresolver"
 )
 
 var addressOfStranger = resolver.Address{Addr: "10.0.0.1:8080"}

@@ -11,8 +11,8 @@ import (
 
 	"google.golang.org/grpc/resolver"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // A query is what a target asks for.

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/memnet"
-	"heureka/internal/remote"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/server"
 )
 
 // clusterPort is where every node of a cluster listens, each on a host of its own.

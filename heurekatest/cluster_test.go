@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka/heurekatest"
+	"heureka.internal/heureka/heurekatest"
 )
 
 // A node that was killed and started again is a new process to its peers: they take its batches, whose numbers begin anew.

@@ -1,5 +1,5 @@
 // Package heurekatest runs Eureka nodes inside a test: a real server on a free port in one line, and clusters whose network
-// is in memory, with partitions and crashes, under the virtual time of testing/synctest. heureka/examples/testing has both
+// is in memory, with partitions and crashes, under the virtual time of testing/synctest. heureka.internal/heureka/examples/testing has both
 // in full.
 //
 // # One server

@@ -8,8 +8,8 @@ import (
 	"sync"
 	"testing"
 
-	"heureka"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/server"
 )
 
 // A Server is a real node on a free port of the loopback interface.

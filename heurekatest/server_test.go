@@ -5,10 +5,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/client"
-	"heureka/heurekatest"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/server"
 )
 
 // instance is what tests register.

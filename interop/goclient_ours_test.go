@@ -21,8 +21,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	registryclient "heureka/client"
+	"heureka.internal/heureka"
+	registryclient "heureka.internal/heureka/client"
 )
 
 // TestOurClient runs our own client against both kinds of servers, two nodes each.

@@ -7,9 +7,9 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"heureka"
-	"heureka/internal/wire"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
+	"heureka.internal/heureka/server"
 )
 
 // sizes of the registry; the largest is left out with -short.

@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/heurekatest"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/server"
 )
 
 // syncingNode runs a node whose only peer accepts connections and never answers: its start goes on for as long as it likes

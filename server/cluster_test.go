@@ -7,10 +7,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/heurekatest"
-	"heureka/internal/remote"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/server"
 )
 
 // ring runs three nodes that all know each other, past their start.

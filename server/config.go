@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Config sets up a Server. The zero value serves a single node with heureka's defaults. New copies it, fills the defaults

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/respcache"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // The defaults of design and reference. Durations are those of Spring Cloud's server except where the design decides

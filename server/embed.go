@@ -3,7 +3,7 @@ package server
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Instance returns the instance as this node lists it, whatever its phase. Safe for concurrent use, as are all methods

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"heureka/internal/httpapi"
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // health is what probes see. A node is live while it runs; it is ready while it answers reads and is not stopping. Peers

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka/server"
+	"heureka.internal/heureka/server"
 )
 
 // A fullListener accepts nothing, as if the process had as many files open as it may.

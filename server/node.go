@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/replication"
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A node is the API's backend. Every write has the same steps, and nothing else joins them: read the clock, ask the

@@ -14,10 +14,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/heurekatest"
-	"heureka/internal/remote"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/server"
 )
 
 // read returns the body of a GET of a path beside the API, over the network of a cluster.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // A peerNumber is one figure of a peer as a metric.

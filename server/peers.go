@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka/internal/dashboard"
-	"heureka/internal/httpapi"
-	"heureka/internal/replication"
+	"heureka.internal/heureka/internal/dashboard"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // Connections to peers: a batch at a time, a probe or an exchange beside it.

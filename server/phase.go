@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A Phase is how far a node's start has come.

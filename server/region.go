@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
-	"heureka/internal/remote"
-	"heureka/internal/respcache"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // noRegion is asked for to get a region's own registry only: names that a server does not know add nothing (W-APPS-4),

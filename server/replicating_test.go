@@ -10,11 +10,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/heurekatest"
-	"heureka/internal/remote"
-	"heureka/internal/wire"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/wire"
+	"heureka.internal/heureka/server"
 )
 
 // A javaPeer is a peer that knows the reference's protocol only: it notes the batches it gets, and answers as it is told.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"heureka/internal/dashboard"
-	"heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/dashboard"
+	"heureka.internal/heureka/internal/httpapi"
 )
 
 // routes puts the API, the health endpoints and the pages together. It is no http.ServeMux because that would redirect

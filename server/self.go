@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // goodbye is how long a stop waits for peers that are slow to take what is queued for them.

@@ -11,9 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka/internal/registry"
-	"heureka/internal/replication"
-	"heureka/internal/respcache"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // Limits of the HTTP side. Clients keep a connection between heartbeats, so idle ones live longer than the longest usual

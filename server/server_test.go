@@ -14,10 +14,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/heurekatest"
-	"heureka/internal/remote"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/server"
 )
 
 // alone runs one node without peers in a bubble of virtual time.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 const (

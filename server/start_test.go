@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/internal/replication"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // A fakeDNS knows one name, once it works.

@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/heurekatest"
-	"heureka/internal/remote"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/server"
 )
 
 // S-REG-4: a node keeps nothing over its end; what no peer has is gone.

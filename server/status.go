@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
-	"heureka/internal/httpapi"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
 )
 
 // StatusInfo implements httpapi.Backend (S-STATPAGE-1). Peers are available when replication to them works, whatever name

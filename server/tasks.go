@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // Run runs the node's tasks until ctx ends, and returns when all of them have: start-up, peers, eviction, caches. Serve calls

@@ -5,8 +5,8 @@ import (
 	"path"
 	"time"
 
-	"heureka/internal/dashboard"
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/dashboard"
+	"heureka.internal/heureka/internal/registry"
 )
 
 func (s *Server) paths() dashboard.Paths {

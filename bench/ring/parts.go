@@ -10,9 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"heureka"
-	"heureka/internal/bench"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/bench"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // propagation registers on the first node and looks on the second, first with nothing else going on, then while the ring

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
-	"heureka/internal/bench"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/bench"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // A ring is three nodes. Each reaches the others through a gate of its own, which can be shut.

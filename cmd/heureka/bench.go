@@ -17,7 +17,7 @@ import (
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
-	"heureka/internal/bench"
+	"heureka.internal/heureka/internal/bench"
 )
 
 // benchFlags are what `heureka bench` takes besides the configuration of the load.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"heureka/heurekatest"
-	"heureka/server"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/server"
 )
 
 // TestClientScripts runs the commands that talk to servers. Each story of testdata/client has a server of its own, at

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 // command returns the whole tree of commands. A new one is a method that returns a *cobra.Command, added here.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 func (p *program) configCommand() *cobra.Command {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 func (p *program) diffCommand() *cobra.Command {

@@ -17,8 +17,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"heureka/heurekatest"
-	"heureka/server"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/server"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/cli.md from what the commands print")

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A serverHealth is what is known of one server.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 func (p *program) appsCommand() *cobra.Command {

@@ -3,7 +3,7 @@ package main
 import (
 	"testing"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Servers show a heartbeat as later than it was by the lease's duration, but not before the first one (W-FLD-9).

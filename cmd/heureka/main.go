@@ -9,7 +9,7 @@ import (
 	"os"
 	"strings"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }

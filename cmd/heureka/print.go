@@ -13,8 +13,8 @@ import (
 	"github.com/muesli/termenv"
 	"go.yaml.in/yaml/v3"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // allFormats are those of commands that list things.

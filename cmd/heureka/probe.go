@@ -10,7 +10,7 @@ import (
 	"net/url"
 	"strings"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // maxProbe limits what is read of a health or status document.

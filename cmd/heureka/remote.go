@@ -17,8 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 const (

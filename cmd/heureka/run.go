@@ -15,8 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // runFlags are those of heureka run.

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/heurekatest"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
 )
 
 // eventually polls a condition of another process.

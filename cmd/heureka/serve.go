@@ -15,8 +15,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka/internal/config"
-	"heureka/server"
+	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/server"
 )
 
 func (p *program) serveCommand() *cobra.Command {

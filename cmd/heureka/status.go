@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // untilNoticed is how long it takes at most until every caller has seen a change: a Java server's answers are up to 30 s old,

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 func (p *program) topCommand() *cobra.Command {

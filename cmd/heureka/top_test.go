@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 func newView() *view {

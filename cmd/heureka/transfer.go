@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 func (p *program) exportCommand() *cobra.Command {

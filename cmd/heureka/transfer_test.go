@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 func registryOf(instances ...*heureka.Instance) *heureka.Applications {

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"heureka"
-	"heureka/client"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 )
 
 // A change is what happened to one instance between two looks at the registry.

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"heureka"
-	"heureka/client"
-	"heureka/heurekatest"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/heurekatest"
 )
 
 func TestChanges(t *testing.T) {

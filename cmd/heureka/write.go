@@ -10,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"heureka"
-	"heureka/client"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // instanceFlags describe an instance on the command line.

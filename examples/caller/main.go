@@ -16,7 +16,7 @@ import (
 	"syscall"
 	"time"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 func main() {

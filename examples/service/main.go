@@ -15,7 +15,7 @@ import (
 	"syscall"
 	"time"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 func main() {

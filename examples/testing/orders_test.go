@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka/client"
-	"heureka/heurekatest"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/heurekatest"
 )
 
 // start registers one instance with a client that runs until the test ends, or until stop is called.

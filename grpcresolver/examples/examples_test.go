@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/heurekatest"
+	"heureka.internal/heureka/heurekatest"
 )
 
 // A program is a running example.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka/heurekatest"
-	"heureka/internal/bench"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/bench"
 )
 
 // Every mode runs for a moment against a real server, and none of its requests fails.

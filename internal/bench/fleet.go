@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // fleetWorkers bounds how many of a fleet's requests are under way; a server that falls behind shows in the latencies,

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // measure runs the mode's load for the configured time and adds up what happened.

@@ -3,8 +3,8 @@ package bench
 import (
 	"fmt"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // perApp is how many instances one application of the made-up registry has.

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // requestTimeout bounds one request: a server that hangs is an error of the run, not its end.

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"strings"
 
-	"heureka"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/server"
 )
 
 // ServerConfig returns the configuration of the node that listens on port. Version, logger and transport are the

@@ -6,9 +6,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/config"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/server"
 )
 
 // Without settings the configuration is the server's zero value, apart from the node's own record.

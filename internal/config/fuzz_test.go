@@ -5,7 +5,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 var yamlSeeds = []string{

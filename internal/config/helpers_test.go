@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"heureka/internal/config"
-	"heureka/server"
+	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/server"
 )
 
 // machine stands in for the operating system.

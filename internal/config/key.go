@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka/server"
+	"heureka.internal/heureka/server"
 )
 
 // A Kind says how the text of a setting is read.

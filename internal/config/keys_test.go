@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/internal/config"
-	"heureka/server"
+	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/server"
 )
 
 // sample returns a valid text for the key that is not its default.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 const envKey = "eureka.environment"

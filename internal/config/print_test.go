@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.yaml.in/yaml/v3"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 func writeYAML(t testing.TB, s *config.Settings, v config.View) string {

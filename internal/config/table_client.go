@@ -1,6 +1,6 @@
 package config
 
-import "heureka/server"
+import "heureka.internal/heureka/server"
 
 // clientKeys are the effective settings below eureka.client (S-CFG 9.8): they say who the peers are.
 var clientKeys = []Key{

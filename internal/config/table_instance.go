@@ -1,6 +1,6 @@
 package config
 
-import "heureka/server"
+import "heureka.internal/heureka/server"
 
 // eurekaKeys are the settings directly below eureka (S-CFG 9.7).
 var eurekaKeys = []Key{

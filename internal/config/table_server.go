@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"heureka/server"
+	"heureka.internal/heureka/server"
 )
 
 const (

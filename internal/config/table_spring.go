@@ -1,7 +1,7 @@
 package config
 
 import (
-	"heureka/server"
+	"heureka.internal/heureka/server"
 )
 
 // DefaultPort is where heureka serves unless server.port says otherwise: the port that every Eureka tutorial uses.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 func TestUnknownNames(t *testing.T) {

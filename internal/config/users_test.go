@@ -9,7 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/txtar"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 var update = flag.Bool("update", false, "rewrite the want sections of testdata/users")

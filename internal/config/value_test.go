@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/config"
+	"heureka.internal/heureka/internal/config"
 )
 
 func TestValues(t *testing.T) {

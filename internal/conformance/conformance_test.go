@@ -14,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/server"
+	"heureka.internal/heureka/server"
 )
 
 // base replays against a running server instead, such as the reference. Scenarios that need a fresh one are then left out.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // An App is one application as the page lists it.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/dashboard"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/dashboard"
 )
 
 func sha256Base64(s string) string {

@@ -6,7 +6,7 @@ package dashboard
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A View is everything that the first page shows (S-DASH-2). It is plain data, filled afresh for each request. URLs in

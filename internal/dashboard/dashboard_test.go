@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/dashboard"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/dashboard"
 )
 
 var now = time.Date(2026, 11, 22, 23, 33, 52, 0, time.FixedZone("", 3600))

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/httpapi"
 )
 
 // actuatorOf is an actuator of a node in this health.

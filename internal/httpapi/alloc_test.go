@@ -5,7 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/httpapi"
 )
 
 // A sink is a ResponseWriter that costs nothing.

@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"strings"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // retryAfterSecs is what a node that is not ready tells readers to wait. Most start-up syncs are over by then.

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // batch serves POST peerreplication/batch: what a peer's clients did, many operations in one request. XML is refused as

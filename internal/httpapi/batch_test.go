@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/httpapi"
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 const batchPath = "/eureka/peerreplication/batch/"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // Sizes of pooled buffers: a new one holds the usual registration, and one grown by a rare giant is not kept.

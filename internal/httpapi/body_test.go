@@ -10,10 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"heureka"
-	"heureka/internal/httpapi"
-	"heureka/internal/registry"
-	"heureka/internal/respcache"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // posts are the two resources that read bodies.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/httpapi"
 )
 
 // FuzzRouter: no path panics or is redirected, and one trailing slash more or less makes no difference.

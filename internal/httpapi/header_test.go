@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"heureka"
-	"heureka/internal/httpapi"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // W-HDR-1: a peer says exactly true.

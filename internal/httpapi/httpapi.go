@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"strings"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/respcache"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // A Backend is the node behind the API. Errors mean: heureka.ErrNotFound 404, heureka.ErrNotReady the gate (W-GATE-1),

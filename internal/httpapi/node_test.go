@@ -12,11 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/httpapi"
-	"heureka/internal/registry"
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A node is a registry with its cache behind the API: what package server joins, without peers, clock and network.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/httpapi"
 )
 
 // resources are all paths below the prefix, with the methods that each has.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // validEscapes reports whether every percent sign of a raw query begins an escape.

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"strings"
 
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // document answers the cached reads: apps, apps/delta, apps/{app}, vips and svips.

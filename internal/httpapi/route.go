@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A resource is one of the things that paths name.

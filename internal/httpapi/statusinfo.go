@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // statusInfo serves GET status (W-SRV-2).

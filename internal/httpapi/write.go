@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"strconv"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // acceptable answers 406 if the client takes neither format, before anything happens (W-NEG-6).

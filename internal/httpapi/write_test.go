@@ -11,9 +11,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/httpapi"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // W-REG-1, W-REG-12.

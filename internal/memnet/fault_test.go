@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/memnet"
+	"heureka.internal/heureka/internal/memnet"
 )
 
 func TestPartitionHoldsWhatIsSent(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 var sizes = []int{1_000, 10_000, 100_000, 1_000_000}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Cancel removes an instance and its override (S-CANCEL-2). For one that is not registered it returns

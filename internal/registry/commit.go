@@ -1,6 +1,6 @@
 package registry
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // commit makes next, the result of an operation of a client or peer, the state of l, which may be a new lease, and
 // reports ch with what that changed. With mu held.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-LOCK-2: everything at once: afterwards the changes, in their order, make up the registry, and all sums are right.

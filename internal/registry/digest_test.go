@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // Two nodes that hear the same operations have the same digest, whenever they hear them, from whom, and what they note on

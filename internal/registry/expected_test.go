@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-SP-1, S-SP-2: clients x 60 / interval x share, truncated; S-DEF-23: an interval of zero or less is 30 s.

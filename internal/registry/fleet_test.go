@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // A fleet is a number of default clients whose heartbeats come every 30 s and a bit, each at its own time.

@@ -3,7 +3,7 @@ package registry
 import (
 	"math/bits"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A hasher is a 64-bit hash whose result is the same on every node and in every release that compares digests. It is

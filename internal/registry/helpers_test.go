@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // start is the moment at which every test begins; it has no monotonic reading, so that times print alike.

@@ -3,7 +3,7 @@ package registry
 import (
 	"sync"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // stripeCount is the number of stripes, and of the buckets of a digest: a bucket is what one stripe holds.

@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A version is one state of an instance. It is immutable: a change makes a new one, so a reader that has loaded it sees

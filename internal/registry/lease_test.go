@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-LEASE-2 to -4, S-DEF-1 and the row "expiry of a renewed lease": when a lease ends, to the nanosecond.

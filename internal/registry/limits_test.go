@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-SP-16: leases so short that they end before the drop shows are evicted, in either setting, and the limit of a tick is

@@ -3,7 +3,7 @@ package registry
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Buckets is the number of buckets of a digest.

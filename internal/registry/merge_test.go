@@ -6,8 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // entries returns all that a registry would tell another one.

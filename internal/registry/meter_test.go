@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-SP-6: the reference's meter shows the last completed minute since the opening.

@@ -4,8 +4,8 @@ import (
 	"maps"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // A model is a registry written down as naively as the specification allows: plain maps, times and scans.

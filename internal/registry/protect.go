@@ -4,7 +4,7 @@ import (
 	"math"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 const (

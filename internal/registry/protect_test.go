@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-SP-7, S-SP-8: the decision, at its edges, in the reference's setting.

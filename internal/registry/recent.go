@@ -3,7 +3,7 @@ package registry
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // recentSize is how many events each list of recent events keeps (S-REG-3).

@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // errNoKey refuses an instance that cannot be addressed.

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A Registry holds the leases of one node. All methods are safe for concurrent use, except that only one goroutine may

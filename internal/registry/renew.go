@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // ErrOutdated answers a heartbeat whose sender has changed its record since it registered here (W-RENEW-1 step 6). It is

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // claim is a heartbeat with a dirty timestamp and, optionally, an override.

@@ -1,6 +1,6 @@
 package registry
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // declares reports whether s is a status that an override or an earlier status may replace; DOWN, STARTING and UNKNOWN
 // always stand (S-RULE-1, rule 1).

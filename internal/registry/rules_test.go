@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"testing"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-RULE-2, S-RULE-1, W-REG-10: the truth table of a registration, every cell. The instance is first brought to the

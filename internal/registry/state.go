@@ -1,6 +1,6 @@
 package registry
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // A state is what nodes compare about one key. It consists of two parts that are merged apart, each by keeping the later
 // one: the record, or the tombstone that stands for its cancellation, and the override. Keeping the later of two is

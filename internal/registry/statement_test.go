@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // S-LEASE-1: a new lease begins now, with the duration that its instance asked for.

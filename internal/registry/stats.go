@@ -3,7 +3,7 @@ package registry
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Stats are the numbers that explain self-preservation, for status page, health and metrics.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // SetStatus overrides the status of an instance (S-STATUS-1 to -3). The lease is renewed in every case; a status that

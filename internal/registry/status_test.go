@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 var allStatuses = []heureka.Status{

@@ -3,7 +3,7 @@ package registry
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 const (

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // Tombstones are kept as long as somebody may still hold the lease, then forgotten.

@@ -6,7 +6,7 @@ package registry
 import (
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // An Origin says who asked for an operation.

@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"testing"
 
-	"heureka"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // canned answers every request with the same body.

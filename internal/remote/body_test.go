@@ -14,9 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/internal/remote"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/wire"
 )
 
 func zipped(s string) string {

@@ -12,9 +12,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/internal/remote"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // registryOf is a document with n instances named after tag, compressed.

@@ -6,7 +6,7 @@ import (
 	"os"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 var (

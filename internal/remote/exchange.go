@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A Request is one raw exchange below the base URL, for endpoints that have no method of their own.

@@ -11,8 +11,8 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A Query says which registry to fetch.

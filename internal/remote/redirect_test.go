@@ -7,8 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"heureka"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
 )
 
 func redirect(code int, location string) http.HandlerFunc {

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // The limits on the size of an answer, decompressed. They are far above what servers send and exist so that an endless

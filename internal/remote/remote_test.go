@@ -13,10 +13,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/memnet"
-	"heureka/internal/remote"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // fixture is a network with a scripted server on host "eureka" and a Conn to it.

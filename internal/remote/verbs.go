@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A Claim is what a heartbeat tells about its instance (C-HB-1, C-HB-2).

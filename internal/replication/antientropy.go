@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"time"
 
-	"heureka/internal/registry"
-	"heureka/internal/remote"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/remote"
 )
 
 const (

@@ -11,10 +11,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/memnet"
-	"heureka/internal/registry"
-	"heureka/internal/replication"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // seed puts an instance into a registry without telling peers.

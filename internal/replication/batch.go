@@ -3,9 +3,9 @@ package replication
 import (
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // Source is where a batch reads the records it is about.

@@ -10,10 +10,10 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/memnet"
-	"heureka/internal/registry"
-	"heureka/internal/replication"
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // What a heartbeat pays for replication to one peer, whether that is healthy or a black hole: ns/op and bytes must not

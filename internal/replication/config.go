@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // A Store is what replication needs of the node's registry; *registry.Registry is one. It is called from many goroutines.

@@ -3,7 +3,7 @@ package replication
 import (
 	"time"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // Times that bound for how long two nodes that can talk may disagree. Those between nodes are jittered by a quarter.

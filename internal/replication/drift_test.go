@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/registry"
-	"heureka/internal/replication"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
 )
 
 func TestDriftWaitsUntilADifferenceLasts(t *testing.T) {

@@ -4,8 +4,8 @@ import (
 	"math/bits"
 	"time"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // ops is a set of operations that one instance needs on the peer. They are sent in the order of the constants, which gives

@@ -8,9 +8,9 @@ import (
 	"fmt"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // What heureka nodes say to each other beside batches. It is ours alone: both ends are heureka, and what one does not

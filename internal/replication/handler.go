@@ -11,7 +11,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // The resources for peers, below the API's base.

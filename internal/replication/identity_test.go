@@ -14,9 +14,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/internal/registry"
-	"heureka/internal/replication"
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // S-PEER-4, W-REPL-16, S-DEF-14.

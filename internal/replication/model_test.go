@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"heureka"
-	"heureka/internal/replication"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 var actions = []wire.ReplicationAction{wire.Register, wire.Heartbeat, wire.Cancel, wire.StatusUpdate, wire.DeleteStatusOverride}

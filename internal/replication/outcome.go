@@ -9,8 +9,8 @@ import (
 	"os"
 	"time"
 
-	"heureka"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // outcomeOf sorts what came of a request (S-DISP-11). Statuses that speak of the moment rather than of the request, such

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // S-DISP-11 as far as it is about tasks: what happens to them after each outcome.

@@ -14,9 +14,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"heureka"
-	"heureka/internal/remote"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // maxBatchAnswer leaves room for a record with each of batchSize results.

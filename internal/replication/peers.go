@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // Peers is the set of nodes that this one replicates to. Use New to make one, and Run to let it work. All methods are safe

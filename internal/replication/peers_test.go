@@ -12,10 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/memnet"
-	"heureka/internal/replication"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // S-REPL-1, S-REPL-2, S-PEER-3: what a client does reaches every peer at once, by one hop, and goes no further.

@@ -5,8 +5,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // Idle is the wait that Next returns when nothing is pending.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // fakeDNS answers from memory; names that are missing fail.

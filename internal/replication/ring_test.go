@@ -18,11 +18,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/internal/memnet"
-	"heureka/internal/registry"
-	"heureka/internal/replication"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // ring is some nodes on one network, in one bubble.

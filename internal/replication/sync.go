@@ -9,9 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/remote"
 )
 
 const (

@@ -13,10 +13,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/memnet"
-	"heureka/internal/registry"
-	"heureka/internal/replication"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // sync runs one round and returns what each peer gave.

@@ -4,7 +4,7 @@ import (
 	"io"
 	"sync"
 
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // An Answer is an encoded document. It is immutable and may be written many times, by many goroutines at once.

@@ -11,10 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // perApp is how many instances the applications of the benchmarks have.

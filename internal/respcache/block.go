@@ -3,7 +3,7 @@ package respcache
 import (
 	"time"
 
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A block is the encoding of a group in one variant: what its leaves' pieces and the glue between them add up to. It

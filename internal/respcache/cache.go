@@ -15,8 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A Kind is what a query asks for.

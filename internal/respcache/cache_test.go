@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/internal/respcache"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // Every form of the two registry-wide documents equals the plain encoder's output, compressed or not, from no instance

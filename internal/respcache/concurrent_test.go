@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/respcache"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // S-CACHE-11, S-LOCK-1, S-LOCK-3, S-DEF-29, S-DEF-30: while the registry changes, every answer is exactly what the plain

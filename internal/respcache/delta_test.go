@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/respcache"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // S-DELTA-1: an entry lives for the retention time and goes with the purge after that.

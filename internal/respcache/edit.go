@@ -3,8 +3,8 @@ package respcache
 import (
 	"slices"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // How many leaves a group has. Leaves are limited by the weight of their records: a full one of 256 KiB splits into halves

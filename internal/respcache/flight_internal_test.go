@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 var start = time.Unix(1_700_000_000, 0)

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // While nothing changes, an answer is found without allocating, and it is the same one.

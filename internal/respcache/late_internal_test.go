@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // S-CACHE-11, S-DEF-30: a payload that was made before a change and kept after it is served to nobody.

@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // Documents of one application or VIP are small and of unknown number, so they are encoded when they are asked for, and

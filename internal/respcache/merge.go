@@ -4,8 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // A merged mirror shows the local registry together with regions (S-REGION-5). It follows every change of its sources, so

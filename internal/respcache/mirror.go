@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // A state is one moment of a mirror. It is immutable: hash, contents and changes of an answer come from one state.

@@ -4,8 +4,8 @@ import (
 	"sync"
 	"time"
 
-	"heureka/internal/registry"
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A variant is one way to write the documents of the whole registry.

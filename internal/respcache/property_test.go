@@ -14,9 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"heureka"
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // TestEveryAnswerMatchesModel drives a cache with remote regions through any order of changes and reads, and compares

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka/internal/respcache"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 func newReadOnly(t testing.TB) *fixture {

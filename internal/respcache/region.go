@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // RegionConfig names a remote region.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/internal/respcache"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // Queries that tests use often. Plain text unless they say otherwise.

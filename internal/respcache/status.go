@@ -3,8 +3,8 @@ package respcache
 import (
 	"iter"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // Seq returns the number of the last change that the cache has followed.

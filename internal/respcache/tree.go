@@ -7,8 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // A tree holds records sorted by application and id. It is immutable: a change copies the path to one leaf and shares

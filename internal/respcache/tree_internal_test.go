@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // rec returns a record that weighs about as much as is asked for.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A vipIndex says which applications have instances with a VIP. Nearly always that is one application, so it is much

@@ -3,8 +3,8 @@ package scenario
 import (
 	"time"
 
-	"heureka/internal/registry"
-	"heureka/internal/replication"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // A Bug is a mistake that a simulation makes on purpose: one that its judge does not find would go unnoticed in the real

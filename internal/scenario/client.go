@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // heartbeat is the longest interval of a client.

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/replication"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // Agreement is for how long two nodes that can talk may know different things. The slowest way to the same:

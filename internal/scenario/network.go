@@ -3,7 +3,7 @@ package scenario
 import (
 	"time"
 
-	"heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication"
 )
 
 const (

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"time"
 
-	"heureka"
-	"heureka/internal/registry"
-	"heureka/internal/replication"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 const evictionInterval = time.Minute

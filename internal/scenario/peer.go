@@ -5,9 +5,9 @@ import (
 	"strconv"
 	"time"
 
-	"heureka/internal/registry"
-	"heureka/internal/replication"
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 const exchangeInterval = 30 * time.Second

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"heureka"
-	"heureka/heurekatest"
-	"heureka/internal/remote"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/remote"
 )
 
 // A ring is real servers that talk HTTP over a network in memory, with clients on a host that no partition touches.

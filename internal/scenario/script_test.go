@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/server"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/server"
 )
 
 var update = flag.Bool("update", false, "rewrite testdata/*.txt with what happens")

@@ -7,9 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka"
-	"heureka/internal/memnet"
-	"heureka/internal/scenario"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/scenario"
 )
 
 // Real servers, HTTP over a network in memory, and faults from a seed. Clients have clocks of their own; the nodes share

@@ -4,7 +4,7 @@ import (
 	"math"
 	"strconv"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // Batches are always JSON (section 7 of the wire specification).

@@ -7,8 +7,8 @@ import (
 	"runtime"
 	"testing"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // plainInstance and plainApplications are how one would write the codec with encoding/json and encoding/xml: the yard

@@ -1,6 +1,6 @@
 package wire
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // A Refusal is the sentence with which a registration is refused; it is the whole body of the 400 (W-ERR-5).
 type Refusal string

@@ -1,6 +1,6 @@
 package wire
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // DecodeInstance reads the body of a registration (W-JDEC, W-XDEC). Any error means 400 "cannot parse request body" and
 // is a *SyntaxError; what CheckRegistration looks at is not checked here. A time stamp that was not sent is 0.

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 func orders(change func(*heureka.Instance)) *heureka.Instance {

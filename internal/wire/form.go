@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"strings"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // MediaType returns "application/json" or "application/xml".

@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // The files in testdata/reference are answers of the reference server, those in testdata/requests bodies that real

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // forms are the four shapes of a document.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/wire"
 )
 
 func TestIncarnations(t *testing.T) {

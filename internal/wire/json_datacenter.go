@@ -1,6 +1,6 @@
 package wire
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // The class markers of dataCenterInfo (W-FLD-5). The first names a class that does not exist; it has meant "not Amazon"
 // since the first releases.

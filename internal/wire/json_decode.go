@@ -1,6 +1,6 @@
 package wire
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // decodeRegistrationJSON reads {"instance":{…}} by the rules of W-JDEC.
 func decodeRegistrationJSON(body []byte) (*heureka.Instance, error) {

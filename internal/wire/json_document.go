@@ -1,6 +1,6 @@
 package wire
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // A documentReader decodes the documents that a server sends, leniently.
 type documentReader struct {

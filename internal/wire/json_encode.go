@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // appendJSONInstance appends a bare instance in the full form (W-JENC-4 to W-JENC-12).

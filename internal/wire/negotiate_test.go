@@ -3,7 +3,7 @@ package wire_test
 import (
 	"testing"
 
-	"heureka/internal/wire"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // answer is what a negotiation comes to: a media type, or "406".

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // A textBuffer collects the strings of one record in one buffer: a decoded record then costs a single allocation for all

@@ -3,7 +3,7 @@ package wire
 import (
 	"strconv"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // statusInfoClass names the root element of the status document (W-SRV-2).

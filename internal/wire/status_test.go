@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"heureka"
-	"heureka/internal/wire"
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // statusInfo is the status document that the reference gave in testdata/reference/status.xml.

@@ -2,7 +2,7 @@
 // header names; it leaves HTTP to its callers and decides nothing about registries.
 package wire
 
-import "heureka"
+import "heureka.internal/heureka"
 
 // A Format is one of the two body formats.
 type Format uint8

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // An xmlReader decodes instances from XML by the rules of W-XDEC.

@@ -3,7 +3,7 @@ package wire
 import (
 	"encoding/xml"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 func decodeApplicationsXML(body []byte) (*heureka.Applications, error) {

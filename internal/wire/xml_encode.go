@@ -3,7 +3,7 @@ package wire
 import (
 	"strconv"
 
-	"heureka"
+	"heureka.internal/heureka"
 )
 
 // An xmlWriter appends elements, one a line and indented by their depth, or without any white space if compact.

@@ -19,8 +19,8 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 
-	"heureka/client"
-	"heureka/grpcresolver"
+	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/grpcresolver"
 )
 
 func main() {

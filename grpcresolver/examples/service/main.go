@@ -19,7 +19,7 @@ import (
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 
-	"heureka/client"
+	"heureka.internal/heureka/client"
 )
 
 func main() {

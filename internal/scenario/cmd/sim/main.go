@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka/internal/scenario"
+	"heureka.internal/heureka/internal/scenario"
 )
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"heureka/internal/scenario"
+	"heureka.internal/heureka/internal/scenario"
 )
 
 func TestRun(t *testing.T) {
