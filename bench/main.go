@@ -21,6 +21,7 @@ import (
 type options struct {
 	java   string
 	out    string
+	only   string
 	quick  bool
 	pin    bool
 	rounds int
@@ -32,6 +33,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.java, "java", "", "arguments with which java runs a Eureka server to compare with, such as \"-jar server.jar\"")
 	flag.StringVar(&o.out, "out", "docs/performance.md", "where to write the tables")
+	flag.StringVar(&o.only, "only", "", "one part: heartbeats, fetches, registrations, memory, start or fleet; default all")
 	flag.BoolVar(&o.quick, "quick", false, "short runs and small registries")
 	flag.BoolVar(&o.pin, "pin", true, "give servers the first processor and the load the second (needs taskset)")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each pair is measured, in turn")
@@ -72,6 +74,9 @@ func run(ctx context.Context, o options) error {
 		{"start", r.startTimes},
 		{"fleet", r.fleet},
 	} {
+		if o.only != "" && o.only != part.name {
+			continue
+		}
 		fmt.Fprintf(os.Stderr, "bench: %s\n", part.name)
 		if err := part.do(ctx, &rep); err != nil {
 			return fmt.Errorf("%s: %w", part.name, err)

@@ -155,7 +155,8 @@ func (r *rig) nginxServer(ctx context.Context, file string) (*process, error) {
 	}
 	return r.start(ctx, "nginx", "/", func(port string) []string {
 		conf := filepath.Join(r.dir, "nginx.conf")
-		_ = os.WriteFile(conf, fmt.Appendf(nil, nginxConf, r.dir, r.dir, port, file), 0o644) // nginx says what is wrong with it
+		text := fmt.Appendf(nil, nginxConf, r.dir, r.dir, port, filepath.Dir(file), filepath.Base(file))
+		_ = os.WriteFile(conf, text, 0o644) // nginx says what is wrong with it
 		return []string{"-c", conf, "-e", "stderr"}
 	}, bin)
 }
@@ -163,5 +164,6 @@ func (r *rig) nginxServer(ctx context.Context, file string) (*process, error) {
 const nginxConf = `daemon off; master_process off; pid %s/nginx.pid; error_log stderr crit;
 events { worker_connections 1024; }
 http { access_log off; client_body_temp_path %s/body; keepalive_requests 10000000; sendfile on;
-  server { listen 127.0.0.1:%s; location / { alias %s; default_type application/json; add_header Content-Encoding gzip; } } }
+  server { listen 127.0.0.1:%s; location / { root %s; try_files /%s =404; types {} default_type application/json;
+    add_header Content-Encoding gzip; } } }
 `

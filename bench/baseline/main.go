@@ -1,14 +1,14 @@
 // Command baseline is what heureka's costs are compared with: an HTTP server that does nothing, by net/http. It answers
-// every GET with one file as it is, as a file server would from memory, and everything else with an empty 200.
+// every GET with one file, by a single Write of the whole from memory, which is the least that net/http can do for an
+// answer; and everything else with an empty 200.
 package main
 
 import (
-	"bytes"
 	"flag"
 	"log"
 	"net/http"
 	"os"
-	"time"
+	"strconv"
 )
 
 func main() {
@@ -22,13 +22,15 @@ func main() {
 			log.Fatal(err)
 		}
 	}
-	modified := time.Now()
+	length := []string{strconv.Itoa(len(body))}
 	log.Fatal(http.ListenAndServe(*addr, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet {
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Content-Encoding", "gzip")
-		http.ServeContent(w, r, "", modified, bytes.NewReader(body))
+		h := w.Header()
+		h["Content-Type"] = []string{"application/json"}
+		h["Content-Encoding"] = []string{"gzip"}
+		h["Content-Length"] = length
+		w.Write(body) // an error means that the client is gone
 	})))
 }

@@ -46,6 +46,7 @@ type Config struct {
 	PID       int           // of the server, if it runs on this machine; 0: CPU time and memory are not measured
 	Format    string        // "json" (default) or "xml"
 	NoPrefill bool          // the instances are there already
+	Expect    *Body         // what each answer of a closed loop must be; nil: any with a status of 2xx
 	Progress  func(done, total time.Duration, ops int64)
 }
 

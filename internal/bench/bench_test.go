@@ -113,3 +113,45 @@ func TestCompareDividesRoundByRound(t *testing.T) {
 	}
 	t.Errorf("no ratio of bytes in %+v after %d calls", c.Ratios, calls.Load())
 }
+
+// A server that refuses is cheap: a comparison with one says nothing, so it is an error.
+func TestComparisonsFailOnWrongAnswers(t *testing.T) {
+	body := []byte("the whole registry")
+	serve := func(status int, b []byte) string {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
+			w.Write(b)
+		}))
+		t.Cleanup(srv.Close)
+		return srv.URL
+	}
+	good := serve(http.StatusOK, body)
+	compare := func(url string, want bench.Body) error {
+		cfg := func(url string) bench.Config {
+			return bench.Config{URL: url, Mode: bench.Full, Duration: 50 * time.Millisecond, NoPrefill: true, Expect: &want}
+		}
+		for {
+			_, err := bench.Compare(t.Context(), cfg(good), cfg(url), 1)
+			if err == nil || !strings.Contains(err.Error(), "nothing was answered") || t.Context().Err() != nil {
+				return err // else the machine is busy with something else
+			}
+		}
+	}
+	want := bench.BodyOf(body)
+	if err := compare(good, want); err != nil {
+		t.Errorf("right answers: %v", err)
+	}
+	for name, url := range map[string]string{
+		"404":           serve(http.StatusNotFound, body),
+		"of 3 bytes":    serve(http.StatusOK, []byte("the")),
+		"other content": serve(http.StatusOK, []byte("the whole registrY")),
+	} {
+		if err := compare(url, want); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: Compare() = %v, want an error that says so", name, err)
+		}
+	}
+	want.CRC, want.Slack = 0, 20
+	if err := compare(serve(http.StatusOK, []byte("the")), want); err != nil {
+		t.Errorf("within the slack: %v", err)
+	}
+}

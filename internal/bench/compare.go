@@ -20,24 +20,39 @@ type Ratio struct {
 	Min, Median, Max float64 // of A/B
 }
 
-// Compare measures a and b in turn, rounds times, so that what disturbs the machine disturbs both.
+// Compare measures a and b in turn, rounds times, so that what disturbs the machine disturbs both. It fails if any answer
+// was not what the run expects: a server that refuses is cheap, and says nothing about one that serves.
 func Compare(ctx context.Context, a, b Config, rounds int) (*Comparison, error) {
 	c := &Comparison{Rounds: rounds}
 	for i := range rounds {
 		a.NoPrefill = a.NoPrefill || i > 0
 		b.NoPrefill = b.NoPrefill || i > 0
-		ra, err := Run(ctx, a)
+		ra, err := faultless(ctx, a)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", a.URL, err)
+			return nil, err
 		}
-		rb, err := Run(ctx, b)
+		rb, err := faultless(ctx, b)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", b.URL, err)
+			return nil, err
 		}
 		c.A, c.B = append(c.A, ra), append(c.B, rb)
 	}
 	c.Ratios = ratios(c.A, c.B)
 	return c, nil
+}
+
+// faultless measures once; a wrong answer is an error, and so is a run without any answer.
+func faultless(ctx context.Context, cfg Config) (*Result, error) {
+	r, err := Run(ctx, cfg)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", cfg.URL, err)
+	case r.Errors > 0:
+		return nil, fmt.Errorf("%s: %d of %d answers were wrong, the first: %s", cfg.URL, r.Errors, r.Operations, r.FirstError)
+	case r.Operations == 0:
+		return nil, fmt.Errorf("%s: nothing was answered", cfg.URL)
+	}
+	return r, nil
 }
 
 // figures are what is compared.

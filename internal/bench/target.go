@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -64,11 +63,15 @@ func (t *target) do(ctx context.Context, method, path string, body []byte) (int6
 		return 0, err
 	}
 	defer resp.Body.Close()
-	n, err := io.Copy(io.Discard, resp.Body)
-	if err == nil && resp.StatusCode/100 != 2 {
+	got, err := readBody(resp.Body)
+	switch {
+	case err != nil:
+	case resp.StatusCode/100 != 2:
 		err = fmt.Errorf("%s %s answered %d", method, path, resp.StatusCode)
+	case method == http.MethodGet && t.cfg.Expect != nil:
+		err = t.cfg.Expect.differs(got)
 	}
-	return n, err
+	return got.Size, err
 }
 
 // count does one operation and takes note of it. Requests cut off by the end of the run do not count.
