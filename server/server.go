@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"heureka.internal/heureka/internal/listener"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/respcache"
@@ -21,7 +22,6 @@ import (
 const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = time.Minute
-	writeTimeout      = 5 * time.Minute
 	idleTimeout       = 3 * time.Minute
 	maxHeaderBytes    = 64 << 10
 )
@@ -82,11 +82,16 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // within Config.ShutdownTimeout, takes the node's own instance out of the registry and returns. It closes ln. The error is
 // nil after a clean stop.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	conns, err := listener.New(ln, s.cfg.listener())
+	if err != nil {
+		return err
+	}
 	hs := &http.Server{
+		ConnState:         conns.ConnState,
+		ConnContext:       conns.ConnContext,
 		Handler:           s.handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
-		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          newHTTPLog(s.log),
@@ -98,7 +103,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	tasks.Go(func() { s.Run(runCtx) })
 
 	failed := make(chan error, 1)
-	tasks.Go(func() { failed <- hs.Serve(ln) })
+	tasks.Go(func() { failed <- hs.Serve(conns) })
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve %s: %w", ln.Addr(), err)

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"hash/fnv"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -161,8 +162,24 @@ func (c *call) answer(a *respcache.Answer) {
 	h["Content-Length"] = []string{strconv.FormatInt(a.Length, 10)}
 	c.writeHeader(http.StatusOK)
 	if c.r.Method != http.MethodHead {
-		a.WriteTo(c.w) // an error means that the client is gone: nobody is left to tell
+		c.send(a)
 	}
+}
+
+// smallAnswer is copied: that is cheaper than what it takes to send parts.
+const smallAnswer = 16 << 10
+
+// send writes a cached document; an error means that the client is gone, and nobody is left to tell. Large ones go through
+// ReadFrom, by which our listener's connections get the parts themselves.
+func (c *call) send(a *respcache.Answer) {
+	to, ok := c.w.(io.ReaderFrom)
+	if !ok || a.Length < smallAnswer {
+		a.WriteTo(c.w)
+		return
+	}
+	b := a.Body()
+	defer b.Close()
+	to.ReadFrom(b)
 }
 
 // notModified answers 304 if the client's If-None-Match names the current document.

@@ -49,32 +49,15 @@ func (a *Answer) end(s segment, text sum) {
 	a.Length += int64(len(a.tail))
 }
 
-// WriteTo writes the whole document to w, in steps of 128 KiB or more except for the last.
+// WriteTo writes the whole document to w.
 func (a *Answer) WriteTo(w io.Writer) (int64, error) {
 	if len(a.chunks) == 0 && len(a.tail) == 0 {
 		n, err := w.Write(a.head)
 		return int64(n), err
 	}
-	g := gatherers.Get().(*gatherer)
-	defer g.release()
-	g.w = w
-	a.writeTo(g)
-	return g.n, g.err
-}
-
-func (a *Answer) writeTo(g *gatherer) {
-	g.write(a.head)
-	for _, c := range a.chunks {
-		if g.err != nil {
-			return
-		}
-		g.write(c.glue.bytes)
-		for _, part := range c.block.parts {
-			g.write(part)
-		}
-	}
-	g.write(a.tail)
-	g.flush()
+	b := a.Body()
+	defer b.Close()
+	return b.WriteTo(w)
 }
 
 // A gatherer makes few large writes of many small parts. That costs a copy and saves a system call for each part: a

@@ -1,0 +1,70 @@
+package respcache
+
+import (
+	"io"
+	"sync"
+)
+
+// A Body reads an Answer once. A connection that can send several pieces in one system call takes the pieces themselves;
+// everybody else reads them, or lets WriteTo write them in large steps.
+type Body struct {
+	parts [][]byte // what is left
+	all   [][]byte // the same array from its beginning, to be used again
+}
+
+var bodies = sync.Pool{New: func() any { return new(Body) }}
+
+// Body returns the document to be sent. Close it afterwards.
+func (a *Answer) Body() *Body {
+	b := bodies.Get().(*Body)
+	b.parts = append(b.all[:0], a.head)
+	for _, c := range a.chunks {
+		b.parts = append(b.parts, c.glue.bytes)
+		b.parts = append(b.parts, c.block.parts...)
+	}
+	b.parts = append(b.parts, a.tail)
+	b.all = b.parts
+	return b
+}
+
+// Close lets the memory that holds the list be used again.
+func (b *Body) Close() {
+	clear(b.all)
+	b.all, b.parts = b.all[:0], nil
+	bodies.Put(b)
+}
+
+// Read copies some of what is left.
+func (b *Body) Read(p []byte) (int, error) {
+	n := 0
+	for n < len(p) && len(b.parts) > 0 {
+		m := copy(p[n:], b.parts[0])
+		n += m
+		if b.parts[0] = b.parts[0][m:]; len(b.parts[0]) == 0 {
+			b.parts = b.parts[1:]
+		}
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Take returns what is left, as it is.
+func (b *Body) Take() [][]byte {
+	left := b.parts
+	b.parts = nil
+	return left
+}
+
+// WriteTo writes what is left to w, in steps of 128 KiB or more except for the last.
+func (b *Body) WriteTo(w io.Writer) (int64, error) {
+	g := gatherers.Get().(*gatherer)
+	defer g.release()
+	g.w = w
+	for _, p := range b.Take() {
+		g.write(p)
+	}
+	g.flush()
+	return g.n, g.err
+}
