@@ -1,82 +1,84 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"time"
 
 	"heureka.internal/heureka"
 )
 
-// Config sets up a Server. The zero value serves a single node with heureka's defaults. New copies it, fills the defaults
-// in and reports all mistakes at once. What is on by default has a negative switch; a duration of zero stands for its
-// default.
+// Config sets up a Server. The zero value serves a single node with heureka's defaults. New copies it, takes what is zero
+// from DefaultConfig and reports all mistakes at once. What is on by default has a negative switch. Where a number may be
+// none, a negative one says so, because zero stands for the default.
 type Config struct {
 	// Instance is the node's own registration. Nil: built from HostName and Port under the name EUREKA.
 	Instance *heureka.Instance
-	HostName string // how peers' URLs name this node; "localhost"
-	Port     int    // 8761; what tells nodes on one host apart
+	HostName string // how peers' URLs name this node
+	Port     int    // what tells nodes on one host apart
 	// RegisterWithEureka says whether the node lists itself (eureka.client.register-with-eureka). Nil: only if it has
 	// peers, so that a node on a laptop starts with an empty registry.
 	RegisterWithEureka *bool
 
 	// Registry, leases, self-preservation.
 	DisableSelfPreservation        bool
-	RenewalPercentThreshold        float64       // 0.85
-	RenewalThresholdUpdateInterval time.Duration // 15 min
-	ExpectedClientRenewalInterval  time.Duration // 30 s, used with Compatibility netflix
-	EvictionInterval               time.Duration // 60 s
-	SelfPreservationMaxDuration    time.Duration // unlimited
+	RenewalPercentThreshold        float64
+	RenewalThresholdUpdateInterval time.Duration
+	ExpectedClientRenewalInterval  time.Duration // used with Compatibility netflix
+	EvictionInterval               time.Duration
+	SelfPreservationMaxDuration    time.Duration // zero: unlimited
 	IgnoreDirtyTimestamps          bool
-	LeaseExpiry                    LeaseExpiry // exact
+	LeaseExpiry                    LeaseExpiry
 	Compatibility                  Compatibility
-	ExpectedClients                int // eureka.instance.registry.expected-number-of-clients-sending-renews, netflix only; 1, negative: 0
-	OpenForTrafficCount            int // eureka.instance.registry.default-open-for-traffic-count, netflix only; 1, negative: 0
+	ExpectedClients                int // eureka.instance.registry.expected-number-of-clients-sending-renews, netflix only; negative: 0
+	OpenForTrafficCount            int // eureka.instance.registry.default-open-for-traffic-count, netflix only; negative: 0
 
 	// Answers.
-	UseReadOnlyResponseCache   *bool         // nil: false, or true with Compatibility netflix
-	ResponseCacheUpdate        time.Duration // 30 s
-	ResponseCacheExpiration    time.Duration // 180 s
-	DeltaRetention             time.Duration // 180 s
-	DeltaRetentionTimer        time.Duration // 30 s
+	UseReadOnlyResponseCache   *bool // nil: false, or true with Compatibility netflix
+	ResponseCacheUpdate        time.Duration
+	ResponseCacheExpiration    time.Duration
+	DeltaRetention             time.Duration
+	DeltaRetentionTimer        time.Duration
 	DisableDelta               bool
 	DisableTransparentFallback bool
-	DashboardPath              string // "/"
+	DashboardPath              string
 	DisableDashboard           bool
 	ContextPath                string // server.servlet.context-path
 	Environment                string // eureka.environment, shown only
 	DataCenter                 string // eureka.datacenter, shown only
-	MaxBodyBytes               int64  // 1 MiB
-	MaxBatchBytes              int64  // 16 MiB
-	MinAvailablePeers          *int   // eureka.server.min-available-instances-for-peer-replication; nil or negative: no health flag
+	MaxBodyBytes               int64
+	MaxBatchBytes              int64
+	MinAvailablePeers          *int // eureka.server.min-available-instances-for-peer-replication; negative: no health flag
 
 	// Start-up.
-	WaitTimeWhenSyncEmpty time.Duration // 5 min; negative: none
+	WaitTimeWhenSyncEmpty time.Duration // negative: none
 	SyncRetries           int           // negative: the peers are not asked; any other number lets WaitTimeWhenSyncEmpty end the asking
-	SyncRetryWait         time.Duration // 30 s; the pause before peers are asked again, at most 5 s
+	SyncRetryWait         time.Duration // the pause before peers are asked again, at most 5 s
 
 	// Peers.
-	Region                string              // us-east-1
+	Region                string
 	AvailabilityZones     map[string][]string // region to zones, own zone first
 	ServiceURLs           map[string][]string // zone to URLs; "defaultZone" for zones without an entry
 	MyURL                 string              // eureka.server.my-url
 	DNS                   DNSConfig
-	PeerUpdateInterval    time.Duration // 10 min
-	PeerConnectTimeout    time.Duration // 1 s
-	PeerReadTimeout       time.Duration // 5 s
-	PeerMaxPending        int           // 10000 tasks a peer
-	PeerMaxReplicationAge time.Duration // 30 s (max-time-for-replication)
+	PeerUpdateInterval    time.Duration
+	PeerConnectTimeout    time.Duration
+	PeerReadTimeout       time.Duration
+	PeerMaxPending        int           // tasks a peer
+	PeerMaxReplicationAge time.Duration // max-time-for-replication
 	CompressReplication   bool
 
 	// Remote regions: name to base URL, and what is taken from each ("global" for all).
 	RemoteRegions            map[string]string
 	RemoteRegionWhitelist    map[string][]string
-	RemoteRegionInterval     time.Duration // 30 s
-	RemoteRegionTimeout      time.Duration // 1 s connect, 5 s response in heureka
+	RemoteRegionInterval     time.Duration
+	RemoteRegionTimeout      time.Duration // for the answer; connecting has PeerConnectTimeout
 	DisableRemoteRegionDelta bool
 
-	ShutdownTimeout time.Duration // 30 s: how long a stop waits for requests in flight and for peers to hear of it
+	ShutdownTimeout time.Duration // how long a stop waits for requests in flight and for peers to hear of it; negative: not at all
 
 	Version   string            // shown by /actuator/info and the status page
 	Transport http.RoundTripper // to peers; nil: one of the server's own
@@ -102,6 +104,14 @@ const (
 	LeaseExpiryDoubled
 )
 
+var leaseExpiryNames = []string{"", "exact", "doubled"}
+
+// MarshalText writes the name: "exact", "doubled", or "" for the default.
+func (e LeaseExpiry) MarshalText() ([]byte, error) { return nameOf(leaseExpiryNames, e) }
+
+// UnmarshalText reads what MarshalText writes.
+func (e *LeaseExpiry) UnmarshalText(text []byte) error { return named(leaseExpiryNames, text, e) }
+
 // Compatibility chooses between heureka's defaults and the reference's, all marked rows at once.
 type Compatibility uint8
 
@@ -110,3 +120,27 @@ const (
 	CompatibilityHeureka Compatibility = iota
 	CompatibilityNetflix
 )
+
+var compatibilityNames = []string{"heureka", "netflix"}
+
+// MarshalText writes the name: "heureka" or "netflix".
+func (c Compatibility) MarshalText() ([]byte, error) { return nameOf(compatibilityNames, c) }
+
+// UnmarshalText reads what MarshalText writes.
+func (c *Compatibility) UnmarshalText(text []byte) error { return named(compatibilityNames, text, c) }
+
+func nameOf[T ~uint8](names []string, v T) ([]byte, error) {
+	if int(v) >= len(names) {
+		return nil, fmt.Errorf("there is no value %d", v)
+	}
+	return []byte(names[v]), nil
+}
+
+func named[T ~uint8](names []string, text []byte, v *T) error {
+	i := slices.Index(names, string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is none of %q", text, names)
+	}
+	*v = T(i)
+	return nil
+}

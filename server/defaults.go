@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -15,52 +16,55 @@ import (
 	"heureka.internal/heureka/internal/respcache"
 )
 
-// The defaults of design and reference. Durations are those of Spring Cloud's server except where the design decides
-// otherwise.
-const (
-	defaultThresholdUpdate    = 15 * time.Minute
-	defaultEvictionInterval   = time.Minute
-	defaultClientInterval     = 30 * time.Second
-	defaultCacheUpdate        = 30 * time.Second
-	defaultCacheExpiration    = 180 * time.Second
-	defaultDeltaRetention     = 180 * time.Second
-	defaultDeltaTimer         = 30 * time.Second
-	defaultWaitWhenSyncEmpty  = 5 * time.Minute
-	defaultSyncRetries        = 5
-	defaultSyncRetryWait      = 30 * time.Second
-	defaultPeerUpdate         = 10 * time.Minute
-	defaultPeerConnectTimeout = time.Second
-	defaultPeerReadTimeout    = 5 * time.Second
-	defaultPeerMaxPending     = 10_000
-	defaultReplicationAge     = 30 * time.Second
-	defaultRegionInterval     = 30 * time.Second
-	defaultRegionTimeout      = 5 * time.Second
-	defaultShutdownTimeout    = 30 * time.Second
-	defaultPercent            = 0.85
-	defaultRegion             = "us-east-1"
-	defaultMaxBody            = 1 << 20
-	defaultMaxBatch           = 16 << 20
-	defaultPort               = 8761
-	defaultAppName            = "EUREKA"
-)
+// DefaultConfig returns heureka's defaults, which are those of Spring Cloud's server except where there is a reason to differ.
+// It is the only place that has them: New takes what a Config leaves at zero from here, and so does the table of settings.
+// Instance, RegisterWithEureka, LeaseExpiry and UseReadOnlyResponseCache are empty, because their defaults depend on other
+// fields; see Config.WithDefaults.
+func DefaultConfig() Config {
+	return Config{
+		HostName: "localhost",
+		Port:     8761,
 
-// complete returns a copy of c with the defaults filled in, and all mistakes joined.
-func (c Config) complete() (Config, error) {
-	c.completeDurations()
-	c.ExpectedClients = orDefault(c.ExpectedClients, 1)
-	c.OpenForTrafficCount = orDefault(c.OpenForTrafficCount, 1)
-	c.SyncRetries = orDefault(c.SyncRetries, defaultSyncRetries)
-	c.PeerMaxPending = orDefault(c.PeerMaxPending, defaultPeerMaxPending)
-	c.MaxBodyBytes = orDefault(c.MaxBodyBytes, defaultMaxBody)
-	c.MaxBatchBytes = orDefault(c.MaxBatchBytes, defaultMaxBatch)
-	c.RenewalPercentThreshold = orDefault(c.RenewalPercentThreshold, defaultPercent)
-	c.Region = orDefault(c.Region, defaultRegion)
-	c.DashboardPath = orDefault(c.DashboardPath, "/")
-	c.Environment = orDefault(c.Environment, "test")
-	c.DataCenter = orDefault(c.DataCenter, "default")
-	c.Version = orDefault(c.Version, "devel")
-	c.HostName = orDefault(c.HostName, "localhost")
-	c.Port = orDefault(c.Port, defaultPort)
+		RenewalPercentThreshold:        0.85,
+		RenewalThresholdUpdateInterval: 15 * time.Minute,
+		ExpectedClientRenewalInterval:  30 * time.Second,
+		EvictionInterval:               time.Minute,
+		ExpectedClients:                1,
+		OpenForTrafficCount:            1,
+
+		ResponseCacheUpdate:     30 * time.Second,
+		ResponseCacheExpiration: 180 * time.Second,
+		DeltaRetention:          180 * time.Second,
+		DeltaRetentionTimer:     30 * time.Second,
+		DashboardPath:           "/",
+		Environment:             "test",
+		DataCenter:              "default",
+		MaxBodyBytes:            1 << 20,
+		MaxBatchBytes:           16 << 20,
+		MinAvailablePeers:       new(-1),
+
+		WaitTimeWhenSyncEmpty: 5 * time.Minute,
+		SyncRetries:           5,
+		SyncRetryWait:         30 * time.Second,
+
+		Region:                "us-east-1",
+		PeerUpdateInterval:    10 * time.Minute,
+		PeerConnectTimeout:    time.Second,
+		PeerReadTimeout:       5 * time.Second,
+		PeerMaxPending:        10_000,
+		PeerMaxReplicationAge: 30 * time.Second,
+
+		RemoteRegionInterval: 30 * time.Second,
+		RemoteRegionTimeout:  5 * time.Second,
+
+		ShutdownTimeout: 30 * time.Second,
+		Version:         "devel",
+	}
+}
+
+// WithDefaults returns what New makes of c: what is zero is taken from DefaultConfig, or follows from the other fields.
+func (c Config) WithDefaults() Config {
+	c.fill(DefaultConfig())
 	if c.Instance == nil {
 		c.Instance = c.defaultInstance()
 	}
@@ -83,8 +87,24 @@ func (c Config) complete() (Config, error) {
 		c.Rand = rand.NewPCG(rand.Uint64(), rand.Uint64())
 	}
 	c.DashboardPath = "/" + strings.Trim(c.DashboardPath, "/")
-	return c, c.check()
+	return c
 }
+
+// fill takes each field that is zero from def.
+func (c *Config) fill(def Config) {
+	if c.ExpectedClientRenewalInterval < 0 { // S-DEF-23
+		c.ExpectedClientRenewalInterval = 0
+	}
+	to, from := reflect.ValueOf(c).Elem(), reflect.ValueOf(def)
+	for i := range to.NumField() {
+		if to.Field(i).IsZero() {
+			to.Field(i).Set(from.Field(i))
+		}
+	}
+}
+
+// defaultAppName is under which name a node lists itself.
+const defaultAppName = "EUREKA"
 
 // defaultInstance is how the node lists itself when nothing else was configured.
 func (c *Config) defaultInstance() *heureka.Instance {
@@ -103,37 +123,6 @@ func (c *Config) defaultInstance() *heureka.Instance {
 		StatusPageURL:  base + "/actuator/info",
 		HealthCheckURL: base + "/actuator/health",
 	}
-}
-
-func (c *Config) completeDurations() {
-	for d, def := range map[*time.Duration]time.Duration{
-		&c.RenewalThresholdUpdateInterval: defaultThresholdUpdate,
-		&c.ExpectedClientRenewalInterval:  defaultClientInterval,
-		&c.EvictionInterval:               defaultEvictionInterval,
-		&c.ResponseCacheUpdate:            defaultCacheUpdate,
-		&c.ResponseCacheExpiration:        defaultCacheExpiration,
-		&c.DeltaRetention:                 defaultDeltaRetention,
-		&c.DeltaRetentionTimer:            defaultDeltaTimer,
-		&c.WaitTimeWhenSyncEmpty:          defaultWaitWhenSyncEmpty,
-		&c.SyncRetryWait:                  defaultSyncRetryWait,
-		&c.PeerUpdateInterval:             defaultPeerUpdate,
-		&c.PeerConnectTimeout:             defaultPeerConnectTimeout,
-		&c.PeerReadTimeout:                defaultPeerReadTimeout,
-		&c.PeerMaxReplicationAge:          defaultReplicationAge,
-		&c.RemoteRegionInterval:           defaultRegionInterval,
-		&c.RemoteRegionTimeout:            defaultRegionTimeout,
-		&c.ShutdownTimeout:                defaultShutdownTimeout,
-	} {
-		*d = orDefault(*d, def)
-	}
-}
-
-func orDefault[T comparable](v, def T) T {
-	var zero T
-	if v == zero {
-		return def
-	}
-	return v
 }
 
 func (c *Config) check() error {

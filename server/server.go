@@ -44,7 +44,8 @@ type Server struct {
 
 // New returns a server that has not started anything yet. Its error names every mistake in cfg.
 func New(cfg Config) (*Server, error) {
-	cfg, err := cfg.complete()
+	cfg = cfg.WithDefaults()
+	err := cfg.check()
 	if err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}

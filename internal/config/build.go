@@ -14,15 +14,21 @@ import (
 // ServerConfig returns the configuration of the node that listens on port. Version, logger and transport are the
 // caller's to fill in.
 func (s *Settings) ServerConfig(port int) server.Config {
-	var c server.Config
-	for _, setting := range s.Changed() {
-		if setting.Key.set != nil {
-			setting.Key.set(&c, setting.Value)
-		}
-	}
+	c := s.given()
 	known := s.onPort(port)
 	c.HostName, c.Port = known.hostName(), known.port()
 	c.Instance = known.instance()
+	return c
+}
+
+// given is the server's defaults with what is set.
+func (s *Settings) given() server.Config {
+	c := server.DefaultConfig()
+	for _, x := range s.Changed() {
+		if x.Key.field != nil {
+			x.Key.assign(&c, x.Value)
+		}
+	}
 	return c
 }
 

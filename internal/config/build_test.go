@@ -11,11 +11,13 @@ import (
 	"heureka.internal/heureka/server"
 )
 
-// Without settings the configuration is the server's zero value, apart from the node's own record.
-func TestNothingSetIsTheZeroValue(t *testing.T) {
+// Without settings the configuration is the server's own default, apart from the node's name.
+func TestNothingSetIsTheDefault(t *testing.T) {
+	want := server.DefaultConfig()
+	want.HostName = "box"
 	c := source{}.mustLoad(t).ServerConfig(8761)
 	c.Instance = nil
-	if diff := diffConfig(server.Config{HostName: "box", Port: 8761}, c); diff != "" {
+	if diff := diffConfig(want, c); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -128,6 +130,7 @@ eureka:
 		RemoteRegionInterval:           14 * time.Second,
 		RemoteRegionTimeout:            15 * ms,
 		DisableRemoteRegionDelta:       true,
+		Version:                        "devel",
 		ShutdownTimeout:                5 * time.Second,
 	}
 	got := s.ServerConfig(8761)

@@ -35,13 +35,14 @@ type Key struct {
 	Min     int64         // smallest number allowed
 	Max     int64         // largest number allowed; 0: no limit
 	Words   []string      // of Enum; of Span the word that stands for zero
-	Default string        // as text; "" is none
+	Default string        // as text; "" is none; of keys with a field it is the server's
 	Doc     string        // one line
 	Inert   string        // why a known key does nothing here; "" when it has an effect
 	Secret  bool          // never shown unless asked for
 
-	set    func(*server.Config, Value) // called only when the setting is not the default
-	derive func(*Settings) string      // default that depends on other settings
+	field   func(*server.Config) any // what of the server's configuration the setting is, as a pointer; nil: nothing
+	follows bool                     // the default of that field depends on other fields
+	derive  func(*Settings) string   // default that depends on other settings
 }
 
 // Effective reports whether the key has an effect.
@@ -126,6 +127,10 @@ func newIndex(groups ...[]Key) *index {
 
 func (x *index) add(k *Key) {
 	x.keys = append(x.keys, k)
+	if k.field != nil && !k.Map {
+		c := server.DefaultConfig().WithDefaults()
+		k.Default = k.textOf(&c, "")
+	}
 	for _, name := range k.names() {
 		x.dotted[squash(name)] = spelling{k, name}
 		x.flat[squashAll(name)] = spelling{k, name}

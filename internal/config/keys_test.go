@@ -203,8 +203,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	}
 }
 
-// The defaults of the table must be those of the server: setting a key to its default changes nothing there. Where the
-// server takes zero for the default, the value is the server's own business and not compared here.
+// A default that is written down as a setting is accepted, changes nothing and warns of nothing.
 func TestDefaultsAreValidAndNeutral(t *testing.T) {
 	for _, k := range config.Keys() {
 		if k.Map || k.Default == "" {
@@ -218,8 +217,63 @@ func TestDefaultsAreValidAndNeutral(t *testing.T) {
 			t.Errorf("%s=%s: %v", k.Name, k.Default, err)
 		}
 		byDefault, set := args().mustLoad(t).Of(k)[0], s.Of(k)[0]
-		if set.Value.Text != byDefault.Value.Text && k.Name != "eureka.client.register-with-eureka" {
+		if set.Value.Text != byDefault.Value.Text {
 			t.Errorf("%s is %q by default, but %q when set to that", k.Name, byDefault.Value.Text, set.Value.Text)
+		}
+	}
+}
+
+// Whatever settings there are, what is printed is what the node uses, for every key that is a field of its configuration.
+func TestPrintedIsUsed(t *testing.T) {
+	for name, base := range map[string]source{
+		"nothing set": {},
+		"netflix":     args("--heureka.compatibility=netflix"),
+		"with peers":  args("--eureka.client.service-url.defaultZone=http://a/eureka/"),
+		"by DNS":      args("--eureka.client.use-dns-for-fetching-service-urls=true", "--eureka.client.eureka-server-d-n-s-name=n", "--eureka.client.eureka-server-port=1"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			fields := 0
+			for _, k := range config.Keys() {
+				sub := ""
+				if k.Map {
+					sub = ".x"
+				}
+				if checkPrinted(t, base.mustLoad(t), k) {
+					fields++
+				}
+				if s, err := base.and(args("--" + k.Name + sub + "=" + sample(k))).load(t); err == nil {
+					checkPrinted(t, s, k)
+				}
+			}
+			if fields < 45 {
+				t.Errorf("only %d keys are fields of server.Config", fields)
+			}
+		})
+	}
+}
+
+// checkPrinted compares what is printed of a key with what the node uses. It reports false if no field holds the key.
+func checkPrinted(t *testing.T, s *config.Settings, k *config.Key) bool {
+	t.Helper()
+	used := s.ServerConfig(s.Int("server.port")).WithDefaults()
+	for _, x := range s.Of(k) {
+		want, ok := config.UsedText(k, used, x.Value.Sub)
+		if !ok {
+			return false
+		}
+		if got := strings.Trim(x.Shown(true), "/"); config.Canonical(k, got) != config.Canonical(k, strings.Trim(want, "/")) {
+			t.Errorf("%s is printed as %q, but the node uses %q", x.Name, got, want)
+		}
+	}
+	return true
+}
+
+// A field of the server's configuration has its default from there only.
+func TestDefaultsStandOnlyInTheServer(t *testing.T) {
+	for _, k := range config.Keys() {
+		want, ok := config.UsedText(k, server.DefaultConfig().WithDefaults(), "")
+		if ok && !k.Map && k.Default != want {
+			t.Errorf("%s has the default %q, the server %q", k.Name, k.Default, want)
 		}
 	}
 }
@@ -252,6 +306,26 @@ var differing = map[string]string{
 	"eureka.server.peer-node-connect-timeout-ms":  "1000",  // S-DEF-27
 	"eureka.server.peer-node-read-timeout-ms":     "5000",  // S-DEF-27
 	"eureka.server.remote-region-read-timeout-ms": "5000",
+	"eureka.client.register-with-eureka":          "false", // true with peers
+}
+
+// own are the defaults of settings that the reference's list does not have.
+var own = map[string]string{
+	"server.port": "8761",
+	"spring.lifecycle.timeout-per-shutdown-phase": "30s",
+	"heureka.compatibility":                       "heureka",
+	"heureka.lease-expiry":                        "exact",
+	"heureka.self-preservation-max-duration":      "unlimited",
+	"heureka.max-body-size":                       "1MB",
+	"heureka.max-batch-size":                      "16MB",
+}
+
+func TestOwnDefaults(t *testing.T) {
+	for name, want := range own {
+		if k, ok := config.FindKey(name); !ok || k.Default != want {
+			t.Errorf("%s: %+v, want the default %q", name, k, want)
+		}
+	}
 }
 
 // S-CFG 9.1 to 9.9, C-21.1 to C-21.4: every key of the reference is known, with its default.

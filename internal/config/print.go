@@ -82,7 +82,7 @@ func (s *Settings) defaultOf(k *Key) Setting {
 	}
 	bare := *s
 	bare.set = nil
-	if k.derive != nil {
+	if k.derive != nil || k.follows {
 		bare.set = make(map[string]Setting, len(s.set))
 		for name, x := range s.set {
 			if x.Key != k {

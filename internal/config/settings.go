@@ -44,7 +44,13 @@ func (s *Settings) All() []Setting {
 
 // Changed returns the effective settings that are not left at their defaults.
 func (s *Settings) Changed() []Setting {
-	return slices.DeleteFunc(s.All(), func(x Setting) bool { return x.Origin.Source == Default || !x.Key.Effective() })
+	var changed []Setting
+	for _, k := range s.table.keys {
+		if _, ok := s.set[k.Name]; k.Effective() && (ok || k.Map) {
+			changed = append(changed, s.Of(k)...)
+		}
+	}
+	return slices.DeleteFunc(changed, func(x Setting) bool { return x.Origin.Source == Default })
 }
 
 // Of returns the setting of a key, or the entries of a map sorted by their names.
@@ -69,6 +75,9 @@ func (s *Settings) setting(k *Key) Setting {
 	text := k.Default
 	if k.derive != nil {
 		text = k.derive(s)
+	} else if k.follows {
+		c := s.given().WithDefaults()
+		text = k.textOf(&c, "")
 	}
 	v := Value{Text: text}
 	if text != "" {
@@ -96,15 +105,6 @@ func (s *Settings) Int(canonical string) int { return int(s.value(canonical).Int
 func (s *Settings) Bool(canonical string) bool { return s.value(canonical).Bool }
 
 func (s *Settings) netflix() bool { return s.Text("heureka.compatibility") == "netflix" }
-
-func (s *Settings) hasPeers() bool {
-	if s.Bool("eureka.client.use-dns-for-fetching-service-urls") {
-		return true
-	}
-	return slices.ContainsFunc(slices.Collect(maps.Values(s.set)), func(x Setting) bool {
-		return x.Key.Name == serviceURL && len(x.Value.List) > 0
-	})
-}
 
 // fallback is what a placeholder may name although no source sets it: the defaults, and what Spring Cloud knows of the
 // machine.

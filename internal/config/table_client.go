@@ -4,44 +4,33 @@ import "heureka.internal/heureka/server"
 
 // clientKeys are the effective settings below eureka.client (S-CFG 9.8): they say who the peers are.
 var clientKeys = []Key{
-	{Name: "register-with-eureka", Kind: Bool, Default: "true", derive: registerDefault,
-		Doc: "List this node in its own registry; by default only if peers are configured.",
-		set: func(c *server.Config, v Value) { c.RegisterWithEureka = &v.Bool }},
-	{Name: "fetch-registry", Kind: Bool, Default: "true",
-		Doc: "Get the registry from a peer at start; false starts empty.",
-		set: func(c *server.Config, v Value) {
-			if !v.Bool {
-				c.SyncRetries = -1
-			}
-		}},
+	{Name: "register-with-eureka", Kind: Bool, follows: true,
+		Doc:   "List this node in its own registry; by default only if peers are configured.",
+		field: func(c *server.Config) any { return &c.RegisterWithEureka }},
+	{Name: "fetch-registry", Kind: Bool,
+		Doc:   "Get the registry from a peer at start; false starts empty.",
+		field: func(c *server.Config) any { return copying{&c.SyncRetries} }},
 	{Name: "service-url", Map: true, Kind: URLs,
-		Doc: "URLs of the servers of a zone, or of all zones without an entry by defaultZone: the peers. None: a single node. dns+http://name:8761/eureka/ stands for all addresses of the name, dnssrv+http://name/eureka/ for its SRV records.",
-		set: func(c *server.Config, v Value) { put(&c.ServiceURLs, v.Sub, v.List) }},
-	{Name: "region", Default: "us-east-1",
-		Doc: "Region of this node.",
-		set: func(c *server.Config, v Value) { c.Region = v.Text }},
+		Doc:   "URLs of the servers of a zone, or of all zones without an entry by defaultZone: the peers. None: a single node. dns+http://name:8761/eureka/ stands for all addresses of the name, dnssrv+http://name/eureka/ for its SRV records.",
+		field: func(c *server.Config) any { return &c.ServiceURLs }},
+	{Name: "region",
+		Doc:   "Region of this node.",
+		field: func(c *server.Config) any { return &c.Region }},
 	{Name: "availability-zones", Map: true, Kind: List,
-		Doc: "Zones of a region, the node's own first.",
-		set: func(c *server.Config, v Value) { put(&c.AvailabilityZones, v.Sub, v.List) }},
-	{Name: "use-dns-for-fetching-service-urls", Kind: Bool, Default: "false",
-		Doc: "Take the peers from DNS instead of eureka.client.service-url.",
-		set: func(c *server.Config, v Value) { c.DNS.Enabled = v.Bool }},
+		Doc:   "Zones of a region, the node's own first.",
+		field: func(c *server.Config) any { return &c.AvailabilityZones }},
+	{Name: "use-dns-for-fetching-service-urls", Kind: Bool,
+		Doc:   "Take the peers from DNS instead of eureka.client.service-url.",
+		field: func(c *server.Config) any { return &c.DNS.Enabled }},
 	{Name: "eureka-server-d-n-s-name", Kind: Text,
-		Doc: "Domain below which the peers are listed in DNS.",
-		set: func(c *server.Config, v Value) { c.DNS.Name = v.Text }},
+		Doc:   "Domain below which the peers are listed in DNS.",
+		field: func(c *server.Config) any { return &c.DNS.Name }},
 	{Name: "eureka-server-port", Kind: Int, Min: 1, Max: 65535,
-		Doc: "Port of peers found in DNS.",
-		set: func(c *server.Config, v Value) { c.DNS.Port = int(v.Int) }},
+		Doc:   "Port of peers found in DNS.",
+		field: func(c *server.Config) any { return &c.DNS.Port }},
 	{Name: "eureka-server-u-r-l-context", Kind: Text,
-		Doc: "Path of peers found in DNS, such as eureka.",
-		set: func(c *server.Config, v Value) { c.DNS.URLContext = v.Text }},
-}
-
-func registerDefault(s *Settings) string {
-	if s.hasPeers() {
-		return "true"
-	}
-	return "false"
+		Doc:   "Path of peers found in DNS, such as eureka.",
+		field: func(c *server.Config) any { return &c.DNS.URLContext }},
 }
 
 const (

@@ -4,14 +4,14 @@ import "heureka.internal/heureka/server"
 
 // eurekaKeys are the settings directly below eureka (S-CFG 9.7).
 var eurekaKeys = []Key{
-	{Name: "environment", Default: "test", Doc: "Environment shown on the dashboard.",
-		set: func(c *server.Config, v Value) { c.Environment = v.Text }},
-	{Name: "datacenter", Default: "default", Doc: "Data centre shown on the dashboard.",
-		set: func(c *server.Config, v Value) { c.DataCenter = v.Text }},
-	{Name: "dashboard.enabled", Kind: Bool, Default: "true", Doc: "Serve the dashboard.",
-		set: func(c *server.Config, v Value) { c.DisableDashboard = !v.Bool }},
-	{Name: "dashboard.path", Default: "/", Doc: "Path of the dashboard.",
-		set: func(c *server.Config, v Value) { c.DashboardPath = v.Text }},
+	{Name: "environment", Doc: "Environment shown on the dashboard.",
+		field: func(c *server.Config) any { return &c.Environment }},
+	{Name: "datacenter", Doc: "Data centre shown on the dashboard.",
+		field: func(c *server.Config) any { return &c.DataCenter }},
+	{Name: "dashboard.enabled", Kind: Bool, Doc: "Serve the dashboard.",
+		field: func(c *server.Config) any { return not{&c.DisableDashboard} }},
+	{Name: "dashboard.path", Doc: "Path of the dashboard.",
+		field: func(c *server.Config) any { return &c.DashboardPath }},
 }
 
 // instanceKeys are the settings below eureka.instance: the node's own registration (S-CFG 9.9).
@@ -46,12 +46,12 @@ var instanceKeys = []Key{
 	{Name: "health-check-url", Doc: "URL of the health check, in place of host, port and path."},
 	{Name: "secure-health-check-url", Doc: "The same with TLS."},
 	{Name: "a-s-g-name", Doc: "Auto-scaling group of the node."},
-	{Name: "registry.default-open-for-traffic-count", Aliases: []string{"eureka.server.default-open-for-traffic-count"}, Kind: Int, Min: 0, Default: "1",
-		Doc: "Clients assumed when the registry starts empty; counts with heureka.compatibility=netflix only.",
-		set: func(c *server.Config, v Value) { c.OpenForTrafficCount = int(orNone(v.Int)) }},
-	{Name: "registry.expected-number-of-clients-sending-renews", Aliases: []string{"eureka.server.expected-number-of-renews-per-min"}, Kind: Int, Min: 0, Default: "1",
-		Doc: "Clients assumed before the node serves; counts with heureka.compatibility=netflix only.",
-		set: func(c *server.Config, v Value) { c.ExpectedClients = int(orNone(v.Int)) }},
+	{Name: "registry.default-open-for-traffic-count", Aliases: []string{"eureka.server.default-open-for-traffic-count"}, Kind: Int, Min: 0,
+		Doc:   "Clients assumed when the registry starts empty; counts with heureka.compatibility=netflix only.",
+		field: func(c *server.Config) any { return &c.OpenForTrafficCount }},
+	{Name: "registry.expected-number-of-clients-sending-renews", Aliases: []string{"eureka.server.expected-number-of-renews-per-min"}, Kind: Int, Min: 0,
+		Doc:   "Clients assumed before the node serves; counts with heureka.compatibility=netflix only.",
+		field: func(c *server.Config) any { return &c.ExpectedClients }},
 
 	{Name: "instance-enabled-onit", Kind: Bool, Default: "false", Inert: "has no effect: the node shows eureka.instance.initial-status as soon as it serves", Doc: "Start as UP instead of STARTING."},
 	{Name: "async-client-initialization", Kind: Bool, Default: "false", Inert: whyClient, Doc: "Start the client in the background."},

@@ -4,15 +4,13 @@ import (
 	"heureka.internal/heureka/server"
 )
 
-// DefaultPort is where heureka serves unless server.port says otherwise: the port that every Eureka tutorial uses.
-const DefaultPort = "8761"
-
 // springKeys are the settings of Spring Boot that a node obeys.
 var springKeys = []Key{
-	{Name: "server.port", Kind: Int, Min: 0, Max: 65535, Default: DefaultPort, Doc: "Port to serve on; 0 takes a free one."},
+	{Name: "server.port", Kind: Int, Min: 0, Max: 65535, Doc: "Port to serve on; 0 takes a free one.",
+		field: func(c *server.Config) any { return &c.Port }},
 	{Name: "server.address", Doc: "Address to serve on. By default all."},
 	{Name: "server.servlet.context-path", Doc: "Path before all other paths, such as /registry.",
-		set: func(c *server.Config, v Value) { c.ContextPath = contextPath(v.Text) }},
+		field: func(c *server.Config) any { return rootPath{&c.ContextPath} }},
 	{Name: "server.context-path", Inert: "has no effect, here as with Spring Boot since 2.0: use server.servlet.context-path", Doc: "Old name of server.servlet.context-path."},
 	{Name: "server.shutdown", Kind: Enum, Words: []string{"graceful", "immediate"}, Default: "graceful",
 		Inert: "has no effect: a stop always lets requests in flight end, see spring.lifecycle.timeout-per-shutdown-phase", Doc: "How to stop."},
@@ -23,9 +21,9 @@ var springKeys = []Key{
 	{Name: "security.user", Map: true, Secret: true, Inert: whyOpen, Doc: "The same until Spring Boot 1.5."},
 	{Name: "spring.cloud.config.uri", Inert: whyConfigServer, Doc: "Address of the config server."},
 	{Name: "spring.cloud.config.discovery.enabled", Kind: Bool, Default: "false", Inert: whyConfigServer, Doc: "Look the config server up in Eureka."},
-	{Name: "spring.lifecycle.timeout-per-shutdown-phase", Kind: Span, Unit: ms, Default: "30s",
-		Doc: "How long a stop waits for requests in flight.",
-		set: func(c *server.Config, v Value) { c.ShutdownTimeout = orNone(v.Duration) }},
+	{Name: "spring.lifecycle.timeout-per-shutdown-phase", Kind: Span, Unit: ms,
+		Doc:   "How long a stop waits for requests in flight.",
+		field: func(c *server.Config) any { return &c.ShutdownTimeout }},
 	{Name: "management.server.port", Kind: Int, Min: -1, Max: 65535, Inert: "has no effect: management paths are served on server.port", Doc: "Port of the management paths."},
 	{Name: "logging.level.root", Kind: Enum, Words: logLevels, Default: "info", Doc: "Log level, unless heureka.log-level is set."},
 }
@@ -39,36 +37,20 @@ var logLevels = []string{"trace", "debug", "info", "warn", "error", "fatal", "of
 
 // heurekaKeys are our own settings.
 var heurekaKeys = []Key{
-	{Name: "heureka.compatibility", Kind: Enum, Words: []string{"heureka", "netflix"}, Default: "heureka",
-		Doc: "netflix takes the reference server's defaults for leases, renewal counting, caches and start-up, all at once.",
-		set: func(c *server.Config, v Value) {
-			if v.Text == "netflix" {
-				c.Compatibility = server.CompatibilityNetflix
-			}
-		}},
-	{Name: "heureka.lease-expiry", Kind: Enum, Words: []string{"exact", "doubled"}, Default: "exact", derive: leaseExpiryDefault,
-		Doc: "When a renewed lease ends: after its duration, or after twice as long as on the reference server.",
-		set: func(c *server.Config, v Value) {
-			c.LeaseExpiry = server.LeaseExpiryExact
-			if v.Text == "doubled" {
-				c.LeaseExpiry = server.LeaseExpiryDoubled
-			}
-		}},
-	{Name: "heureka.self-preservation-max-duration", Kind: Span, Unit: ms, Words: []string{"unlimited"}, Default: "unlimited",
-		Doc: "Longest self-preservation, after which leases expire again, the usual share a tick.",
-		set: func(c *server.Config, v Value) { c.SelfPreservationMaxDuration = v.Duration }},
-	{Name: "heureka.max-body-size", Kind: Size, Min: 1, Default: "1MB", Doc: "Largest request body from a client.",
-		set: func(c *server.Config, v Value) { c.MaxBodyBytes = v.Int }},
-	{Name: "heureka.max-batch-size", Kind: Size, Min: 1, Default: "16MB", Doc: "Largest replication batch from a peer.",
-		set: func(c *server.Config, v Value) { c.MaxBatchBytes = v.Int }},
+	{Name: "heureka.compatibility", Kind: Enum, Words: []string{"heureka", "netflix"},
+		Doc:   "netflix takes the reference server's defaults for leases, renewal counting, caches and start-up, all at once.",
+		field: func(c *server.Config) any { return &c.Compatibility }},
+	{Name: "heureka.lease-expiry", Kind: Enum, Words: []string{"exact", "doubled"}, follows: true,
+		Doc:   "When a renewed lease ends: after its duration, or after twice as long as on the reference server.",
+		field: func(c *server.Config) any { return &c.LeaseExpiry }},
+	{Name: "heureka.self-preservation-max-duration", Kind: Span, Unit: ms, Words: []string{"unlimited"},
+		Doc:   "Longest self-preservation, after which leases expire again, the usual share a tick.",
+		field: func(c *server.Config) any { return &c.SelfPreservationMaxDuration }},
+	{Name: "heureka.max-body-size", Kind: Size, Min: 1, Doc: "Largest request body from a client.",
+		field: func(c *server.Config) any { return &c.MaxBodyBytes }},
+	{Name: "heureka.max-batch-size", Kind: Size, Min: 1, Doc: "Largest replication batch from a peer.",
+		field: func(c *server.Config) any { return &c.MaxBatchBytes }},
 	{Name: "heureka.log-level", Kind: Enum, Words: logLevels, derive: func(s *Settings) string { return s.Text("logging.level.root") },
 		Doc: "Log level. By default logging.level.root."},
 	{Name: "heureka.log-format", Kind: Enum, Words: []string{"text", "json"}, Default: "text", Doc: "Form of the log lines on standard error."},
-}
-
-func leaseExpiryDefault(s *Settings) string {
-	if s.netflix() {
-		return "doubled"
-	}
-	return "exact"
 }
