@@ -29,7 +29,8 @@ var mayImport = map[string][]string{
 	"internal/remote":      {"", "internal/wire"},
 	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote"},
 	"internal/httpapi":     {"", "internal/wire", "internal/registry", "internal/respcache"},
-	"client":               {"", "internal/wire", "internal/remote"},
+	"client":               {"", "internal/wire", "internal/remote", "internal/spring"},
+	"internal/spring":      {},
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
 		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/listener", "internal/admission"},
 	"heurekatest":               {"", "server", "internal/memnet", "internal/remote"},
@@ -39,7 +40,7 @@ var mayImport = map[string][]string{
 	"internal/bench":            {"", "internal/wire"},
 	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication"},
 	"internal/scenario/cmd/sim": {"internal/scenario"},
-	"internal/config":           {"", "server"},
+	"internal/config":           {"", "server", "internal/spring"},
 	"examples":                  {},
 	"examples/service":          {"client"},
 	"examples/caller":           {"client"},
@@ -73,7 +74,7 @@ var (
 )
 
 // standardLibraryOnly are the packages whose importers must not be given any dependency.
-var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote"}
+var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote", "internal/spring"}
 
 func TestImportDirection(t *testing.T) {
 	for _, dir := range packageDirs(t) {

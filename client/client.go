@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // A Client holds a copy of the registry and keeps instances registered while Run runs. All methods are safe for
@@ -76,7 +77,7 @@ func New(cfg Config) (*Client, error) {
 		}
 		c.cfg.Transport = c.ownHTTP
 	}
-	c.servers = &serverList{cfg: &c.cfg, transport: c.cfg.Transport, clientID: ownIP(), rand: c.generator()}
+	c.servers = &serverList{cfg: &c.cfg, transport: c.cfg.Transport, clientID: spring.LocalIP(), rand: c.generator()}
 	if cfg.DNS == DNSOff {
 		if err := c.servers.setStatic(time.Now()); err != nil {
 			return nil, fmt.Errorf("client configuration: %w", err)

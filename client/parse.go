@@ -8,9 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // Settings is what ParseConfig makes of the settings of a Java program.
@@ -34,16 +36,20 @@ type Settings struct {
 //
 // Names are compared without regard to case, dashes and underscores, as Spring does. Placeholders such as
 // ${server.port:8080} are filled in from all sources; ${spring.cloud.client.hostname}, ${spring.cloud.client.ip-address} and
-// ${random.value} have the values that Spring gives them. From outside eureka it reads spring.application.name, server.port,
-// spring.application.instance_id, spring.cloud.client.hostname and vcap.application.instance_id. Durations are numbers in
-// the unit that the setting has in Java, or have a unit of their own ("30s"). Key stores must be files in PEM.
+// ${random.value} have the values that Spring gives them. One that nothing is known of, and which has no default, is an
+// error; \${ stands for ${ itself. What is set to nothing is left at its default. From outside eureka ParseConfig reads
+// spring.application.name, server.port, spring.application.instance_id, spring.cloud.client.hostname and
+// vcap.application.instance_id. Durations are whole numbers in the unit that the setting has in Java, or have a unit of their
+// own ("30s", "PT30S"). Key stores must be files in PEM.
 //
 // A server.port of 0 is any free port in Spring, which no setting can know: put the port into Settings.Instance then.
 func ParseConfig(sources ...map[string]any) (Settings, error) {
-	p := &parser{values: make(map[string]string), spelled: make(map[string]string), from: make(map[string]int)}
+	p := &parser{
+		values: make(map[string]string), spelled: make(map[string]string), from: make(map[string]int),
+		host: sync.OnceValue(spring.LocalHost),
+	}
 	for _, source := range sources {
-		p.source++
-		p.flatten("", source)
+		p.add(source)
 	}
 	p.general()
 	rows := p.rows()
@@ -60,6 +66,8 @@ type parser struct {
 	spelled map[string]string // compact key to the key as it was written
 	from    map[string]int    // compact key to the number of its source
 	source  int
+	lists   map[string]map[int]string // of this source: the elements by the name of the list
+	host    func() spring.Host
 	errs    []error
 
 	// Settings that mean something only together.
@@ -71,20 +79,21 @@ type parser struct {
 	starting   bool
 	springID   string
 	springHost string
-	namespace  string
 }
 
-// compact makes keys comparable. Dots go too, because environment variables cannot tell them from dashes.
-func compact(key string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '.' || r == '-' || r == '_':
-			return -1
-		case 'A' <= r && r <= 'Z':
-			return r - 'A' + 'a'
+// add overrides what earlier sources say.
+func (p *parser) add(source map[string]any) {
+	p.source++
+	p.lists = make(map[string]map[int]string)
+	p.flatten("", source)
+	for _, name := range slices.Sorted(maps.Keys(p.lists)) {
+		list := p.lists[name]
+		texts := make([]string, 0, len(list))
+		for _, index := range slices.Sorted(maps.Keys(list)) {
+			texts = append(texts, list[index])
 		}
-		return r
-	}, key)
+		p.put(name, strings.Join(texts, ","))
+	}
 }
 
 // flatten brings nested maps to flat keys. Lists become what Spring writes with commas.
@@ -118,9 +127,18 @@ func join(prefix, key string) string {
 	return prefix + "." + key
 }
 
-// put overrides what earlier sources say. In one source two spellings are two keys, of a map such as the metadata.
+// put keeps a value. In one source two spellings are two keys, of a map such as the metadata.
 func (p *parser) put(key, value string) {
-	c := compact(key)
+	elems, index := spring.SplitName(key)
+	key = strings.Join(elems, ".")
+	if index >= 0 {
+		if p.lists[key] == nil {
+			p.lists[key] = make(map[int]string)
+		}
+		p.lists[key][index] = value
+		return
+	}
+	c := spring.SquashAll(key)
 	if p.from[c] == p.source && p.spelled[c] != key {
 		c += "\x00" + key
 	}
@@ -128,67 +146,39 @@ func (p *parser) put(key, value string) {
 }
 
 // get returns a value with its placeholders filled in.
-func (p *parser) get(key string) string { return p.expand(p.values[compact(key)], nil) }
+func (p *parser) get(key string) string { return p.expanded(spring.SquashAll(key)) }
 
-// expand fills in ${key} and ${key:default}, which may be nested. What is unknown, or refers to itself, stays as it is:
-// ${eureka.hostname} is filled in when the instance is known. within are the keys whose values are being expanded.
-func (p *parser) expand(s string, within []string) string {
-	var b strings.Builder
-	for {
-		before, rest, ok := strings.Cut(s, "${")
-		b.WriteString(before)
-		if !ok {
-			return b.String()
-		}
-		end := closing(rest)
-		if end < 0 {
-			b.WriteString("${" + rest)
-			return b.String()
-		}
-		b.WriteString(p.placeholder(rest[:end], within))
-		s = rest[end+1:]
+func (p *parser) expanded(compact string) string {
+	value, err := spring.Expand(p.values[compact], p.lookup)
+	if err != nil {
+		p.fail(p.spelled[compact], err)
 	}
+	return value
 }
 
-// closing returns where the brace is that closes a placeholder, past those that it contains.
-func closing(s string) int {
-	open := 1
-	for i := range len(s) {
-		switch {
-		case s[i] == '{' && i > 0 && s[i-1] == '$':
-			open++
-		case s[i] == '}':
-			if open--; open == 0 {
-				return i
-			}
+func (p *parser) fail(key string, err error) { p.errs = append(p.errs, fmt.Errorf("%s: %w", key, err)) }
+
+// lookup finds the value behind the name in a placeholder: of a setting, of the environment, of the machine.
+func (p *parser) lookup(name string) (string, bool) {
+	c := spring.SquashAll(name)
+	if v, ok := p.values[c]; ok {
+		raw := p.spelled[c]
+		if spring.Refers(name, raw) || slices.Contains(spring.EnvNames(name), strings.ToUpper(raw)) ||
+			strings.HasPrefix(name, "eureka.") && spring.Same(name, raw) {
+			return v, true
 		}
 	}
-	return -1
-}
-
-// placeholder returns what stands for ${inner}.
-func (p *parser) placeholder(inner string, within []string) string {
-	name, fallback, hasFallback := strings.Cut(inner, ":")
-	if v, ok := randomValue(name); ok {
-		return v
+	switch c {
+	case "eurekahostname", spring.SquashAll(cmp.Or(p.values["eurekainstancenamespace"], "eureka") + "hostname"):
+		return `\` + hostPlaceholder, true // for InstanceConfig to fill in, by whatever namespace it goes (C-MD-9)
+	case "eurekainstancehostname", "springcloudclienthostname":
+		return p.host().Name, true
+	case "eurekainstanceipaddress", "springcloudclientipaddress":
+		return p.host().IP, true
+	case "serverport":
+		return strconv.Itoa(defaultPort), strings.Contains(name, ".")
 	}
-	key := compact(name)
-	v, known := p.values[key]
-	switch {
-	case known && !slices.Contains(within, key):
-		return p.expand(v, append(slices.Clip(within), key))
-	case !known && aboutMachine[key] != nil:
-		return aboutMachine[key]()
-	case !known && hasFallback:
-		return p.expand(fallback, within)
-	}
-	return "${" + inner + "}"
-}
-
-// aboutMachine is what Spring Cloud tells every program of its machine; instance ids are often made of it.
-var aboutMachine = map[string]func() string{
-	compact("spring.cloud.client.hostname"):   ownHost,
-	compact("spring.cloud.client.ip-address"): ownIP,
+	return "", false
 }
 
 // general sets what does not begin with eureka.
@@ -202,19 +192,22 @@ func (p *parser) general() {
 
 // apply finds what a key means.
 func (p *parser) apply(rows []row, key string) {
-	value := strings.TrimSpace(p.expand(p.values[key], []string{key}))
 	for _, r := range rows {
 		rest, ok := r.match(p.spelled[key])
 		if !ok {
 			continue
 		}
+		value := p.expanded(key)
+		if strings.TrimSpace(value) == "" && rest == "" { // such as ${MY_URL:}: left at its default
+			return
+		}
 		if err := r.set(rest, value); err != nil {
-			p.errs = append(p.errs, fmt.Errorf("%s: %w", p.spelled[key], err))
+			p.fail(p.spelled[key], err)
 		}
 		return
 	}
 	if region, ok := strings.CutSuffix(p.spelled[key], ".availabilityZones"); ok { // in the middle, in Netflix files
-		_ = lists(&p.Client.AvailabilityZones, asSpelled)(strings.TrimPrefix(region, "eureka."), value)
+		_ = lists(&p.Client.AvailabilityZones, asSpelled)(strings.TrimPrefix(region, "eureka."), p.expanded(key))
 		return
 	}
 	if strings.HasPrefix(key, "eurekaclient") || strings.HasPrefix(key, "eurekainstance") {
@@ -251,15 +244,15 @@ func matchName(name, key string) (rest string, ok bool) {
 		return "", false
 	}
 	if prefix, isMap := strings.CutSuffix("eureka."+name, ".*"); isMap {
-		return after(key, compact(prefix))
+		return after(key, spring.SquashAll(prefix))
 	}
-	return "", compact(key) == compact("eureka."+name)
+	return "", spring.SquashAll(key) == spring.SquashAll("eureka."+name)
 }
 
 // after returns what follows a compact prefix and a dot or underscore, as it is spelled.
 func after(key, prefix string) (rest string, ok bool) {
 	for i, r := range key {
-		if (r == '.' || r == '_') && i+1 < len(key) && compact(key[:i]) == prefix {
+		if (r == '.' || r == '_') && i+1 < len(key) && spring.SquashAll(key[:i]) == prefix {
 			return key[i+1:], true
 		}
 	}
@@ -287,18 +280,6 @@ func (p *parser) finish() {
 		p.Instance.InitialStatus = heureka.StatusStarting
 	}
 	p.finishID(&p.Instance)
-	p.finishURLs(&p.Instance)
-}
-
-// finishURLs knows the host name's placeholder by the name that a program's namespace gives it (C-MD-9).
-func (p *parser) finishURLs(in *InstanceConfig) {
-	if p.namespace == "" {
-		return
-	}
-	own := "${" + strings.TrimSuffix(p.namespace, ".") + ".hostname}"
-	for _, u := range []*string{&in.HomePageURL, &in.StatusPageURL, &in.HealthCheckURL, &in.SecureHealthCheckURL} {
-		*u = strings.ReplaceAll(*u, own, hostPlaceholder)
-	}
 }
 
 // finishID is how Spring makes up an instance id (C-MD-12), as far as the settings tell more than InstanceConfig.
@@ -321,15 +302,16 @@ func text(to *string) setter {
 }
 
 func number(to *int) setter {
-	return func(_, value string) (err error) {
-		*to, err = strconv.Atoi(value)
+	return func(_, value string) error {
+		n, err := spring.ParseInt(value)
+		*to = int(n)
 		return err
 	}
 }
 
 func fraction(to *float64) setter {
 	return func(_, value string) (err error) {
-		*to, err = strconv.ParseFloat(value, 64)
+		*to, err = strconv.ParseFloat(strings.TrimSpace(value), 64)
 		return err
 	}
 }
@@ -338,47 +320,25 @@ func fraction(to *float64) setter {
 func on(to *bool) setter  { return flag(to, true) }
 func off(to *bool) setter { return flag(to, false) }
 
-// flag takes the words that Spring takes.
 func flag(to *bool, meaning bool) setter {
 	return func(_, value string) error {
-		switch strings.ToLower(value) {
-		case "true", "on", "yes", "1":
-			*to = meaning
-		case "false", "off", "no", "0":
-			*to = !meaning
-		default:
-			return fmt.Errorf("%q is neither true nor false", value)
-		}
-		return nil
+		b, err := spring.ParseBool(value)
+		*to = b == meaning
+		return err
 	}
 }
 
 // duration takes a bare number in the unit of the Java setting, or a duration with a unit.
 func duration(to *time.Duration, unit time.Duration) setter {
-	return func(_, value string) error {
-		if n, err := strconv.ParseFloat(value, 64); err == nil {
-			*to = time.Duration(n * float64(unit))
-			return nil
-		}
-		d, err := time.ParseDuration(value)
-		*to = d
+	return func(_, value string) (err error) {
+		*to, err = spring.ParseDuration(value, unit)
 		return err
 	}
 }
 
 func list(to *[]string) setter {
 	return func(_, value string) error {
-		*to = splitList(value)
+		*to = spring.SplitList(value)
 		return nil
 	}
-}
-
-func splitList(value string) []string {
-	var out []string
-	for part := range strings.SplitSeq(value, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			out = append(out, part)
-		}
-	}
-	return out
 }

@@ -199,10 +199,10 @@ func TestParseIDs(t *testing.T) { // C-MD-12
 
 func TestParseRandomValues(t *testing.T) {
 	for value, want := range map[string]string{
-		"${random.value}": `^[0-9a-f]{32}$`, "x-${random.uuid}": `^x-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, "${random.int}": `^[0-9]+$`,
-		"${a.b": `^\$\{a\.b$`, "${self}": `\$\{self\}`, "${random.other}": `^\$\{random\.other\}$`,
+		"${random.value}": `^[0-9a-f]{32}$`, "x-${random.uuid}": `^x-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`, "${random.int}": `^-?[0-9]+$`,
+		"${a.b": `^\$\{a\.b$`, "${random.other:none}": `^none$`,
 	} {
-		s, err := client.ParseConfig(map[string]any{"eureka.instance.instance-id": value, "self": "${self}"})
+		s, err := client.ParseConfig(map[string]any{"eureka.instance.instance-id": value})
 		if err != nil || !regexp.MustCompile(want).MatchString(s.Instance.ID) {
 			t.Errorf("%s = %q, %v", value, s.Instance.ID, err)
 		}

@@ -2,7 +2,6 @@ package client
 
 import (
 	"cmp"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // rows are the settings that mean something here (client specification, section 21).
@@ -120,7 +120,7 @@ func (p *parser) addressRows() []row {
 	in := &p.Instance
 	return []row{
 		{"instance.hostname", "", text(&in.HostName)},
-		{"instance.namespace", "", text(&p.namespace)},
+		{"instance.namespace", "", text(new(string))}, // see lookup
 		{"instance.ip-address", "", text(&in.IPAddr)},
 		{"instance.prefer-ip-address", "", on(&in.PreferIP)},
 		{"instance.non-secure-port", "port", number(&p.ports.plain)},
@@ -147,16 +147,17 @@ func lists(to *map[string][]string, key func(string) string) setter {
 		if *to == nil {
 			*to = make(map[string][]string)
 		}
-		(*to)[key(rest)] = splitList(value)
+		(*to)[key(rest)] = spring.SplitList(value)
 		return nil
 	}
 }
 
 func asSpelled(key string) string { return key }
 
-// zoneName restores the one key whose case environment variables lose and that everybody needs.
+// zoneName restores the one key whose case environment variables lose and that everybody needs. Spring would take default-zone
+// for another zone, and silently keep its own default.
 func zoneName(key string) string {
-	if strings.EqualFold(key, defaultZone) {
+	if strings.EqualFold(spring.Squash(key), defaultZone) {
 		return defaultZone
 	}
 	return key
@@ -176,7 +177,7 @@ func entry(to *map[string]string) setter {
 // status is a status in any case.
 func status(to *heureka.Status) setter {
 	return func(_, value string) (err error) {
-		s, ok := heureka.ParseStatus(strings.ToUpper(value))
+		s, ok := heureka.ParseStatus(strings.ToUpper(strings.TrimSpace(value)))
 		if !ok {
 			return fmt.Errorf("no such status: %q", value)
 		}
@@ -188,13 +189,16 @@ func status(to *heureka.Status) setter {
 // compactData is the choice between full and compact.
 func compactData(to *bool) setter {
 	return func(_, value string) error {
-		*to = strings.EqualFold(value, "compact")
-		if !*to && !strings.EqualFold(value, "full") {
+		*to = strings.EqualFold(strings.TrimSpace(value), "compact")
+		if !*to && !strings.EqualFold(strings.TrimSpace(value), "full") {
 			return fmt.Errorf("%q is neither full nor compact", value)
 		}
 		return nil
 	}
 }
+
+// defaultPort is where a Spring Boot program serves.
+const defaultPort = 8080
 
 // portSettings become ports that are 0 when they are not in use.
 type portSettings struct {
@@ -213,7 +217,7 @@ func (ps *portSettings) apply(in *InstanceConfig) error {
 		server = n
 	}
 	if ps.enabled {
-		in.Port = cmp.Or(ps.plain, server, 8080)
+		in.Port = cmp.Or(ps.plain, server, defaultPort)
 	}
 	if ps.secureEnabled {
 		in.SecurePort = cmp.Or(ps.secure, server, 443)
@@ -257,22 +261,4 @@ func (ps *proxySettings) apply(c *Config) error {
 	}
 	c.Proxy = http.ProxyURL(u)
 	return nil
-}
-
-// randomValue is Spring's random source for placeholders, as far as instance ids use it.
-func randomValue(name string) (string, bool) {
-	switch strings.ToLower(name) {
-	case "random.value", "random.uuid", "random.int":
-	default:
-		return "", false
-	}
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	switch strings.ToLower(name) {
-	case "random.uuid":
-		return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), true
-	case "random.int":
-		return strconv.Itoa(int(b[0]&0x7f)<<24 | int(b[1])<<16 | int(b[2])<<8 | int(b[3])), true
-	}
-	return fmt.Sprintf("%x", b), true
 }

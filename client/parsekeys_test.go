@@ -2,12 +2,12 @@ package client_test
 
 import (
 	"net"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // netflixKeys are the settings of section 21 that have a name in Netflix files, with a value that is not the default.
@@ -94,10 +94,7 @@ func TestNetflixKeysMeanTheSame(t *testing.T) {
 
 // TestParseMachine: what Spring Cloud tells of the machine, which many instance ids are made of.
 func TestParseMachine(t *testing.T) {
-	host, err := os.Hostname()
-	if err != nil {
-		t.Skip(err)
-	}
+	host := spring.LocalHost().Name
 	const id = "${spring.cloud.client.ip-address:none}:${spring.cloud.client.hostname}:${server.port}"
 	s, err := client.ParseConfig(map[string]any{"eureka.instance.instance-id": id, "server.port": 81})
 	if err != nil {

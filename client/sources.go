@@ -1,11 +1,11 @@
 package client
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
+
+	"heureka.internal/heureka/internal/spring"
 )
 
 // Environ makes a source for ParseConfig of environment variables in the form of os.Environ. EUREKA_CLIENT_REGION and
@@ -29,84 +29,17 @@ func Environ(env []string) map[string]any {
 // eureka-client.properties: lines of key=value, key:value or key value, comments with # and !, continued lines, escapes.
 // The text is taken as UTF-8.
 func Properties(r io.Reader) (map[string]any, error) {
-	source := make(map[string]any)
-	lines := bufio.NewScanner(r)
-	for lines.Scan() {
-		line := strings.TrimLeft(lines.Text(), " \t\f")
-		if line == "" || line[0] == '#' || line[0] == '!' {
-			continue
-		}
-		for continues(line) && lines.Scan() {
-			line = line[:len(line)-1] + strings.TrimLeft(lines.Text(), " \t\f")
-		}
-		key, value := splitProperty(line)
-		k, err := unescapeProperty(key)
-		if err != nil {
-			return nil, err
-		}
-		if source[k], err = unescapeProperty(value); err != nil {
-			return nil, fmt.Errorf("property %s: %w", k, err)
-		}
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
 	}
-	return source, lines.Err()
-}
-
-// continues reports whether a line ends in an odd number of backslashes.
-func continues(line string) bool {
-	return (len(line)-len(strings.TrimRight(line, `\`)))%2 == 1
-}
-
-// splitProperty cuts at the first blank, "=" or ":" that is not escaped.
-func splitProperty(line string) (key, value string) {
-	for i := 0; i < len(line); i++ {
-		switch line[i] {
-		case '\\':
-			i++
-		case '=', ':', ' ', '\t', '\f':
-			value = strings.TrimLeft(line[i:], " \t\f")
-			if value != "" && (value[0] == '=' || value[0] == ':') {
-				value = strings.TrimLeft(value[1:], " \t\f")
-			}
-			return line[:i], value
-		}
+	props, err := spring.ParseProperties(string(text))
+	if err != nil {
+		return nil, fmt.Errorf("properties: %w", err)
 	}
-	return line, ""
-}
-
-// unescapeProperty resolves backslashes; one before an ordinary character vanishes.
-func unescapeProperty(s string) (string, error) {
-	if !strings.Contains(s, `\`) {
-		return s, nil
+	source := make(map[string]any, len(props))
+	for _, p := range props {
+		source[p.Key] = p.Value
 	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		switch s[i] {
-		case 't':
-			b.WriteByte('\t')
-		case 'n':
-			b.WriteByte('\n')
-		case 'r':
-			b.WriteByte('\r')
-		case 'f':
-			b.WriteByte('\f')
-		case 'u':
-			if len(s) < i+5 {
-				return "", fmt.Errorf(`\u needs four digits in %q`, s)
-			}
-			n, err := strconv.ParseUint(s[i+1:i+5], 16, 16)
-			if err != nil {
-				return "", fmt.Errorf(`\u needs four digits in %q`, s)
-			}
-			b.WriteRune(rune(n))
-			i += 4
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return b.String(), nil
+	return source, nil
 }

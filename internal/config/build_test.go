@@ -8,6 +8,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/internal/spring"
 	"heureka.internal/heureka/server"
 )
 
@@ -247,18 +248,12 @@ func TestListenAddress(t *testing.T) {
 // The machine is asked for its name only when nothing else tells it.
 func TestHostIsAskedLate(t *testing.T) {
 	asked := 0
-	s, err := config.Load(config.Options{Dir: t.TempDir(), Host: func() config.Host { asked++; return config.Host{Name: "h", IP: "i"} },
+	s, err := config.Load(config.Options{Dir: t.TempDir(), Host: func() spring.Host { asked++; return spring.Host{Name: "h", IP: "i"} },
 		Args: []string{"--eureka.instance.hostname=x", "--eureka.instance.ip-address=192.0.2.1"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.ServerConfig(1); asked != 0 {
 		t.Errorf("asked %d times", asked)
-	}
-}
-
-func TestLocalHost(t *testing.T) {
-	if h := config.LocalHost(); h.Name == "" || h.IP == "" {
-		t.Errorf("%+v", h)
 	}
 }

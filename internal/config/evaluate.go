@@ -2,23 +2,26 @@ package config
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
+
+	"heureka.internal/heureka/internal/spring"
 )
 
 // evaluate turns the merged properties into settings and notes every mistake.
 func (l *loader) evaluate() *Settings {
 	host := l.options.Host
 	if host == nil {
-		host = LocalHost
+		host = spring.LocalHost
 	}
 	s := &Settings{Profiles: l.profiles, Files: l.names, set: map[string]Setting{}, host: sync.OnceValue(host), table: table}
 	l.resolver = l.newResolver(l.files)
 	l.resolver.fallback = s.fallback
 	byKey := map[*Key][]string{}
 	var unknown []string
-	for _, canonical := range l.resolver.merged.Keys() {
+	for _, canonical := range slices.Sorted(maps.Keys(l.resolver.merged)) {
 		if n := parseName(canonical); n.key != nil {
 			byKey[n.key] = append(byKey[n.key], canonical)
 		} else {
@@ -49,7 +52,7 @@ func effectiveNames(k *Key, canonicals []string) []string {
 
 // setting reads one setting into s.
 func (l *loader) setting(s *Settings, k *Key, canonical string) {
-	p, _ := get(l.resolver.merged, canonical)
+	p := l.resolver.merged[canonical]
 	text, err := l.resolver.expand(p)
 	if err != nil {
 		l.malformed(k, canonical, p, p.Text, err)
@@ -85,7 +88,7 @@ func (l *loader) malformed(k *Key, canonical string, p property, text string, er
 		problem = "want " + problem
 	}
 	m := &Mistake{Origin: p.Origin, Key: canonical, Value: k.masked(Value{Text: text, Sub: parseName(canonical).sub}), Problem: problem}
-	if (k.Kind == URL || k.Kind == URLs) && slices.ContainsFunc(splitList(text), brokenByPassword) {
+	if (k.Kind == URL || k.Kind == URLs) && slices.ContainsFunc(spring.SplitList(text), brokenByPassword) {
 		m.Hint = "reserved characters in a password must be percent-encoded"
 	}
 	l.fail(m)
@@ -95,7 +98,7 @@ func (l *loader) malformed(k *Key, canonical string, p property, text string, er
 // not protect anything; the rest belongs to others, or to a client.
 func (l *loader) checkUnknown(canonicals []string) {
 	for _, canonical := range canonicals {
-		p, _ := get(l.resolver.merged, canonical)
+		p := l.resolver.merged[canonical]
 		if l.resolver.used[canonical] || strings.HasPrefix(canonical, "spring.") {
 			continue
 		}
@@ -153,11 +156,11 @@ const sslPrefix = "server.ssl"
 
 // checkTLS refuses to serve plain HTTP where TLS was asked for.
 func (l *loader) checkTLS(s *Settings) {
-	if on, err := parseBool(s.set[sslPrefix+".enabled"].Value.Text); err == nil && !on {
+	if on, err := spring.ParseBool(s.set[sslPrefix+".enabled"].Value.Text); err == nil && !on {
 		return
 	}
 	for _, setting := range s.Of(table.parseName(sslPrefix + ".enabled").key) {
-		if !slices.Contains(tlsKeys, squash(setting.Value.Sub)) || setting.Value.Text == "" {
+		if !slices.Contains(tlsKeys, spring.Squash(setting.Value.Sub)) || setting.Value.Text == "" {
 			continue
 		}
 		l.fail(&Mistake{Origin: setting.Origin, Key: setting.Name, Problem: "heureka serves plain HTTP, TLS was asked for",

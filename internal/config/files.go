@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"heureka.internal/heureka/internal/spring"
 )
 
 // defaultLocations are where Spring Boot looks outside of a jar, the strongest last. Semicolons keep them in one group:
@@ -44,7 +46,7 @@ func parseLocation(text string, asked property) location {
 // parseLocations returns the groups of locations in the value of p.
 func parseLocations(p property) [][]location {
 	var groups [][]location
-	for _, group := range splitList(p.Text) {
+	for _, group := range spring.SplitList(p.Text) {
 		var locs []location
 		for piece := range strings.SplitSeq(group, ";") {
 			locs = append(locs, parseLocation(piece, p))
@@ -231,7 +233,7 @@ func (r *reader) file(path string, loc location, profiles []string, depth int) [
 		}
 		layers = append(layers, d.props)
 		imports := r.expand(d.imports)
-		for _, text := range splitList(imports.Text) {
+		for _, text := range spring.SplitList(imports.Text) {
 			layers = append(layers, r.imported(text, imports, path, profiles, depth)...)
 		}
 	}

@@ -12,11 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/internal/spring"
 	"heureka.internal/heureka/server"
 )
 
 // machine stands in for the operating system.
-func machine() config.Host { return config.Host{Name: "box", IP: "192.0.2.7"} }
+func machine() spring.Host { return spring.Host{Name: "box", IP: "192.0.2.7"} }
 
 // A source is everything that settings are read from.
 type source struct {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"heureka.internal/heureka/internal/spring"
 	"heureka.internal/heureka/server"
 )
 
@@ -132,8 +133,8 @@ func (x *index) add(k *Key) {
 		k.Default = k.textOf(&c, "")
 	}
 	for _, name := range k.names() {
-		x.dotted[squash(name)] = spelling{k, name}
-		x.flat[squashAll(name)] = spelling{k, name}
+		x.dotted[spring.Squash(name)] = spelling{k, name}
+		x.flat[spring.SquashAll(name)] = spelling{k, name}
 	}
 }
 

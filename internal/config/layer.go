@@ -2,13 +2,12 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"github.com/knadh/koanf/v2"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // An Origin says where a value was read.
@@ -48,27 +47,15 @@ func (o Origin) String() string {
 	return "default"
 }
 
-// A property is one setting as a source has it. Its fields are exported for koanf, which copies values by reflection.
+// A property is one setting as a source has it.
 type property struct {
 	Raw    string // name as spelled
 	Text   string
 	Origin Origin
 }
 
-// A layer is all properties of one source or document by canonical name. It is a koanf.Provider.
+// A layer is all properties of one source or document by canonical name.
 type layer map[string]property
-
-// Read hands the properties to koanf.
-func (l layer) Read() (map[string]any, error) {
-	m := make(map[string]any, len(l))
-	for k, v := range l {
-		m[k] = v
-	}
-	return m, nil
-}
-
-// ReadBytes is not supported.
-func (l layer) ReadBytes() ([]byte, error) { return nil, errors.ErrUnsupported }
 
 // A layerBuilder collects properties and joins elements of lists.
 type layerBuilder struct {
@@ -109,23 +96,12 @@ func (b *layerBuilder) done() layer {
 }
 
 // merge puts layers on top of each other, the strongest last.
-func merge(layers ...layer) *koanf.Koanf {
-	k := koanf.New(noDelimiter)
+func merge(layers ...layer) layer {
+	merged := layer{}
 	for _, l := range layers {
-		if err := k.Load(l, nil); err != nil {
-			panic("config: a layer failed to load: " + err.Error()) // neither Read nor merging flat maps can fail
-		}
+		maps.Copy(merged, l)
 	}
-	return k
-}
-
-// noDelimiter keeps koanf from splitting names: parseName has done that, and map keys may hold any character that a name
-// in a file can.
-const noDelimiter = "\xff\xfe"
-
-func get(k *koanf.Koanf, canonical string) (property, bool) {
-	p, ok := k.Get(canonical).(property)
-	return p, ok
+	return merged
 }
 
 // alignSubs gives map keys from environment variables, which have lost case and punctuation, the spelling of a key that is
@@ -135,7 +111,7 @@ func alignSubs(env layer, others []layer) layer {
 	out := layer{}
 	for _, canonical := range slices.SortedFunc(maps.Keys(env), cmp.Compare) {
 		if n := parseName(canonical); n.key != nil && n.key.Map {
-			if sub, ok := known[n.key.Name+"."+squashAll(n.sub)]; ok {
+			if sub, ok := known[n.key.Name+"."+spring.SquashAll(n.sub)]; ok {
 				out[n.key.Name+"."+sub] = env[canonical]
 				continue
 			}
@@ -149,7 +125,7 @@ func alignSubs(env layer, others []layer) layer {
 // regions and zones in values.
 func knownSubs(env layer, others []layer) map[string]string {
 	known := map[string]string{}
-	learn := func(mapName, sub string) { known[mapName+"."+squashAll(sub)] = sub }
+	learn := func(mapName, sub string) { known[mapName+"."+spring.SquashAll(sub)] = sub }
 	learn(availabilityZones, "us-east-1")
 	for _, l := range append([]layer{env}, others...) {
 		for canonical, p := range l {
@@ -158,7 +134,7 @@ func knownSubs(env layer, others []layer) map[string]string {
 				case region:
 					learn(availabilityZones, p.Text)
 				case availabilityZones:
-					for _, zone := range splitList(p.Text) {
+					for _, zone := range spring.SplitList(p.Text) {
 						learn(serviceURL, zone)
 					}
 				}

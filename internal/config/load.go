@@ -8,15 +8,15 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/knadh/koanf/providers/env/v2"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // Options are where Load reads from. The zero value reads the files below the working directory and nothing else.
 type Options struct {
-	Args []string    // --key=value
-	Env  []string    // NAME=value, as from os.Environ
-	Dir  string      // where relative paths start; "" is the working directory
-	Host func() Host // how the machine calls itself, asked at most once; nil: LocalHost
+	Args []string           // --key=value
+	Env  []string           // NAME=value, as from os.Environ
+	Dir  string             // where relative paths start; "" is the working directory
+	Host func() spring.Host // how the machine calls itself, asked at most once; nil: spring.LocalHost
 }
 
 // Load reads all settings, in Spring Boot's order of precedence: arguments, SPRING_APPLICATION_JSON, environment
@@ -79,11 +79,11 @@ func argumentHint(arg string) string {
 
 // environment turns NAME=value lines into a map.
 func environment(lines []string) map[string]string {
-	provider := env.Provider("", env.Opt{EnvironFunc: func() []string { return lines }})
-	read, _ := provider.Read() // it never fails
-	m := make(map[string]string, len(read))
-	for k, v := range read {
-		m[k], _ = v.(string)
+	m := make(map[string]string, len(lines))
+	for _, line := range lines {
+		if k, v, ok := strings.Cut(line, "="); ok && k != "" {
+			m[k] = v
+		}
 	}
 	return m
 }
@@ -138,14 +138,14 @@ func (l *loader) readFiles() {
 	r := l.newResolver(nil)
 	files := &reader{dir: l.options.Dir, name: "application", read: map[string][]document{}}
 	files.expand = func(p property) property { return l.expanded(r, p) }
-	if p, ok := get(r.merged, configName); ok {
+	if p, ok := r.merged[configName]; ok {
 		files.name = p.Text
 	}
 	groups := l.locations(r)
 	r = l.newResolver(files.layers(groups, nil))
 	profiles, err := activeProfiles(r)
 	if err != nil {
-		p, _ := get(r.merged, profilesActive)
+		p := r.merged[profilesActive]
 		l.fail(&Mistake{Origin: p.Origin, Key: "spring.profiles.active", Value: p.Text, Problem: err.Error()})
 	}
 	l.profiles = profiles
@@ -158,10 +158,10 @@ func (l *loader) readFiles() {
 // locations returns the groups of locations, which only arguments and the environment can change.
 func (l *loader) locations(r *resolver) [][]location {
 	groups := parseLocations(property{Text: defaultLocations})
-	if p, ok := get(r.merged, configLocation); ok {
+	if p, ok := r.merged[configLocation]; ok {
 		groups = parseLocations(l.expanded(r, p))
 	}
-	if p, ok := get(r.merged, configAdditional); ok {
+	if p, ok := r.merged[configAdditional]; ok {
 		groups = append(groups, parseLocations(l.expanded(r, p))...)
 	}
 	return groups

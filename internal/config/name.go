@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"heureka.internal/heureka/internal/spring"
 )
 
 // A name is a property name, taken apart.
@@ -19,13 +21,13 @@ type name struct {
 func parseName(raw string) name { return table.parseName(raw) }
 
 func (x *index) parseName(raw string) name {
-	elems, index := splitName(raw)
+	elems, index := spring.SplitName(raw)
 	for i := len(elems); i > 0; i-- {
-		if n, ok := x.dotted[squash(strings.Join(elems[:i], "."))].named(elems[i:], index); ok {
+		if n, ok := x.dotted[spring.Squash(strings.Join(elems[:i], "."))].named(elems[i:], index); ok {
 			return n
 		}
 	}
-	return name{canonical: squash(strings.Join(elems, ".")), index: index}
+	return name{canonical: spring.Squash(strings.Join(elems, ".")), index: index}
 }
 
 // named returns the name that has the elements rest after s, and whether there may be some.
@@ -37,7 +39,7 @@ func (s spelling) named(rest []string, index int) (name, bool) {
 		return name{canonical: s.name, key: s.key, index: index}, true
 	}
 	sub := strings.Join(rest, ".")
-	if s.key.Name == serviceURL && squashAll(sub) == squash(defaultZone) {
+	if s.key.Name == serviceURL && spring.SquashAll(sub) == spring.Squash(defaultZone) {
 		sub = defaultZone // Spring would take default-zone for another zone and silently keep its own default
 	}
 	return name{canonical: s.name + "." + sub, key: s.key, sub: sub, index: index}, true
@@ -88,59 +90,16 @@ func envKey(tokens []string, index int) (name, bool) {
 
 func (k *Key) isList() bool { return k.Kind == List || k.Kind == URLs }
 
-// splitName splits at dots and brackets. A trailing [n] is a list index.
-func splitName(raw string) (elems []string, index int) {
-	index = -1
-	for rest := raw; rest != ""; {
-		i := strings.IndexAny(rest, ".[")
-		if i < 0 {
-			return append(elems, rest), index
-		}
-		if i > 0 {
-			elems = append(elems, rest[:i])
-		}
-		end := strings.IndexByte(rest[i:], ']')
-		if rest[i] == '.' || end < 0 {
-			rest = rest[i+1:]
-			continue
-		}
-		inner := rest[i+1 : i+end]
-		rest = strings.TrimPrefix(rest[i+end+1:], ".")
-		if n, err := strconv.ParseUint(inner, 10, 16); err == nil && rest == "" {
-			return elems, int(n)
-		}
-		if inner != "" {
-			elems = append(elems, inner)
-		}
-	}
-	return elems, index
-}
-
-// squash is the form in which names are compared: lower case, without '-' and '_'.
-func squash(s string) string { return strings.ToLower(dashes.Replace(s)) }
-
-// squashAll drops dots as well, for map keys that were spelled in an environment variable.
-func squashAll(s string) string { return strings.ReplaceAll(squash(s), ".", "") }
-
-var dashes = strings.NewReplacer("-", "", "_", "")
-
-// isCanonical reports whether a name is written as Spring wants names in placeholders, which makes it match relaxed.
-func isCanonical(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return (r < 'a' || 'z' < r) && (r < '0' || '9' < r) && r != '-' && r != '.' && r != '[' && r != ']'
-	})
-}
-
 // Nearest returns the key that raw, which is none, was probably meant to be, or nil. One mistake in four characters is
 // forgiven, not counting the namespace. Netflix's own names lack the "server" of Spring's (S-CFG-2), and people who are in
 // a hurry leave out all but the last word.
 func Nearest(raw string) *Key {
-	elems, _ := splitName(raw)
+	elems, _ := spring.SplitName(raw)
 	var within []string
 	switch {
 	case len(elems) == 1:
 		within = []string{"server.", "eureka.server.", "eureka.client.", "eureka.instance.", "heureka."}
-	case len(elems) == 2 && squash(elems[0]) == "eureka":
+	case len(elems) == 2 && spring.Squash(elems[0]) == "eureka":
 		within = []string{"eureka.server."}
 	}
 	for _, namespace := range within {
@@ -154,12 +113,12 @@ func Nearest(raw string) *Key {
 	if len(elems) > 1 {
 		elems = elems[1:]
 	}
-	want := squashAll(raw)
+	want := spring.SquashAll(raw)
 	var best *Key
-	limit := max(1, len(squashAll(strings.Join(elems, "")))/4) + 1
+	limit := max(1, len(spring.SquashAll(strings.Join(elems, "")))/4) + 1
 	for _, k := range table.keys {
 		for _, alias := range k.names() {
-			if d := distance(want, squashAll(alias), limit); d < limit {
+			if d := distance(want, spring.SquashAll(alias), limit); d < limit {
 				best, limit = k, d
 			}
 		}

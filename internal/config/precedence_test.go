@@ -60,7 +60,8 @@ func TestOrigins(t *testing.T) {
 		{yamlFile("a: 1\n---\neureka:\n  environment: x\n"), "application.yml:4"},
 		{file("config/application.properties", "# a\n! b\na=1 \\\n  c=2\n\neureka.environment : x\n"), "config/application.properties:6"},
 		{file("application.properties", "a=1\n#---\neureka.environment=x\n"), "application.properties:3"},
-		{file("application.properties", `eureka\.environment=x`), "application.properties"},
+		{file("application.properties", `eureka\.environment=x`), "application.properties:1"},
+		{file("application.properties", "a=1\\\n#---\neureka.environment=x\n"), "application.properties:3"}, // a continued line is no comment
 	} {
 		s := tt.source.mustLoad(t)
 		k, _ := config.FindKey(envKey)
@@ -163,9 +164,10 @@ func TestBrokenLocations(t *testing.T) {
 		{file("application.yml/x", ""), `error: application.yml: is a directory`},
 		{yamlFile("a: [1\nb: 2"), `error: application.yml:1: not valid YAML: did not find expected ',' or ']'`},
 		{yamlFile("a: 1\na: 2"), `error: application.yml:2: a is there twice, first in line 1`},
+		{yamlFile("<<: [{a: 1}, {[b]: 2}]"), `error: application.yml:1: want a name before the colon`},
 		{yamlFile("- a\n- b"), `error: application.yml:1: want lines such as server.port: 8761`},
 		{yamlFile("? [a]\n: b"), `error: application.yml:1: want a name before the colon`},
-		{file("application.properties", "a=1\nb=\\u00zz"), `error: application.properties:2: not a valid properties file: invalid unicode literal`},
+		{file("application.properties", "a=1\nb=\\u00zz"), `error: application.properties:2: not a valid properties file: want four hexadecimal digits after \u`},
 		{env("SPRING_APPLICATION_JSON={"), `error: SPRING_APPLICATION_JSON: not valid YAML: did not find expected node content`},
 		{yamlFile("spring.config.import: x.yml"),
 			`error: application.yml:1: spring.config.import is "x.yml": no such file or directory | write optional: in front of what may be missing`},

@@ -88,6 +88,25 @@ func stripComments(text string) string {
 }
 
 // The defaults in comments are the same text as settings would have: without the # they change nothing.
+// Parents that two settings share are written once, others on lines of their own.
+func TestYAMLNests(t *testing.T) {
+	text := writeYAML(t, args("--server.port=1234", "--server.address=::1", "--eureka.server.my-url=http://a/",
+		"--eureka.instance.metadata-map.zone=z").mustLoad(t), config.View{})
+	want := `eureka:
+  instance:
+    metadata-map:
+      zone: z # from argument
+  server:
+    my-url: http://a/ # from argument
+server:
+  address: "::1" # from argument
+  port: 1234 # from argument
+`
+	if got, _, _ := strings.Cut(text, "\n# Defaults"); got != want {
+		t.Errorf("%s\nwant:\n%s", got, want)
+	}
+}
+
 func TestYAMLDefaultsCanBeUncommented(t *testing.T) {
 	s := source{}.mustLoad(t)
 	text := strings.ReplaceAll(writeYAML(t, s, config.View{}), "\n# eureka", "\neureka")

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"heureka.internal/heureka/internal/spring"
 )
 
 // The names of Spring's own switches, squashed like all unknown names.
@@ -48,7 +50,7 @@ func (d document) active(profiles []string) bool {
 	if d.condition == "" || profiles == nil {
 		return d.condition == ""
 	}
-	return slices.ContainsFunc(splitList(d.condition), func(expression string) bool {
+	return slices.ContainsFunc(spring.SplitList(d.condition), func(expression string) bool {
 		e := profileExpression{rest: expression, profiles: profiles}
 		return e.or() && strings.TrimSpace(e.rest) == ""
 	})
@@ -110,19 +112,19 @@ func (e *profileExpression) take(c byte) bool {
 func activeProfiles(r *resolver) ([]string, error) {
 	var profiles []string
 	for _, k := range []string{profilesInclude, profilesActive} {
-		p, _ := get(r.merged, k)
+		p := r.merged[k]
 		text, err := r.expand(p)
 		if err != nil {
 			return nil, err
 		}
-		profiles = append(profiles, splitList(text)...)
+		profiles = append(profiles, spring.SplitList(text)...)
 	}
 	if len(profiles) == 0 {
-		p, ok := get(r.merged, profilesDefault)
+		p, ok := r.merged[profilesDefault]
 		if !ok {
 			p.Text = "default"
 		}
-		profiles = splitList(p.Text)
+		profiles = spring.SplitList(p.Text)
 	}
 	return expandGroups(r, profiles, []string{}), nil
 }
@@ -133,8 +135,8 @@ func expandGroups(r *resolver, profiles, seen []string) []string {
 			continue
 		}
 		seen = append(seen, profile)
-		members, _ := get(r.merged, profilesGroup+squash(profile))
-		seen = expandGroups(r, splitList(members.Text), seen)
+		members := r.merged[profilesGroup+spring.Squash(profile)]
+		seen = expandGroups(r, spring.SplitList(members.Text), seen)
 	}
 	return seen
 }

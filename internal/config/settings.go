@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"heureka.internal/heureka/internal/spring"
 )
 
 // Settings are all keys with their effective values. They do not change after Load.
@@ -13,7 +15,7 @@ type Settings struct {
 	Warnings []error  // what was accepted but will not do what its author thinks; each a *Mistake
 
 	set   map[string]Setting // what is not left at its default, by full name
-	host  func() Host
+	host  func() spring.Host
 	table *index
 }
 

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"heureka.internal/heureka/internal/spring"
 )
 
 // A Value is a setting as read. Which field holds it depends on the kind of its key; Text is always set.
@@ -33,7 +35,7 @@ func (k *Key) parse(text string) (Value, error) {
 	var err error
 	switch k.Kind {
 	case Bool:
-		v.Bool, err = parseBool(text)
+		v.Bool, err = spring.ParseBool(text)
 		v.Text = strconv.FormatBool(v.Bool)
 	case Int:
 		v.Int, err = k.parseInt(text)
@@ -48,12 +50,12 @@ func (k *Key) parse(text string) (Value, error) {
 	case Size:
 		v.Int, err = k.parseSize(text)
 	case List:
-		v.List = splitList(text)
+		v.List = spring.SplitList(text)
 		v.Text = strings.Join(v.List, ",")
 	case URL:
 		err = checkURL(text)
 	case URLs:
-		v.List = splitList(text)
+		v.List = spring.SplitList(text)
 		v.Text = strings.Join(v.List, ",")
 		for _, u := range v.List {
 			err = cmp.Or(err, checkURL(strings.TrimPrefix(strings.TrimPrefix(u, "dns+"), "dnssrv+")))
@@ -64,19 +66,8 @@ func (k *Key) parse(text string) (Value, error) {
 	return v, err
 }
 
-func parseBool(text string) (bool, error) {
-	switch strings.ToLower(text) {
-	case "true", "on", "yes", "1":
-		return true, nil
-	case "false", "off", "no", "0":
-		return false, nil
-	}
-	return false, errors.New("true or false")
-}
-
-// parseInt reads a decimal number; YAML allows underscores in it.
 func (k *Key) parseInt(text string) (int64, error) {
-	n, err := strconv.ParseInt(strings.ReplaceAll(text, "_", ""), 10, 64)
+	n, err := spring.ParseInt(text)
 	switch {
 	case err != nil && k.Kind == Duration:
 		return 0, fmt.Errorf("a whole number of %s", unitWords[k.Unit])
@@ -101,7 +92,11 @@ func (k *Key) max() int64 {
 
 var unitWords = map[time.Duration]string{ms: "milliseconds", sec: "seconds"}
 
+// parseDuration reads a whole number of units, as Java wants it, or a duration that is one, such as 90s.
 func (k *Key) parseDuration(text string) (time.Duration, error) {
+	if d, err := spring.ParseDuration(text, k.Unit); err == nil && d%k.Unit == 0 {
+		text = strconv.FormatInt(int64(d/k.Unit), 10)
+	}
 	n, err := k.parseInt(text)
 	return time.Duration(n) * k.Unit, err
 }
@@ -115,29 +110,16 @@ func parseRatio(text string) (float64, error) {
 	return f, nil
 }
 
-var (
-	days       = regexp.MustCompile(`^(\d{1,6})d$`)
-	isoSpan    = regexp.MustCompile(`^PT(\d+H)?(\d+M)?(\d+(?:\.\d+)?S)?$`)
-	sizeSyntax = regexp.MustCompile(`^(\d{1,18}) ?([KMGT]?)I?B?$`)
-)
+var sizeSyntax = regexp.MustCompile(`^(\d{1,18}) ?([KMGT]?)I?B?$`)
 
-// parseSpan reads what Go and Spring both call durations: 90s, 15m, 1h30m, 2d, PT15M; a plain number counts the unit.
+// parseSpan reads a duration; a plain number counts milliseconds.
 func (k *Key) parseSpan(text string) (time.Duration, error) {
 	if slices.Contains(k.Words, text) {
 		return 0, nil
 	}
-	s := text
-	if _, err := strconv.ParseUint(s, 10, 64); err == nil {
-		s += "ms"
-	} else if m := days.FindStringSubmatch(s); m != nil {
-		n, _ := strconv.Atoi(m[1])
-		s = strconv.Itoa(24*n) + "h"
-	} else if iso := strings.ToUpper(s); isoSpan.MatchString(iso) {
-		s = strings.ToLower(iso[2:])
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d < 0 {
-		return 0, errors.New(strings.Join(append([]string{"a duration such as 90s or 15m"}, k.Words...), ", or "))
+	d, err := spring.ParseDuration(text, k.Unit)
+	if err != nil {
+		return 0, errors.New(strings.Join(append([]string{err.Error()}, k.Words...), ", or "))
 	}
 	return d, nil
 }
@@ -162,21 +144,11 @@ func (k *Key) parseSize(text string) (int64, error) {
 
 func (k *Key) parseWord(text string) (string, error) {
 	for _, w := range k.Words {
-		if squash(w) == squash(text) {
+		if spring.Squash(w) == spring.Squash(text) {
 			return w, nil
 		}
 	}
 	return "", errors.New("one of " + strings.Join(k.Words, ", "))
-}
-
-func splitList(text string) []string {
-	var list []string
-	for piece := range strings.SplitSeq(text, ",") {
-		if piece = strings.TrimSpace(piece); piece != "" {
-			list = append(list, piece)
-		}
-	}
-	return list
 }
 
 func checkURL(text string) error {
@@ -228,7 +200,7 @@ func (k *Key) showsMask(v Value, canonical string) bool {
 // maskURL hides the credentials of a URL, or of each in a comma list. Where a list does not parse, everything up to the
 // last '@' might be a password.
 func maskURL(text string) string {
-	for _, u := range splitList(text) {
+	for _, u := range spring.SplitList(text) {
 		if checkURL(u) != nil {
 			return suspects.ReplaceAllString(text, "${1}"+mask+"@")
 		}

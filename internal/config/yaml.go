@@ -26,9 +26,8 @@ type document struct {
 	imports   property
 }
 
-// readYAML reads all documents of a YAML (or JSON) text. koanf's own YAML parser knows neither lines nor several
-// documents, so the nodes of the parser below it are read here. Bytes that are not UTF-8, mostly in comments, are replaced,
-// as Spring does.
+// readYAML reads all documents of a YAML (or JSON) text. Bytes that are not UTF-8, mostly in comments, are replaced, as
+// Spring does.
 func readYAML(data []byte, origin Origin) ([]document, error) {
 	var docs []document
 	dec := yaml.NewDecoder(bytes.NewReader(bytes.ToValidUTF8(data, []byte("\uFFFD"))))
