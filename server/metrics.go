@@ -57,6 +57,7 @@ var numbers = []number{
 
 var (
 	instancesDesc = prometheus.NewDesc("heureka_instances", "Instances by status.", []string{"status"}, nil)
+	refusedDesc   = prometheus.NewDesc("heureka_requests_refused_total", "Requests answered with 400 and above, by the word in X-Heureka-Reason.", []string{"reason"}, nil)
 	phaseDesc     = prometheus.NewDesc("heureka_phase", "1 for the phase the node is in.", []string{"phase"}, nil)
 )
 
@@ -70,6 +71,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	}
 	ch <- instancesDesc
 	ch <- phaseDesc
+	ch <- refusedDesc
 	describePeers(ch)
 }
 
@@ -85,6 +87,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	now, _, _ := c.s.phase.current()
 	for _, ph := range []Phase{Syncing, Waiting, Open, Stopping} {
 		ch <- prometheus.MustNewConstMetric(phaseDesc, prometheus.GaugeValue, oneIf(ph == now), string(ph))
+	}
+	for reason, n := range c.s.handler.Refused() {
+		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), reason)
 	}
 	c.s.collectPeers(ch)
 }

@@ -40,7 +40,6 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		Rand:           s.cfg.split(),
 		MyURL:          s.cfg.MyURL,
 		Hosts:          s.cfg.ownHosts(),
-		Prefix:         s.cfg.ContextPath,
 		ClientID:       s.cfg.Instance.IPAddr,
 		Phase:          func() string { ph, _, _ := s.phase.current(); return string(ph) },
 		UpdateInterval: s.cfg.PeerUpdateInterval,

@@ -4,55 +4,35 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"strings"
 	"time"
 
 	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/httpapi"
 )
 
-// routes puts the API, the health endpoints and the pages together. It is no http.ServeMux because that would redirect
-// paths that Eureka clients send as they are (W-PATH-6).
-func (s *Server) routes() http.Handler {
-	api := httpapi.New(httpapi.Config{
+// routes puts the API, the health endpoints and the pages into one chain.
+func (s *Server) routes() *httpapi.API {
+	cfg := httpapi.Config{
 		Prefix:         s.cfg.ContextPath,
 		MaxBodyBytes:   s.cfg.MaxBodyBytes,
 		MaxBatchBytes:  s.cfg.MaxBatchBytes,
 		NotReadyStatus: s.cfg.notReadyStatus(),
 		DisableDelta:   s.cfg.DisableDelta,
 		ErrorLog:       s.requestFailed,
-	}, s.node)
-	actuator := httpapi.NewActuator(httpapi.ActuatorConfig{
-		Prefix:   s.cfg.ContextPath,
-		Health:   s.health,
-		Info:     s.info,
-		Others:   []string{"prometheus"},
-		ErrorLog: s.requestFailed,
-	})
-	if s.peers != nil {
-		api = s.peers.Wrap(api)
+		Metrics:        s.metricsHandler(),
+		Pages:          s.pages(),
+		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{
+			Prefix:   s.cfg.ContextPath,
+			Health:   s.health,
+			Info:     s.info,
+			Others:   []string{"prometheus"},
+			ErrorLog: s.requestFailed,
+		}),
 	}
-	numbers := s.metricsHandler()
-	pages := s.pages()
-	prefix := s.cfg.ContextPath
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rest, below := strings.CutPrefix(r.URL.Path, prefix)
-		if strings.HasPrefix(rest, "/eureka/") { // nearly everything
-			api.ServeHTTP(w, r)
-			return
-		}
-		page, isPage := pages[rest]
-		switch {
-		case below && (rest == "/actuator/prometheus" || rest == "/metrics"):
-			numbers.ServeHTTP(w, r)
-		case below && (rest == "/actuator" || strings.HasPrefix(rest, "/actuator/")):
-			actuator.ServeHTTP(w, r)
-		case below && isPage:
-			page.ServeHTTP(w, r)
-		default:
-			api.ServeHTTP(w, r)
-		}
-	})
+	if s.peers != nil {
+		cfg.Ring = s.peers
+	}
+	return httpapi.New(cfg, s.node)
 }
 
 // pages returns the status page and the list of recent events by their paths (S-DASH-1).

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/listener"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
@@ -36,7 +37,7 @@ type Server struct {
 	peers    *replication.Peers // nil without peers
 	resolver resolver
 	phase    *phases
-	handler  http.Handler
+	handler  *httpapi.API
 
 	own       self
 	protected atomic.Bool // self-preservation was reported

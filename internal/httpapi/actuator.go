@@ -40,25 +40,27 @@ type ActuatorConfig struct {
 	ErrorLog func(r *http.Request, err any) // as in Config
 }
 
-// NewActuator returns the handler of {Prefix}/actuator, …/health with its groups liveness and readiness and its components,
+// NewActuator returns what serves {Prefix}/actuator, …/health with its groups liveness and readiness and its components,
 // and …/info, in the shapes that users of Spring Boot have their probes and dashboards read. All else is 404.
-func NewActuator(cfg ActuatorConfig) http.Handler {
+func NewActuator(cfg ActuatorConfig) *Actuator {
 	if cfg.ErrorLog == nil {
 		cfg.ErrorLog = func(*http.Request, any) {}
 	}
 	if cfg.Info == nil {
 		cfg.Info = func() map[string]any { return map[string]any{} }
 	}
-	return &actuator{cfg: cfg, base: strings.TrimRight(cfg.Prefix, "/") + "/actuator"}
+	return &Actuator{cfg: cfg, base: strings.TrimRight(cfg.Prefix, "/") + "/actuator"}
 }
 
-type actuator struct {
+// An Actuator answers Spring's endpoints for an API.
+type Actuator struct {
 	cfg  ActuatorConfig
 	base string
 }
 
-func (a *actuator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	doc, status := a.answer(r)
+// serve answers for what stands below /actuator in the path, without a slash at its end.
+func (a *Actuator) serve(w http.ResponseWriter, r *http.Request, below string) {
+	doc, status := a.answer(r, below)
 	if doc == nil {
 		w.Header()["Content-Length"] = lengthZero
 		w.WriteHeader(status)
@@ -79,17 +81,13 @@ func (a *actuator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer returns the document and status for a path, nil and 404 if there is none.
-func (a *actuator) answer(r *http.Request) (doc any, status int) {
-	rest, ok := strings.CutPrefix(r.URL.Path, a.base)
-	rest = strings.TrimSuffix(rest, "/")
-	switch {
-	case !ok:
-		return nil, http.StatusNotFound
-	case rest == "":
+func (a *Actuator) answer(r *http.Request, rest string) (doc any, status int) {
+	switch rest {
+	case "":
 		return a.links(r), http.StatusOK
-	case rest == "/info":
+	case "/info":
 		return a.cfg.Info(), http.StatusOK
-	case rest == "/health":
+	case "/health":
 		return a.whole()
 	}
 	if name, ok := strings.CutPrefix(rest, "/health/"); ok {
@@ -99,7 +97,7 @@ func (a *actuator) answer(r *http.Request) (doc any, status int) {
 }
 
 // whole is the aggregate: the worst status of all parts.
-func (a *actuator) whole() (doc any, status int) {
+func (a *Actuator) whole() (doc any, status int) {
 	h := a.cfg.Health()
 	components := map[string]Component{
 		"livenessState":  {Status: h.Liveness},
@@ -119,7 +117,7 @@ func (a *actuator) whole() (doc any, status int) {
 }
 
 // part is one group or one component.
-func (a *actuator) part(name string) (doc any, status int) {
+func (a *Actuator) part(name string) (doc any, status int) {
 	h := a.cfg.Health()
 	var c Component
 	switch name {
@@ -156,7 +154,7 @@ func (s HealthStatus) code() int {
 }
 
 // links is the index of the endpoints.
-func (a *actuator) links(r *http.Request) any {
+func (a *Actuator) links(r *http.Request) any {
 	type link struct {
 		Href      string `json:"href"`
 		Templated bool   `json:"templated"`

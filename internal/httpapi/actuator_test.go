@@ -16,11 +16,16 @@ import (
 
 // actuatorOf is an actuator of a node in this health.
 func actuatorOf(h httpapi.Health) http.Handler {
-	return httpapi.NewActuator(httpapi.ActuatorConfig{
+	return serving(httpapi.ActuatorConfig{
 		Health: func() httpapi.Health { return h },
 		Info:   func() map[string]any { return map[string]any{"build": map[string]any{"version": "1.2.3"}} },
 		Others: []string{"prometheus"},
 	})
+}
+
+// serving is a node that has an actuator, and nothing else that these tests ask for.
+func serving(cfg httpapi.ActuatorConfig) http.Handler {
+	return httpapi.New(httpapi.Config{Prefix: cfg.Prefix, Actuator: httpapi.NewActuator(cfg)}, nil)
 }
 
 var (
@@ -78,7 +83,7 @@ func TestActuatorInfoAndLinks(t *testing.T) {
 	if want := `{"build":{"version":"1.2.3"}}`; a.status != 200 || a.body != want {
 		t.Errorf("info = %d %s, want %s", a.status, a.body, want)
 	}
-	if a := do(t, httpapi.NewActuator(httpapi.ActuatorConfig{}), "GET", "/actuator/info", ""); a.status != 200 || a.body != "{}" {
+	if a := do(t, serving(httpapi.ActuatorConfig{}), "GET", "/actuator/info", ""); a.status != 200 || a.body != "{}" {
 		t.Errorf("info of nothing = %d %s", a.status, a.body)
 	}
 	a = do(t, actuatorOf(healthy), "GET", "http://h:8761/actuator", "")
@@ -96,7 +101,7 @@ func TestActuatorLinksOverTLS(t *testing.T) {
 	r := httptest.NewRequest("GET", "/ctx/actuator/", nil)
 	r.TLS = &tls.ConnectionState{}
 	w := httptest.NewRecorder()
-	httpapi.NewActuator(httpapi.ActuatorConfig{Prefix: "/ctx"}).ServeHTTP(w, r)
+	serving(httpapi.ActuatorConfig{Prefix: "/ctx"}).ServeHTTP(w, r)
 	var doc struct {
 		Links map[string]struct{ Href string } `json:"_links"`
 	}
@@ -137,7 +142,7 @@ func TestActuatorTypes(t *testing.T) {
 
 func TestActuatorThatCannotBeEncoded(t *testing.T) {
 	var heard any
-	h := httpapi.NewActuator(httpapi.ActuatorConfig{
+	h := serving(httpapi.ActuatorConfig{
 		Info:     func() map[string]any { return map[string]any{"x": func() {}} },
 		ErrorLog: func(_ *http.Request, err any) { heard = err },
 	})

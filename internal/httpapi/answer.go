@@ -40,7 +40,7 @@ func mediaType(f wire.Format) []string {
 
 // header returns all values of a request header as one, as if they had been sent in one line. key is in canonical form.
 func (c *call) header(key string) string {
-	switch v := c.r.Header[key]; len(v) {
+	switch v := c.Request.Header[key]; len(v) {
 	case 0:
 		return ""
 	case 1:
@@ -61,8 +61,15 @@ func (c *call) empty(status int) {
 	c.writeHeader(status)
 }
 
+// refuse answers with no body, and why in the header.
+func (c *call) refuse(status int, why Reason) {
+	c.w.reason = why
+	c.empty(status)
+}
+
 // bad answers 400 and says in one line what is wrong.
 func (c *call) bad(why string) {
+	c.w.reason = BadParameter
 	h := c.w.Header()
 	h["Content-Type"] = typeText
 	h["X-Content-Type-Options"] = noSniff
@@ -71,20 +78,16 @@ func (c *call) bad(why string) {
 
 // body answers with b; the type is already set.
 func (c *call) body(status int, b []byte) {
-	c.begun = true
-	write(c.w, c.r, status, b)
+	write(&c.w, c.Request, status, b)
 }
 
-func (c *call) writeHeader(status int) {
-	c.begun = true
-	c.w.WriteHeader(status)
-}
+func (c *call) writeHeader(status int) { c.w.WriteHeader(status) }
 
 // fail answers with the status that err stands for.
 func (c *call) fail(err error) {
 	switch {
 	case errors.Is(err, heureka.ErrNotFound):
-		c.empty(http.StatusNotFound)
+		c.refuse(http.StatusNotFound, NotRegistered)
 	case errors.Is(err, heureka.ErrNotReady):
 		c.notReady()
 	default:
@@ -92,8 +95,8 @@ func (c *call) fail(err error) {
 			c.conflict(newer)
 			return
 		}
-		c.cfg.ErrorLog(c.r, err)
-		c.empty(http.StatusInternalServerError)
+		c.cfg.ErrorLog(c.Request, err)
+		c.refuse(http.StatusInternalServerError, Failed)
 	}
 }
 
@@ -111,11 +114,12 @@ func (c *call) notReady() {
 	if c.cfg.NotReadyStatus == http.StatusServiceUnavailable {
 		c.w.Header()["Retry-After"] = retryAfter
 	}
-	c.empty(c.cfg.NotReadyStatus)
+	c.refuse(c.cfg.NotReadyStatus, NotReady)
 }
 
 // conflict sends a peer the newer record (W-RENEW-1 step 8).
 func (c *call) conflict(newer *registry.NewerError) {
+	c.w.reason = NewerRecord
 	f, _ := wire.NegotiateSingle(c.header("Accept"))
 	c.w.Header()["Content-Type"] = mediaType(f)
 	b := buffers.take()
@@ -161,7 +165,7 @@ func (c *call) answer(a *respcache.Answer) {
 	}
 	h["Content-Length"] = []string{strconv.FormatInt(a.Length, 10)}
 	c.writeHeader(http.StatusOK)
-	if c.r.Method != http.MethodHead {
+	if c.Request.Method != http.MethodHead {
 		c.send(a)
 	}
 }
@@ -172,14 +176,13 @@ const smallAnswer = 16 << 10
 // send writes a cached document; an error means that the client is gone, and nobody is left to tell. Large ones go through
 // ReadFrom, by which our listener's connections get the parts themselves.
 func (c *call) send(a *respcache.Answer) {
-	to, ok := c.w.(io.ReaderFrom)
-	if !ok || a.Length < smallAnswer {
-		a.WriteTo(c.w)
+	if _, ok := c.w.ResponseWriter.(io.ReaderFrom); !ok || a.Length < smallAnswer {
+		a.WriteTo(&c.w)
 		return
 	}
 	b := a.Body()
 	defer b.Close()
-	to.ReadFrom(b)
+	c.w.ReadFrom(b)
 }
 
 // notModified answers 304 if the client's If-None-Match names the current document.

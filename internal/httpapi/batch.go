@@ -18,7 +18,7 @@ func (c *call) batch() {
 	}
 	in := buffers.take()
 	defer buffers.give(in)
-	if !c.readBody(in, c.cfg.MaxBatchBytes) {
+	if !c.readBody(in, c.cfg.MaxBatchBytes) || !c.admitted() {
 		return
 	}
 	items, err := wire.DecodeBatch(in.B)
@@ -26,7 +26,7 @@ func (c *call) batch() {
 		c.undecodable()
 		return
 	}
-	wire.SetIncarnations(items, c.r.Header.Get(wire.HeaderIncarnations))
+	wire.SetIncarnations(items, c.Request.Header.Get(wire.HeaderIncarnations))
 	results := make([]wire.ReplicationResult, len(items))
 	for i := range items {
 		results[i] = c.item(&items[i])
@@ -36,6 +36,7 @@ func (c *call) batch() {
 	out.B = wire.AppendBatchResult(out.B, results)
 	c.w.Header()["Content-Type"] = typeJSON
 	c.body(http.StatusOK, out.B)
+	c.performed()
 }
 
 // item runs one entry like the single request that it stands for, sent by a peer, and never stops the others (W-REPL-7).
@@ -78,7 +79,7 @@ func (c *call) result(err error) wire.ReplicationResult {
 		return wire.ReplicationResult{StatusCode: http.StatusConflict, Instance: in}
 	}
 	if !errors.Is(err, errBadItem) {
-		c.cfg.ErrorLog(c.r, err)
+		c.cfg.ErrorLog(c.Request, err)
 	}
 	return wire.ReplicationResult{StatusCode: http.StatusInternalServerError}
 }

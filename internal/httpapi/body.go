@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -43,27 +44,28 @@ func (p *bufferPool) give(b *buffer) {
 	}
 }
 
-// errTooLarge says that a body is larger than its limit, as sent or decompressed.
-var errTooLarge = errors.New("body too large")
+var (
+	errTooLarge = errors.New("body too large") // as sent or decompressed
+	errBusy     = errors.New("too many bytes of bodies at a time")
+)
 
-// readBody appends the request's body, decompressed, to b. It never holds more than limit bytes, and takes memory only as
-// bytes arrive, whatever length the client announces. On failure it has answered.
+// readBody appends the request's body, decompressed, to b: the one way in which bodies come in. It never holds more than
+// limit bytes, takes memory only as bytes arrive, whatever length the client announces, and what all calls hold together
+// stays within Config.MaxHeldBytes. On failure it has answered.
 func (c *call) readBody(b *buffer, limit int64) bool {
 	compressed, ok := c.contentCoding()
 	if !ok {
-		c.empty(http.StatusUnsupportedMediaType)
+		c.refuse(http.StatusUnsupportedMediaType, UnknownCoding)
 		return false
 	}
 	var err error
-	if c.r.ContentLength > limit {
+	switch {
+	case c.Request.ContentLength > limit:
 		err = errTooLarge
-	} else {
-		src := http.MaxBytesReader(c.w, c.r.Body, limit)
-		if compressed {
-			b.B, err = appendInflated(b.B, src, limit)
-		} else {
-			b.B, err = appendAll(b.B, src, limit)
-		}
+	case compressed:
+		err = c.appendInflated(b, limit)
+	default:
+		err = c.appendAll(b, c.Request.Body, limit)
 	}
 	if err != nil {
 		c.badBody(err)
@@ -86,54 +88,111 @@ func (c *call) contentCoding() (compressed, ok bool) {
 
 // badBody answers for a body that could not be read to its end.
 func (c *call) badBody(err error) {
-	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.Is(err, errTooLarge) || errors.As(err, &tooLarge):
-		c.empty(http.StatusRequestEntityTooLarge)
+	case errors.Is(err, errTooLarge):
+		c.refuse(http.StatusRequestEntityTooLarge, TooLarge)
+	case errors.Is(err, errBusy):
+		c.refuse(http.StatusServiceUnavailable, Busy)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		c.empty(http.StatusRequestTimeout)
+		c.refuse(http.StatusRequestTimeout, TooSlow)
 	default:
 		c.undecodable()
 	}
 }
 
-// appendInflated appends what src holds compressed. The limit counts decompressed bytes: a small body can hold a bomb.
-func appendInflated(b []byte, src io.Reader, limit int64) ([]byte, error) {
+// appendInflated appends what the body holds compressed. The limit counts decompressed bytes, because a small body can hold
+// a bomb, and compressed ones, because a member can hold nothing.
+func (c *call) appendInflated(b *buffer, limit int64) error {
 	zr, ok := inflate.Get().(*gzip.Reader)
 	if !ok {
 		zr = new(gzip.Reader)
 	}
 	defer inflate.Put(zr)
-	if err := zr.Reset(src); err != nil {
-		return b, err
+	if err := zr.Reset(&limitedReader{c.Request.Body, limit}); err != nil {
+		return err
 	}
-	return appendAll(b, zr, limit)
+	return c.appendAll(b, zr, limit)
 }
 
-func appendAll(b []byte, src io.Reader, limit int64) ([]byte, error) {
+// A limitedReader fails with errTooLarge behind its limit.
+type limitedReader struct {
+	src  io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (l *limitedReader) Read(p []byte) (int, error) {
+	n, err := l.src.Read(p)
+	if l.left -= int64(n); l.left < 0 {
+		return 0, errTooLarge
+	}
+	return n, err
+}
+
+func (c *call) appendAll(b *buffer, src io.Reader, limit int64) error {
 	for {
-		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+		if len(b.B) == cap(b.B) {
+			if err := c.grow(b); err != nil {
+				return err
+			}
 		}
-		n, err := src.Read(b[len(b):cap(b)])
-		b = b[:len(b)+n]
-		if int64(len(b)) > limit {
-			return b, errTooLarge
+		n, err := src.Read(b.B[len(b.B):cap(b.B)])
+		b.B = b.B[:len(b.B)+n]
+		if int64(len(b.B)) > limit {
+			return errTooLarge
 		}
 		if err == io.EOF {
-			return b, nil
+			return nil
 		}
 		if err != nil {
-			return b, err
+			return err
 		}
 	}
+}
+
+// smallBody is up to where a body takes nothing from the budget: whoever holds that with a few slow giants must not keep
+// usual registrations out. Connections bound what small ones take.
+const smallBody = 64 << 10
+
+// grow makes room in b, within the budget.
+func (c *call) grow(b *buffer) error {
+	if size := 2 * int64(cap(b.B)); size > smallBody {
+		take := size - c.held
+		if c.API.held.Add(take) > c.cfg.MaxHeldBytes {
+			c.API.held.Add(-take)
+			return errBusy
+		}
+		c.held = size
+	}
+	b.B = slices.Grow(b.B, cap(b.B))
+	return nil
+}
+
+// release gives the budget back what the call took of it.
+func (c *call) release() {
+	c.API.held.Add(-c.held)
+	c.held = 0
+}
+
+// maxReadOn is how much of a body is read that has been refused before its end.
+const maxReadOn = 1 << 20
+
+// readOn lets a client send on for a while whose body has been refused early: one that is cut off at once sees a broken
+// connection instead of the answer. A client that waits for 100 Continue sends nothing if it does not come.
+func (c *call) readOn() {
+	if c.w.status < http.StatusBadRequest || c.Request.ContentLength == 0 || c.Request.Header["Expect"] != nil {
+		return
+	}
+	c.w.Flush()
+	_, _ = io.CopyN(io.Discard, c.Request.Body, maxReadOn)
 }
 
 // undecodable is the 400 for a body that cannot be read or parsed: fixed text, under the type that the request had
 // (W-ERR-4).
 func (c *call) undecodable() {
+	c.w.reason = Undecodable
 	h := c.w.Header()
-	h["Content-Type"] = c.r.Header["Content-Type"]
+	h["Content-Type"] = c.Request.Header["Content-Type"]
 	h["X-Content-Type-Options"] = noSniff
 	c.body(http.StatusBadRequest, wire.AppendParseError(nil, c.header("Content-Type")))
 }

@@ -82,7 +82,7 @@ func (n *node) send(t *testing.T, path string, body io.Reader, headers ...string
 		r.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	n.ServeHTTP(w, r)
+	n.ServeHTTP(&answering{w, body}, r)
 	return answer{w.Code, w.Header(), w.Body.String()}
 }
 
@@ -124,14 +124,31 @@ func (e endless) Read(p []byte) (int, error) {
 	return copy(p, strings.Repeat(string(e), 1+len(p)/len(e))), nil
 }
 
+// A countingReader counts what is read of it until the answer begins, and can give a MiB more.
 type countingReader struct {
-	r io.Reader
-	n int64
+	r        io.Reader
+	n        int64
+	answered bool
+}
+
+// answering tells the reader of a body when the answer begins.
+type answering struct {
+	*httptest.ResponseRecorder
+	src io.Reader
+}
+
+func (a *answering) WriteHeader(status int) {
+	if c, ok := a.src.(*countingReader); ok {
+		c.answered = true
+	}
+	a.ResponseRecorder.WriteHeader(status)
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	if !c.answered {
+		c.n += int64(n)
+	}
 	return n, err
 }
 

@@ -1,11 +1,12 @@
-// Package httpapi is the Eureka REST API over HTTP: routes, content negotiation, limits and error answers, and beside it
-// the health endpoints that Spring users probe. What the operations do is its Backend's business; which of the handlers
-// stands where on a node, TLS, timeouts and logging are the server's.
+// Package httpapi is everything a node answers over HTTP: the Eureka REST API with its content negotiation, limits and error
+// answers, what nodes ask of each other, the health endpoints that Spring users probe, metrics and pages. One chain leads to
+// all of it. What the operations do is the business of its Backend and its Ring; TLS, timeouts and logging are the server's.
 package httpapi
 
 import (
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
@@ -36,6 +37,13 @@ type Config struct {
 	MaxBatchBytes  int64  // of one batch; 0 stands for 16 MiB
 	NotReadyStatus int    // answer to reads while ErrNotReady: 0 stands for 503 with Retry-After; 403 as the reference
 	DisableDelta   bool   // 403 on deltas (W-DELTA-8)
+	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; 0 stands for 128 MiB
+
+	Steps    Steps
+	Ring     Ring                    // nil: a node without peers
+	Actuator *Actuator               // serves {Prefix}/actuator; nil: nobody does
+	Metrics  http.Handler            // serves {Prefix}/metrics and {Prefix}/actuator/prometheus; nil: nobody does
+	Pages    map[string]http.Handler // by path below Prefix
 
 	// ErrorLog hears of every answer 500: err is the Backend's error, or what a handler panicked with. Nil: nobody does.
 	// It is called on the request's goroutine.
@@ -55,16 +63,21 @@ type StatusInfo struct {
 const (
 	defaultMaxBody  = 10 << 20
 	defaultMaxBatch = 16 << 20
+	defaultMaxHeld  = 128 << 20
 )
 
-// New returns the handler of the API: everything below {Prefix}/eureka/ and {Prefix}/v2/. Whatever else it is asked for is
-// 404. It must not be mounted behind a handler that redirects to clean paths, such as http.ServeMux (W-PATH-6).
-func New(cfg Config, b Backend) http.Handler {
+// New returns the handler of everything a node answers: the API below {Prefix}/eureka/ and {Prefix}/v2/, and beside it what
+// cfg names. Whatever else it is asked for is 404. It must not be mounted behind a handler that redirects to clean paths,
+// such as http.ServeMux (W-PATH-6).
+func New(cfg Config, b Backend) *API {
 	if cfg.MaxBodyBytes == 0 {
 		cfg.MaxBodyBytes = defaultMaxBody
 	}
 	if cfg.MaxBatchBytes == 0 {
 		cfg.MaxBatchBytes = defaultMaxBatch
+	}
+	if cfg.MaxHeldBytes == 0 {
+		cfg.MaxHeldBytes = defaultMaxHeld
 	}
 	if cfg.NotReadyStatus == 0 {
 		cfg.NotReadyStatus = http.StatusServiceUnavailable
@@ -72,7 +85,7 @@ func New(cfg Config, b Backend) http.Handler {
 	if cfg.ErrorLog == nil {
 		cfg.ErrorLog = func(*http.Request, any) {}
 	}
-	return &api{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix)}
+	return &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix)}
 }
 
 // splitPrefix returns the segments of a configured path.
@@ -80,59 +93,33 @@ func splitPrefix(p string) []string {
 	return strings.FieldsFunc(p, func(r rune) bool { return r == '/' })
 }
 
-type api struct {
-	cfg    Config
-	b      Backend
-	prefix []string
+// An API is the handler of everything a node answers.
+type API struct {
+	cfg     Config
+	b       Backend
+	prefix  []string
+	held    atomic.Int64 // bytes of bodies
+	refused refusals
 }
 
-// ServeHTTP answers one request. The call lives on the stack: a heartbeat must not cost more than net/http costs anyway.
-func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	c := call{api: a, w: w, r: r}
-	defer c.rescue()
-	c.serve()
-}
-
-// A call is one request on its way through the API.
-type call struct {
-	*api
-	w     http.ResponseWriter
-	r     *http.Request
-	to    route
-	begun bool // the header is out: too late for an error status
-}
-
-// rescue turns a panic into an empty 500. One that comes when the answer has begun ends the connection instead, so that
-// nobody takes half a document for a whole one.
-func (c *call) rescue() {
-	p := recover()
-	if p == nil {
-		return
-	}
-	if p == http.ErrAbortHandler {
-		panic(p)
-	}
-	c.cfg.ErrorLog(c.r, p)
-	if c.begun {
-		panic(http.ErrAbortHandler)
-	}
-	clear(c.w.Header())
-	c.empty(http.StatusInternalServerError)
-}
-
-// serve finds the resource, then looks at the method, then at the query, in this order (W-PATH-14).
+// serve looks at the resource, then at the method, then at the query, in this order (W-PATH-14).
 func (c *call) serve() {
-	var ok bool
-	if c.to, ok = c.route(c.r.URL); !ok {
-		c.empty(http.StatusNotFound)
+	switch c.Route.Resource {
+	case NoResource:
+		c.refuse(http.StatusNotFound, UnknownPath)
 		return
+	case DigestResource, BucketsResource:
+		if c.cfg.Ring == nil {
+			c.refuse(http.StatusNotFound, UnknownPath)
+			return
+		}
 	}
-	m := methodOf(c.r.Method)
-	if !c.to.res.methods().has(m) {
+	m := methodOf(c.Request.Method)
+	if !c.Route.Resource.methods().has(m) && c.Route.handler == nil {
 		c.otherMethod()
 		return
 	}
-	if !validEscapes(c.r.URL.RawQuery) {
+	if !validEscapes(c.Request.URL.RawQuery) {
 		c.bad("malformed percent-escape in the query")
 		return
 	}
@@ -141,35 +128,35 @@ func (c *call) serve() {
 
 // otherMethod answers OPTIONS and the methods that the resource does not have (W-PATH-14, W-PATH-15).
 func (c *call) otherMethod() {
-	c.w.Header()["Allow"] = []string{c.to.res.methods().allow()}
-	if c.r.Method == http.MethodOptions {
+	c.w.Header()["Allow"] = []string{c.Route.Resource.methods().allow()}
+	if c.Request.Method == http.MethodOptions {
 		c.empty(http.StatusOK)
 		return
 	}
-	c.empty(http.StatusMethodNotAllowed)
+	c.refuse(http.StatusMethodNotAllowed, WrongMethod)
 }
 
 func (c *call) dispatch(m method) {
-	switch c.to.res {
-	case instanceResource:
+	switch c.Route.Resource {
+	case InstanceResource:
 		c.instance(m)
-	case appsResource:
+	case AppsResource:
 		c.document(respcache.All)
-	case deltaResource:
+	case DeltaResource:
 		c.document(respcache.Delta)
-	case appResource:
+	case AppResource:
 		c.application(m)
-	case vipResource:
+	case VIPResource:
 		c.document(respcache.VIP)
-	case svipResource:
+	case SecureVIPResource:
 		c.document(respcache.SecureVIP)
-	case instanceByIDResource:
+	case InstanceByIDResource:
 		c.instanceByID()
-	case statusResource:
+	case StatusResource:
 		c.status(m)
-	case metadataResource:
+	case MetadataResource:
 		c.metadata()
-	case batchResource:
+	case BatchResource:
 		c.batch()
 	default:
 		c.dispatchRare()
@@ -177,15 +164,23 @@ func (c *call) dispatch(m method) {
 }
 
 func (c *call) dispatchRare() {
-	switch c.to.res {
-	case asgResource:
+	switch c.Route.Resource {
+	case ASGResource:
 		c.asg()
-	case statusInfoResource:
+	case StatusInfoResource:
 		c.statusInfo()
-	case overridesResource:
+	case OverridesResource:
 		c.overrides()
-	case healthcheckResource:
+	case HealthcheckResource:
 		c.healthcheck()
+	case DigestResource:
+		c.digest()
+	case BucketsResource:
+		c.buckets()
+	case ActuatorResource:
+		c.cfg.Actuator.serve(&c.w, c.Request, c.Route.ID)
+	case MetricsResource, PageResource:
+		c.Route.handler.ServeHTTP(&c.w, c.Request)
 	}
 }
 

@@ -12,11 +12,11 @@ import (
 func (c *call) document(kind respcache.Kind) {
 	f, ok := wire.NegotiateDocument(c.header("Accept"))
 	if !ok {
-		c.empty(http.StatusNotAcceptable)
+		c.refuse(http.StatusNotAcceptable, NotAcceptable)
 		return
 	}
 	if kind == respcache.Delta && c.cfg.DisableDelta {
-		c.empty(http.StatusForbidden)
+		c.refuse(http.StatusForbidden, DeltaDisabled)
 		return
 	}
 	a, err := c.b.Answer(c.query(kind, f))
@@ -33,12 +33,12 @@ func (c *call) query(kind respcache.Kind, f wire.Format) respcache.Query {
 	q := respcache.Query{Kind: kind, Form: wire.Form{Format: f, Detail: wire.ParseDetail(c.header(wire.HeaderEurekaAccept))}}
 	switch kind {
 	case respcache.All, respcache.Delta:
-		q.Regions = regions(c.r.URL.RawQuery)
+		q.Regions = regions(c.Request.URL.RawQuery)
 		q.Gzip = strings.Contains(c.header("Accept-Encoding"), "gzip")
 	case respcache.App:
-		q.Name = c.to.app
+		q.Name = c.Route.App
 	default:
-		q.Name = c.to.id
+		q.Name = c.Route.ID
 	}
 	return q
 }
@@ -47,10 +47,10 @@ func (c *call) query(kind respcache.Kind, f wire.Format) respcache.Query {
 func (c *call) readInstance() {
 	f, ok := wire.NegotiateSingle(c.header("Accept"))
 	if !ok {
-		c.empty(http.StatusNotAcceptable)
+		c.refuse(http.StatusNotAcceptable, NotAcceptable)
 		return
 	}
-	in, lease, err := c.b.Instance(c.to.key())
+	in, lease, err := c.b.Instance(c.Route.Key())
 	if err != nil {
 		c.fail(err)
 		return
@@ -62,10 +62,10 @@ func (c *call) readInstance() {
 func (c *call) instanceByID() {
 	f, ok := wire.NegotiateSingle(c.header("Accept"))
 	if !ok {
-		c.empty(http.StatusNotAcceptable)
+		c.refuse(http.StatusNotAcceptable, NotAcceptable)
 		return
 	}
-	in, lease, err := c.b.InstanceByID(c.to.id)
+	in, lease, err := c.b.InstanceByID(c.Route.ID)
 	if err != nil {
 		c.fail(err)
 		return

@@ -9,24 +9,31 @@ import (
 	"heureka.internal/heureka"
 )
 
-// A resource is one of the things that paths name.
-type resource uint8
+// A Resource is one of the things that paths name.
+type Resource uint8
 
+// The resources. The zero value stands for paths that name nothing here.
 const (
-	appsResource         resource = iota // apps
-	deltaResource                        // apps/delta
-	appResource                          // apps/{app}
-	instanceResource                     // apps/{app}/{id}
-	statusResource                       // apps/{app}/{id}/status
-	metadataResource                     // apps/{app}/{id}/metadata
-	instanceByIDResource                 // instances/{id}
-	vipResource                          // vips/{vip}
-	svipResource                         // svips/{vip}
-	asgResource                          // asg/{name}/status
-	batchResource                        // peerreplication/batch
-	statusInfoResource                   // status
-	overridesResource                    // serverinfo/statusoverrides, without version
-	healthcheckResource                  // healthcheck, without version
+	NoResource           Resource = iota
+	AppsResource                  // apps
+	DeltaResource                 // apps/delta
+	AppResource                   // apps/{app}
+	InstanceResource              // apps/{app}/{id}
+	StatusResource                // apps/{app}/{id}/status
+	MetadataResource              // apps/{app}/{id}/metadata
+	InstanceByIDResource          // instances/{id}
+	VIPResource                   // vips/{vip}
+	SecureVIPResource             // svips/{vip}
+	ASGResource                   // asg/{name}/status
+	BatchResource                 // peerreplication/batch
+	DigestResource                // peerreplication/digest, for heureka nodes
+	BucketsResource               // peerreplication/buckets, for heureka nodes
+	StatusInfoResource            // status
+	OverridesResource             // serverinfo/statusoverrides, without version
+	HealthcheckResource           // healthcheck, without version
+	ActuatorResource              // /actuator and what is below it, beside the API
+	MetricsResource               // /metrics and /actuator/prometheus
+	PageResource                  // a page for people
 )
 
 // A method is a set of HTTP methods; HEAD is GET here.
@@ -69,36 +76,65 @@ func (m method) allow() string {
 	return strings.Join(append(names, "OPTIONS"), ", ")
 }
 
-func (res resource) methods() method {
+func (res Resource) methods() method {
 	switch res {
-	case appResource:
+	case AppResource:
 		return get | post
-	case instanceResource:
+	case InstanceResource:
 		return get | put | del
-	case statusResource:
+	case StatusResource:
 		return put | del
-	case metadataResource, asgResource:
+	case MetadataResource, ASGResource:
 		return put
-	case batchResource:
+	case BatchResource, BucketsResource:
 		return post
 	}
 	return get
 }
 
-// A route is a parsed path.
-type route struct {
-	res resource
-	app string // upper case
-	id  string // instance id, or VIP
+// A Route is a parsed path.
+type Route struct {
+	Resource Resource
+	App      string       // upper case
+	ID       string       // instance id, or VIP, or what stands below /actuator
+	handler  http.Handler // of what is beside the API
 }
 
-func (to *route) key() heureka.Key { return heureka.Key{App: to.app, ID: to.id} }
+// Key returns the instance that the path names.
+func (to *Route) Key() heureka.Key { return heureka.Key{App: to.App, ID: to.ID} }
 
 // maxSegments is how many segments the longest resource has: apps/{app}/{id}/status.
 const maxSegments = 4
 
-// route parses the path of u. Nothing is ever redirected or cleaned (W-PATH-6).
-func (a *api) route(u *url.URL) (to route, ok bool) {
+// route parses the path of u, once for everything that has to know where a call goes. Nothing is ever redirected or
+// cleaned (W-PATH-6).
+func (a *API) route(u *url.URL) Route {
+	if to, ok := a.within(u); ok {
+		return to
+	}
+	return a.beside(u.Path)
+}
+
+// beside finds what is not below the API's bases: health, metrics, pages.
+func (a *API) beside(path string) Route {
+	rest, below := strings.CutPrefix(path, a.cfg.Prefix)
+	if !below {
+		return Route{}
+	}
+	switch below, under := strings.CutPrefix(rest, "/actuator"); {
+	case a.cfg.Metrics != nil && (rest == "/actuator/prometheus" || rest == "/metrics"):
+		return Route{Resource: MetricsResource, handler: a.cfg.Metrics}
+	case a.cfg.Actuator != nil && under && (below == "" || below[0] == '/'):
+		return Route{Resource: ActuatorResource, ID: strings.TrimSuffix(below, "/")}
+	}
+	if page := a.cfg.Pages[rest]; page != nil {
+		return Route{Resource: PageResource, handler: page}
+	}
+	return Route{}
+}
+
+// within parses a path of the API.
+func (a *API) within(u *url.URL) (to Route, ok bool) {
 	c := newCursor(u)
 	for _, want := range a.prefix {
 		if got, ok := c.next(); !ok || c.decode(got) != want {
@@ -123,62 +159,75 @@ func (a *api) route(u *url.URL) (to route, ok bool) {
 
 // match finds the resource that the segments after the version name. Fixed words are compared before decoding, and
 // with their case (W-PATH-10); only apps/{app} has a word, delta, in the place of a name (W-PATH-13).
-func (c *cursor) match(seg []string, unversioned bool) (to route, ok bool) {
+func (c *cursor) match(seg []string, unversioned bool) (to Route, ok bool) {
 	switch len(seg) {
 	case 1:
-		to.res, ok = oneWord(seg[0], unversioned)
+		to.Resource, ok = oneWord(seg[0], unversioned)
 	case 2:
 		return c.matchTwo(seg[0], seg[1], unversioned)
 	case 3:
 		if seg[0] == "asg" && seg[2] == "status" {
-			return route{res: asgResource}, true
+			return Route{Resource: ASGResource}, true
 		}
-		to, ok = c.named(instanceResource, seg[1], seg[2]), seg[0] == "apps"
+		to, ok = c.named(InstanceResource, seg[1], seg[2]), seg[0] == "apps"
 	case 4:
-		to = c.named(statusResource, seg[1], seg[2])
+		to = c.named(StatusResource, seg[1], seg[2])
 		if seg[3] == "metadata" {
-			to.res = metadataResource
+			to.Resource = MetadataResource
 		}
 		ok = seg[0] == "apps" && (seg[3] == "status" || seg[3] == "metadata")
 	}
 	return to, ok
 }
 
-func oneWord(word string, unversioned bool) (resource, bool) {
+func oneWord(word string, unversioned bool) (Resource, bool) {
 	switch word {
 	case "apps":
-		return appsResource, true
+		return AppsResource, true
 	case "status":
-		return statusInfoResource, true
+		return StatusInfoResource, true
 	case "healthcheck":
-		return healthcheckResource, unversioned
+		return HealthcheckResource, unversioned
 	}
 	return 0, false
 }
 
-func (c *cursor) matchTwo(word, name string, unversioned bool) (route, bool) {
+func (c *cursor) matchTwo(word, name string, unversioned bool) (Route, bool) {
 	switch word {
 	case "apps":
 		if name == "delta" {
-			return route{res: deltaResource}, true
+			return Route{Resource: DeltaResource}, true
 		}
-		return c.named(appResource, name, ""), true
+		return c.named(AppResource, name, ""), true
 	case "instances":
-		return c.named(instanceByIDResource, "", name), true
+		return c.named(InstanceByIDResource, "", name), true
 	case "vips":
-		return c.named(vipResource, "", name), true
+		return c.named(VIPResource, "", name), true
 	case "svips":
-		return c.named(svipResource, "", name), true
+		return c.named(SecureVIPResource, "", name), true
 	case "peerreplication":
-		return route{res: batchResource}, name == "batch"
+		return between(name)
 	case "serverinfo":
-		return route{res: overridesResource}, name == "statusoverrides" && unversioned
+		return Route{Resource: OverridesResource}, name == "statusoverrides" && unversioned
 	}
-	return route{}, false
+	return Route{}, false
 }
 
-func (c *cursor) named(res resource, app, id string) route {
-	return route{res: res, app: heureka.AppName(c.decode(app)), id: c.decode(id)}
+// between finds what nodes say to each other.
+func between(name string) (Route, bool) {
+	switch name {
+	case "batch":
+		return Route{Resource: BatchResource}, true
+	case "digest":
+		return Route{Resource: DigestResource}, true
+	case "buckets":
+		return Route{Resource: BucketsResource}, true
+	}
+	return Route{}, false
+}
+
+func (c *cursor) named(res Resource, app, id string) Route {
+	return Route{Resource: res, App: heureka.AppName(c.decode(app)), ID: c.decode(id)}
 }
 
 // A cursor goes through a path segment by segment.

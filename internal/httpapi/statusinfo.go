@@ -15,7 +15,7 @@ import (
 func (c *call) statusInfo() {
 	f, ok := wire.NegotiateSingle(c.header("Accept"))
 	if !ok {
-		c.empty(http.StatusNotAcceptable)
+		c.refuse(http.StatusNotAcceptable, NotAcceptable)
 		return
 	}
 	info := c.b.StatusInfo()
@@ -32,7 +32,7 @@ func (c *call) statusInfo() {
 // their application there; of equal ones the last application's stays.
 func (c *call) overrides() {
 	if !acceptsJSON(c.header("Accept")) {
-		c.empty(http.StatusNotAcceptable)
+		c.refuse(http.StatusNotAcceptable, NotAcceptable)
 		return
 	}
 	names := map[string]string{}

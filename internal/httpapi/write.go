@@ -14,25 +14,17 @@ import (
 // acceptable answers 406 if the client takes neither format, before anything happens (W-NEG-6).
 func (c *call) acceptable() bool {
 	if _, ok := wire.NegotiateSingle(c.header("Accept")); !ok {
-		c.empty(http.StatusNotAcceptable)
+		c.refuse(http.StatusNotAcceptable, NotAcceptable)
 		return false
 	}
 	return true
-}
-
-// origin reads the replication header: exactly "true" means a peer (W-HDR-1).
-func (c *call) origin() registry.Origin {
-	if v := c.r.Header[wire.HeaderReplication]; len(v) > 0 && v[0] == "true" {
-		return registry.FromPeer
-	}
-	return registry.FromClient
 }
 
 // bodyFormat returns the format of the request's body. It looks at the type of the body before that of the answer, as the
 // reference's framework does; if either will not do, it has answered.
 func (c *call) bodyFormat() (f wire.Format, ok bool) {
 	if f, ok = wire.RequestFormat(c.header("Content-Type")); !ok {
-		c.empty(http.StatusUnsupportedMediaType)
+		c.refuse(http.StatusUnsupportedMediaType, UnknownType)
 		return f, false
 	}
 	return f, c.acceptable()
@@ -54,20 +46,21 @@ func (c *call) register() {
 		c.undecodable()
 		return
 	}
-	if err := wire.CheckRegistration(in, c.to.app); err != nil {
-		c.refuse(err.Error())
+	if err := wire.CheckRegistration(in, c.Route.App); err != nil {
+		c.incomplete(err.Error())
 		return
 	}
-	if err := c.b.Register(wire.CompleteAmazon(in), c.origin()); err != nil {
+	if err := c.b.Register(wire.CompleteAmazon(in), c.Origin); err != nil {
 		c.fail(err)
 		return
 	}
 	c.writeHeader(http.StatusNoContent)
 }
 
-// refuse is the 400 for a registration that fails a check: the plain sentence, labelled by Accept though it is neither
+// incomplete is the 400 for a registration that fails a check: the plain sentence, labelled by Accept though it is neither
 // (W-ERR-5).
-func (c *call) refuse(sentence string) {
+func (c *call) incomplete(sentence string) {
+	c.w.reason = Incomplete
 	f, _ := wire.NegotiateSingle(c.header("Accept"))
 	h := c.w.Header()
 	h["Content-Type"] = mediaType(f)
@@ -81,13 +74,12 @@ func (c *call) renew() {
 	if !c.acceptable() {
 		return
 	}
-	origin := c.origin()
-	claim, err := c.claim(origin)
+	claim, err := c.claim(c.Origin)
 	if err != nil {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.Renew(c.to.key(), claim, origin))
+	c.done(c.b.Renew(c.Route.Key(), claim, c.Origin))
 }
 
 // claim reads what a heartbeat says of its instance. Only a peer's override is looked at (W-RENEW-5).
@@ -95,7 +87,7 @@ func (c *call) claim(origin registry.Origin) (claim registry.Claim, err error) {
 	if claim.DirtyMS, claim.HasDirty, err = c.dirtyMS(); err != nil || origin != registry.FromPeer {
 		return claim, err
 	}
-	v, ok := param(c.r.URL.RawQuery, "overriddenstatus")
+	v, ok := param(c.Request.URL.RawQuery, "overriddenstatus")
 	if !ok {
 		return claim, nil
 	}
@@ -108,7 +100,7 @@ func (c *call) claim(origin registry.Origin) (claim registry.Claim, err error) {
 
 // dirtyMS reads the optional parameter lastDirtyTimestamp, a signed 64-bit integer (W-RENEW-2).
 func (c *call) dirtyMS() (ms int64, sent bool, err error) {
-	v, ok := param(c.r.URL.RawQuery, "lastDirtyTimestamp")
+	v, ok := param(c.Request.URL.RawQuery, "lastDirtyTimestamp")
 	if !ok {
 		return 0, false, nil
 	}
@@ -126,8 +118,8 @@ func badStatus(param, v string) error {
 // badParam answers 400 with what is wrong, before anything has changed. For an instance that is not there the answer is
 // 404 all the same, because that tells its client to register.
 func (c *call) badParam(err error) {
-	if _, _, missing := c.b.Instance(c.to.key()); errors.Is(missing, heureka.ErrNotFound) {
-		c.empty(http.StatusNotFound)
+	if _, _, missing := c.b.Instance(c.Route.Key()); errors.Is(missing, heureka.ErrNotFound) {
+		c.refuse(http.StatusNotFound, NotRegistered)
 		return
 	}
 	c.bad(err.Error())
@@ -136,7 +128,7 @@ func (c *call) badParam(err error) {
 // cancel serves DELETE apps/{app}/{id}.
 func (c *call) cancel() {
 	if c.acceptable() {
-		c.done(c.b.Cancel(c.to.key(), c.origin()))
+		c.done(c.b.Cancel(c.Route.Key(), c.Origin))
 	}
 }
 
@@ -145,7 +137,7 @@ func (c *call) setStatus() {
 	if !c.acceptable() {
 		return
 	}
-	v, _ := param(c.r.URL.RawQuery, "value")
+	v, _ := param(c.Request.URL.RawQuery, "value")
 	s, ok := heureka.ParseStatus(v)
 	if !ok {
 		c.badParam(badStatus("value", v))
@@ -156,7 +148,7 @@ func (c *call) setStatus() {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.SetStatus(c.to.key(), s, dirty, c.origin()))
+	c.done(c.b.SetStatus(c.Route.Key(), s, dirty, c.Origin))
 }
 
 // clearStatus serves DELETE apps/{app}/{id}/status; without a value the status becomes UNKNOWN (W-STAT-8).
@@ -165,7 +157,7 @@ func (c *call) clearStatus() {
 		return
 	}
 	s := heureka.StatusUnknown
-	if v, sent := param(c.r.URL.RawQuery, "value"); sent {
+	if v, sent := param(c.Request.URL.RawQuery, "value"); sent {
 		var ok bool
 		if s, ok = heureka.ParseStatus(v); !ok {
 			c.badParam(badStatus("value", v))
@@ -177,19 +169,19 @@ func (c *call) clearStatus() {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.ClearStatus(c.to.key(), s, dirty, c.origin()))
+	c.done(c.b.ClearStatus(c.Route.Key(), s, dirty, c.Origin))
 }
 
 // metadata serves PUT apps/{app}/{id}/metadata.
 func (c *call) metadata() {
 	if c.acceptable() {
-		c.done(c.b.SetMetadata(c.to.key(), metadataEntries(c.r.URL.RawQuery)))
+		c.done(c.b.SetMetadata(c.Route.Key(), metadataEntries(c.Request.URL.RawQuery)))
 	}
 }
 
 // asg serves PUT asg/{name}/status, which needs a registry on AWS that we do not have: always 400, empty (W-ASG-1).
 func (c *call) asg() {
 	if c.acceptable() {
-		c.empty(http.StatusBadRequest)
+		c.refuse(http.StatusBadRequest, NotRegistered)
 	}
 }

@@ -403,44 +403,21 @@ func TestEntriesSurviveTheTrip(t *testing.T) {
 	})
 }
 
-// The resources of heureka peers, as others may come to them.
-func TestHandler(t *testing.T) {
+// What others may ask for the buckets with.
+func TestBucketsRequest(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
-		a := r.start("a", nil, func(_ *node, cfg *replication.Config, _ *http.Handler) { cfg.Prefix = "ctx/" })
+		a := r.start("a", nil)
 		a.seed("1")
-		c := &http.Client{Transport: r.transport("b")}
-		tests := []struct {
-			method, path, body string
-			want               int
-		}{
-			{"GET", "/ctx/eureka/peerreplication/digest", "", 200},
-			{"GET", "/ctx/eureka/v2/peerreplication/digest/", "", 200},
-			{"GET", "/ctx/v2/peerreplication/digest", "", 200},
-			{"GET", "/eureka/peerreplication/digest", "", 404},
-			{"GET", "/ctx/eureka/apps/peerreplication/digest", "", 404},
-			{"POST", "/ctx/eureka/peerreplication/digest", "", 405},
-			{"GET", "/ctx/eureka/peerreplication/buckets", "", 405},
-			{"POST", "/ctx/eureka/peerreplication/buckets", `{"buckets":[{"bucket":3,"have":"AAAA"}]}`, 200},
-			{"POST", "/ctx/eureka/peerreplication/buckets", `{}`, 200},
-			{"POST", "/ctx/eureka/peerreplication/buckets", `{"buckets":[{"bucket":256}]}`, 400},
-			{"POST", "/ctx/eureka/peerreplication/buckets", `{"buckets":[{"bucket":-1}]}`, 400},
-			{"POST", "/ctx/eureka/peerreplication/buckets", `{"buckets":[` + strings.Repeat(`{},`, 256) + `{}]}`, 400},
-			{"POST", "/ctx/eureka/peerreplication/buckets", `[`, 400},
-			{"GET", "/ctx/eureka/peerreplication/batch/", "", 404}, // left to the API, which knows its methods
-		}
-		for _, tt := range tests {
-			req, err := http.NewRequest(tt.method, "http://a:8761"+tt.path, strings.NewReader(tt.body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp, err := c.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, _ = io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-			if resp.StatusCode != tt.want {
-				t.Errorf("%s %s %s: %d, want %d", tt.method, tt.path, tt.body, resp.StatusCode, tt.want)
+		for body, want := range map[string]bool{
+			`{"buckets":[{"bucket":3,"have":"AAAA"}]}`: true,
+			`{}`:                           true,
+			`{"buckets":[{"bucket":256}]}`: false,
+			`{"buckets":[{"bucket":-1}]}`:  false,
+			`{"buckets":[` + strings.Repeat(`{},`, 256) + `{}]}`: false,
+			`[`: false,
+		} {
+			if got := a.peers.Buckets(nil, []byte(body)) != nil; got != want {
+				t.Errorf("%.60s answered: %t, want %t", body, got, want)
 			}
 		}
 	})

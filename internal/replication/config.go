@@ -37,7 +37,6 @@ type Config struct {
 	MyURL string
 	Hosts []string
 
-	Prefix   string        // what stands before /eureka in this node's own paths, such as "/ctx"
 	ClientID string        // DiscoveryIdentity-Id, by custom the own IP address (S-BATCH-1)
 	Phase    func() string // how far this node's start has come, for its peers; nil: always PhaseOpen
 

@@ -1,15 +1,10 @@
 package replication
 
 import (
-	"bytes"
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
-	"strings"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"heureka.internal/heureka/internal/registry"
 )
@@ -21,108 +16,37 @@ const (
 	bucketsPath = "peerreplication/buckets"
 )
 
-const (
-	maxBucketsBody  = 32 << 20 // of a request: eight bytes in base64 for each instance in 256 buckets of a million
-	maxBucketsBatch = 8 << 20  // after which an answer leaves the rest for another request
-	maxBatchAhead   = 16 << 20 // of a batch, read before it is admitted; who performs it refuses larger ones
-	usualBatch      = 1 << 20  // bytes that are taken on a sender's word
-)
+// maxBucketsBatch is the size after which an answer leaves the rest for another request.
+const maxBucketsBatch = 8 << 20
 
-// Wrap returns a handler that serves the resources for heureka peers, and adds to batches, which next serves, what heureka
-// nodes tell each other. Everything else goes to next untouched.
-func (ps *Peers) Wrap(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch path := ps.resource(r.URL.Path); {
-		case path == batchPath && r.Method == http.MethodPost:
-			ps.serveBatch(w, r, next)
-		case path == digestPath && !ps.cfg.DisableAntiEntropy:
-			ps.serveDigest(w, r)
-		case path == bucketsPath && !ps.cfg.DisableAntiEntropy:
-			ps.serveBuckets(w, r)
-		default:
-			next.ServeHTTP(w, r)
-		}
-	})
-}
-
-// resource returns what a path names below any of the API's bases, or "".
-func (ps *Peers) resource(path string) string {
-	rest, ok := strings.CutPrefix(path, ps.prefix)
-	if !ok {
-		return ""
+// Admit decides about a batch with these headers, of a heureka node, all of which has come: 0 to perform it, 421 for what
+// this node sent itself (W-REPL-16), 425 for what comes too late. Performing either would bring cancelled instances back.
+func (ps *Peers) Admit(h http.Header) (status int) {
+	from := h.Get(HeaderNode)
+	if from == ps.nodeID {
+		return http.StatusMisdirectedRequest
 	}
-	for _, base := range [...]string{"/eureka/v2/", "/eureka/", "/v2/"} {
-		if name, ok := strings.CutPrefix(rest, base); ok {
-			return strings.TrimSuffix(name, "/")
-		}
-	}
-	return ""
-}
-
-// serveBatch refuses what this node sent itself (W-REPL-16), and what comes too late: performing either would bring
-// cancelled instances back.
-func (ps *Peers) serveBatch(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	from, theirs := r.Header.Get(HeaderNode), r.Header.Get(HeaderDigest)
-	switch {
-	case from == "":
-		next.ServeHTTP(w, r)
-	case from == ps.nodeID:
-		ps.greet(w.Header())
-		w.WriteHeader(http.StatusMisdirectedRequest)
-	case !ps.admit(from, r):
-		ps.greet(w.Header())
-		ps.heard(from, "", "", false) // all that a node asks for that has nothing to send
-		w.WriteHeader(http.StatusTooEarly)
-	default:
-		next.ServeHTTP(&greeter{ResponseWriter: w, ps: ps}, r)
-		ps.heard(from, theirs, ps.digest(), false)
-	}
-}
-
-// admit asks the guard about a batch when its body has come: a network can hold the end of a request as well as all of it.
-func (ps *Peers) admit(from string, r *http.Request) bool {
-	body := new(bytes.Buffer)
-	body.Grow(bytes.MinRead + int(min(max(r.ContentLength, 0), usualBatch)))
-	_, _ = body.ReadFrom(io.LimitReader(r.Body, maxBatchAhead)) // whoever reads on meets the error again
-	r.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(body, r.Body), r.Body}
 	ps.mu.Lock()
-	defer ps.mu.Unlock()
-	return ps.guard.Admit(from, r.Header.Get(HeaderBatch), r.Header.Get(HeaderHeard), time.Now())
+	admitted := ps.guard.Admit(from, h.Get(HeaderBatch), h.Get(HeaderHeard), time.Now())
+	ps.mu.Unlock()
+	if !admitted {
+		ps.heard(from, "", "", false) // all that a node asks for that has nothing to send
+		return http.StatusTooEarly
+	}
+	return 0
 }
 
-// greet adds what this node says of itself to an answer.
-func (ps *Peers) greet(h http.Header) {
+// Performed notes that the batch with these headers has been performed.
+func (ps *Peers) Performed(h http.Header) {
+	ps.heard(h.Get(HeaderNode), h.Get(HeaderDigest), ps.digest(), false)
+}
+
+// Greet adds what this node says of itself to an answer. Called when the answer begins, its digest contains what the
+// request has changed.
+func (ps *Peers) Greet(h http.Header) {
 	maps.Copy(h, ps.greeting())
 	h.Set(HeaderClock, ps.guard.Clock(time.Now()))
 }
-
-// A greeter adds the greeting when the answer begins, when the digest contains what the request has changed.
-type greeter struct {
-	http.ResponseWriter
-	ps   *Peers
-	done bool
-}
-
-func (g *greeter) WriteHeader(code int) {
-	if !g.done {
-		g.done = true
-		g.ps.greet(g.Header())
-	}
-	g.ResponseWriter.WriteHeader(code)
-}
-
-func (g *greeter) Write(b []byte) (int, error) {
-	if !g.done {
-		g.WriteHeader(http.StatusOK)
-	}
-	return g.ResponseWriter.Write(b)
-}
-
-// Unwrap serves http.ResponseController.
-func (g *greeter) Unwrap() http.ResponseWriter { return g.ResponseWriter }
 
 // heard notes that a node has spoken to this one, and whether its registry is like ours. If it is comparing, it has seen a
 // difference that lasts.
@@ -154,45 +78,36 @@ func (ps *Peers) heard(from, theirs, mine string, comparing bool) {
 	}
 }
 
-// serveDigest answers with one number for each bucket.
-func (ps *Peers) serveDigest(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", http.MethodGet)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
+// Digest answers with one number for each bucket whoever asks with these headers; nil without anti-entropy.
+func (ps *Peers) Digest(h http.Header) []byte {
+	if ps.cfg.DisableAntiEntropy {
+		return nil
 	}
 	d := ps.cfg.Store.Digest()
-	ps.answer(w, r, digestAnswer{Digest: appendWords(nil, d[:]...)})
-	ps.heard(r.Header.Get(HeaderNode), r.Header.Get(HeaderDigest), ps.digest(), true)
+	doc := encoded(digestAnswer{Digest: appendWords(nil, d[:]...)})
+	ps.heard(h.Get(HeaderNode), h.Get(HeaderDigest), ps.digest(), true)
+	return doc
 }
 
-// serveBuckets answers with the entries that the asker lacks.
-func (ps *Peers) serveBuckets(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		return
-	}
+// Buckets answers with the entries that the asker lacks; nil if it asks for what there is not.
+func (ps *Peers) Buckets(_ http.Header, body []byte) []byte {
 	var ask bucketsRequest
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBucketsBody))
-	if err != nil || json.Unmarshal(body, &ask) != nil || len(ask.Buckets) > registry.Buckets {
-		w.WriteHeader(http.StatusBadRequest)
-		return
+	if ps.cfg.DisableAntiEntropy || json.Unmarshal(body, &ask) != nil || len(ask.Buckets) > registry.Buckets {
+		return nil
 	}
 	answer := bucketsAnswer{Entries: []entryDoc{}}
 	size := 0
 	for _, b := range ask.Buckets {
 		switch {
 		case b.Bucket < 0 || b.Bucket >= registry.Buckets:
-			w.WriteHeader(http.StatusBadRequest)
-			return
+			return nil
 		case size > maxBucketsBatch:
 			answer.Rest = append(answer.Rest, b.Bucket)
 		default:
 			size += ps.addBucket(&answer, b)
 		}
 	}
-	ps.answer(w, r, answer)
+	return encoded(answer)
 }
 
 // addBucket returns about how many bytes it added.
@@ -209,21 +124,7 @@ func (ps *Peers) addBucket(answer *bucketsAnswer, b bucketRequest) (size int) {
 	return size
 }
 
-// answer writes v as JSON, compressed if the asker wants that.
-func (ps *Peers) answer(w http.ResponseWriter, r *http.Request, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		w.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	ps.greet(w.Header())
-	w.Header().Set("Content-Type", "application/json")
-	if len(body) > 1<<10 && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		w.Header().Set("Content-Encoding", "gzip")
-		zw, _ := gzip.NewWriterLevel(w, gzip.BestSpeed) // the level exists
-		_, _ = zw.Write(body)                           // the asker is gone if this fails
-		_ = zw.Close()
-		return
-	}
-	_, _ = w.Write(body)
+func encoded(v any) []byte {
+	doc, _ := json.Marshal(v) // numbers and texts: nothing that cannot be encoded
+	return doc
 }

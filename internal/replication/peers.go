@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,7 +21,6 @@ type Peers struct {
 	cfg    Config
 	log    *slog.Logger
 	nodeID string
-	prefix string
 	rng    *rand.Rand // used by Run only
 
 	reload   chan struct{} // wakes Run
@@ -49,7 +47,6 @@ func New(cfg Config) (*Peers, error) {
 	id = binary.BigEndian.AppendUint64(id, rng.Uint64())
 	ps := &Peers{
 		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id),
-		prefix: strings.TrimSuffix("/"+strings.Trim(cfg.Prefix, "/"), "/"),
 		reload: make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
 	}
 	ps.guard = NewGuard(ps.nodeID, time.Now())

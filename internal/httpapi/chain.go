@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"net/http"
+	"sync"
+
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
+)
+
+// A Call is one request on its way through the chain, as its steps see it: where it goes, whose it is. It is valid until
+// the step returns.
+type Call struct {
+	Request   *http.Request
+	Route     Route           // parsed once; nothing else looks at the path
+	Origin    registry.Origin // what the replication header claims
+	Principal Principal
+}
+
+// A Principal is who sent a request. The zero value is somebody who has shown nothing.
+type Principal struct{ Name string }
+
+// Steps are what a call passes before it is served, in this order. A nil step lets every call pass.
+type Steps struct {
+	Admit        Step // may the node take it on at all?
+	Authenticate Step // who sent it? Sets Call.Principal
+	Authorise    Step // may they?
+}
+
+// A Step looks at a call and may refuse it, which ends the chain.
+type Step func(c *Call) Refusal
+
+// A Refusal is why a call is not served. The zero value refuses nothing.
+type Refusal struct {
+	Status int // of the answer, which has no body
+	Reason Reason
+}
+
+// A call is a Call with what it takes to answer it.
+type call struct {
+	*API
+	Call
+	w    response
+	held int64 // bytes of the node's budget
+}
+
+// calls keeps the memory of calls for the next ones: steps and handlers get pointers into it.
+var calls = sync.Pool{New: func() any { return new(call) }}
+
+// ServeHTTP takes one request through the chain. A heartbeat must not cost more than net/http costs anyway.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := calls.Get().(*call)
+	c.API, c.Request, c.w.call, c.w.ResponseWriter = a, r, c, w
+	defer c.rescue()
+	c.Route = a.route(r.URL)
+	c.Origin = originOf(r.Header)
+	if c.passes(a.cfg.Steps.Admit) && c.passes(a.cfg.Steps.Authenticate) && c.passes(a.cfg.Steps.Authorise) {
+		c.serve()
+	}
+	c.readOn()
+	c.release()
+	*c = call{}
+	calls.Put(c)
+}
+
+// passes reports whether a step lets the call pass; if not, it has answered.
+func (c *call) passes(s Step) bool {
+	if s == nil {
+		return true
+	}
+	no := s(&c.Call)
+	if no.Status == 0 {
+		return true
+	}
+	c.refuse(no.Status, no.Reason)
+	return false
+}
+
+// rescue turns a panic into an empty 500. One that comes when the answer has begun ends the connection instead, so that
+// nobody takes half a document for a whole one.
+func (c *call) rescue() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	c.release()
+	if p == http.ErrAbortHandler {
+		panic(p)
+	}
+	c.cfg.ErrorLog(c.Request, p)
+	if c.w.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	clear(c.w.Header())
+	c.refuse(http.StatusInternalServerError, Failed)
+}
+
+// originOf reads the replication header: exactly "true" means a peer (W-HDR-1).
+func originOf(h http.Header) registry.Origin {
+	if v := h[wire.HeaderReplication]; len(v) > 0 && v[0] == "true" {
+		return registry.FromPeer
+	}
+	return registry.FromClient
+}

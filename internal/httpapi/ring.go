@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// A Ring is the other nodes, as the API meets them: what they ask of this one beside Eureka's API, and what this one tells
+// them. All methods must be safe for concurrent use.
+type Ring interface {
+	// Admit decides about a batch of a heureka node that has come whole: 0 to perform it, else the status that refuses it.
+	Admit(h http.Header) (status int)
+	// Greet adds to the header of an answer what this node says of itself.
+	Greet(answer http.Header)
+	// Performed is told of a batch that has been performed.
+	Performed(h http.Header)
+	// Digest answers GET peerreplication/digest; nil without anti-entropy.
+	Digest(h http.Header) []byte
+	// Buckets answers POST peerreplication/buckets; nil if the body makes no sense.
+	Buckets(h http.Header, body []byte) []byte
+}
+
+// headerNode is the header by which a heureka node says who it is; Java servers do not send it.
+const headerNode = "X-Heureka-Node"
+
+// maxBuckets bounds the request for buckets: eight bytes in base64 for each instance in 256 buckets of a million.
+const maxBuckets = 32 << 20
+
+// admitted asks the ring about a batch of a heureka node, when all of it has come: a network can hold the end of a request
+// as well as all of it. If the batch is refused, it has answered.
+func (c *call) admitted() bool {
+	if c.cfg.Ring == nil || c.header(headerNode) == "" {
+		return true
+	}
+	c.w.greets = true
+	switch status := c.cfg.Ring.Admit(c.Request.Header); status {
+	case 0:
+		return true
+	case http.StatusMisdirectedRequest:
+		c.refuse(status, OwnBatch)
+	default:
+		c.refuse(status, LateBatch)
+	}
+	return false
+}
+
+// performed tells the ring that a batch has been performed.
+func (c *call) performed() {
+	if c.w.greets {
+		c.cfg.Ring.Performed(c.Request.Header)
+	}
+}
+
+// digest serves GET peerreplication/digest.
+func (c *call) digest() {
+	c.toNode(c.cfg.Ring.Digest(c.Request.Header), http.StatusNotFound, UnknownPath)
+}
+
+// buckets serves POST peerreplication/buckets.
+func (c *call) buckets() {
+	b := buffers.take()
+	defer buffers.give(b)
+	if c.readBody(b, maxBuckets) {
+		c.toNode(c.cfg.Ring.Buckets(c.Request.Header, b.B), http.StatusBadRequest, Undecodable)
+	}
+}
+
+// toNode answers another node with JSON, compressed if it wants that, or with a refusal if there is nothing to say.
+func (c *call) toNode(doc []byte, status int, why Reason) {
+	if doc == nil {
+		c.refuse(status, why)
+		return
+	}
+	c.w.greets = true
+	h := c.w.Header()
+	h["Content-Type"] = typeJSON
+	if len(doc) < 1<<10 || !strings.Contains(c.header("Accept-Encoding"), "gzip") {
+		c.body(http.StatusOK, doc)
+		return
+	}
+	h["Content-Encoding"] = codingGzip
+	zw, _ := gzip.NewWriterLevel(&c.w, gzip.BestSpeed) // the level exists
+	_, _ = zw.Write(doc)                               // the asker is gone if this fails
+	_ = zw.Close()
+}

@@ -1,0 +1,64 @@
+package replication
+
+import (
+	"io"
+	"net/http"
+	"strings"
+)
+
+// Wrap joins the set with an API that serves batches and more, as package httpapi does.
+func (ps *Peers) Wrap(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(strings.NewReader(string(body)))
+		var doc []byte
+		switch {
+		case strings.HasSuffix(r.URL.Path, batchPath+"/") && r.Header.Get(HeaderNode) != "":
+			ps.batch(w, r, api)
+			return
+		case strings.HasSuffix(r.URL.Path, digestPath):
+			doc = ps.Digest(r.Header)
+		case strings.HasSuffix(r.URL.Path, bucketsPath):
+			doc = ps.Buckets(r.Header, body)
+		}
+		if doc == nil {
+			api.ServeHTTP(w, r)
+			return
+		}
+		ps.Greet(w.Header())
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(compressed(doc))
+	})
+}
+
+func (ps *Peers) batch(w http.ResponseWriter, r *http.Request, api http.Handler) {
+	if status := ps.Admit(r.Header); status != 0 {
+		ps.Greet(w.Header())
+		w.WriteHeader(status)
+		return
+	}
+	api.ServeHTTP(&greeting{ResponseWriter: w, ps: ps}, r)
+	ps.Performed(r.Header)
+}
+
+// A greeting greets when the answer begins.
+type greeting struct {
+	http.ResponseWriter
+	ps   *Peers
+	done bool
+}
+
+func (g *greeting) WriteHeader(status int) {
+	if !g.done {
+		g.done = true
+		g.ps.Greet(g.Header())
+	}
+	g.ResponseWriter.WriteHeader(status)
+}
+
+func (g *greeting) Write(b []byte) (int, error) {
+	if !g.done {
+		g.WriteHeader(http.StatusOK)
+	}
+	return g.ResponseWriter.Write(b)
+}
