@@ -176,7 +176,7 @@ const smallAnswer = 16 << 10
 // send writes a cached document; an error means that the client is gone, and nobody is left to tell. Large ones go through
 // ReadFrom, by which our listener's connections get the parts themselves.
 func (c *call) send(a *respcache.Answer) {
-	if _, ok := c.w.ResponseWriter.(io.ReaderFrom); !ok || a.Length < smallAnswer {
+	if _, ok := c.w.ResponseWriter.(io.ReaderFrom); !ok || !a.Gzip || a.Length < smallAnswer {
 		a.WriteTo(&c.w)
 		return
 	}

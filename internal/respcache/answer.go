@@ -17,6 +17,9 @@ type Answer struct {
 	head   []byte
 	chunks []chunk
 	tail   []byte
+	text   int64 // length of a compressed document once it is inflated
+
+	packed *Answer // of a plain document of the whole registry: the compressed one, which is kept in its stead
 }
 
 // A chunk is a block with the glue in front of it.
@@ -32,25 +35,24 @@ func NewAnswer(f wire.Format, etag string, body []byte) *Answer {
 
 // begin sets what comes before the chunks. It returns the sum of the text so far.
 func (a *Answer) begin(s segment) sum {
-	a.head = s.bytes
-	if a.Gzip {
-		a.head = append([]byte(gzipHeader), s.bytes...)
-	}
+	a.head = append([]byte(gzipHeader), s.bytes...)
 	a.Length = int64(len(a.head))
 	return s.text
 }
 
 // end sets what comes after the chunks; text is the sum of what comes before.
 func (a *Answer) end(s segment, text sum) {
-	a.tail = s.bytes
-	if a.Gzip {
-		a.tail = appendTrailer(s.bytes, text.then(s.text))
-	}
+	text = text.then(s.text)
+	a.tail = appendTrailer(s.bytes, text)
 	a.Length += int64(len(a.tail))
+	a.text = text.n
 }
 
 // WriteTo writes the whole document to w.
 func (a *Answer) WriteTo(w io.Writer) (int64, error) {
+	if a.packed != nil {
+		return a.inflateTo(w)
+	}
 	if len(a.chunks) == 0 && len(a.tail) == 0 {
 		n, err := w.Write(a.head)
 		return int64(n), err
@@ -77,6 +79,12 @@ var gatherers = sync.Pool{New: func() any { return &gatherer{buf: make([]byte, 0
 func (g *gatherer) release() {
 	*g = gatherer{buf: g.buf[:0]}
 	gatherers.Put(g)
+}
+
+// Write is write for those who want an io.Writer.
+func (g *gatherer) Write(p []byte) (int, error) {
+	g.write(p)
+	return len(p), g.err
 }
 
 func (g *gatherer) write(p []byte) {

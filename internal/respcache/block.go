@@ -75,9 +75,9 @@ func (e *encoder) piece(l *leaf) *piece {
 
 // document joins the blocks of t to an answer. oldest is the time of its oldest piece.
 func (e *encoder) document(t *tree, version int64, hash string) (a *Answer, oldest time.Time) {
-	v, f := e.variant, e.variant.form()
-	a = &Answer{Format: f.Format, Gzip: v.gzip(), chunks: make([]chunk, 0, len(t.groups))}
-	text := a.begin(v.glue(appendDocHead(nil, f, t, version, hash)))
+	f := e.variant.form()
+	a = &Answer{Format: f.Format, Gzip: true, chunks: make([]chunk, 0, len(t.groups))}
+	text := a.begin(glue(appendDocHead(nil, f, t, version, hash)))
 	oldest = e.now
 	for i, g := range t.groups {
 		c := chunk{block: e.block(g)}
@@ -91,7 +91,7 @@ func (e *encoder) document(t *tree, version int64, hash string) (a *Answer, olde
 			oldest = c.block.oldest
 		}
 	}
-	a.end(v.glue(appendDocTail(nil, f, t, version, hash)), text)
+	a.end(glue(appendDocTail(nil, f, t, version, hash)), text)
 	return a, oldest
 }
 

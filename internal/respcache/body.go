@@ -14,8 +14,11 @@ type Body struct {
 
 var bodies = sync.Pool{New: func() any { return new(Body) }}
 
-// Body returns the document to be sent. Close it afterwards.
+// Body returns a compressed document to be sent, and nil for others, which have no parts. Close it afterwards.
 func (a *Answer) Body() *Body {
+	if !a.Gzip {
+		return nil
+	}
 	b := bodies.Get().(*Body)
 	b.parts = append(b.all[:0], a.head)
 	for _, c := range a.chunks {
@@ -26,6 +29,9 @@ func (a *Answer) Body() *Body {
 	b.all = b.parts
 	return b
 }
+
+// skip leaves out the next n bytes, which are in the first part.
+func (b *Body) skip(n int) { b.parts[0] = b.parts[0][n:] }
 
 // Close lets the memory that holds the list be used again.
 func (b *Body) Close() {

@@ -122,7 +122,7 @@ func New(cfg Config) *Cache {
 	c.all.mirror.vips = newVIPIndex()
 	for _, f := range []wire.Form{{}, {Format: wire.JSON}, {Detail: wire.Compact}, {Format: wire.JSON, Detail: wire.Compact}} {
 		empty := appendVIPDocument(nil, f, nil, "")
-		c.nobody[variantOf(f, false)] = NewAnswer(f.Format, c.tags.next(), empty)
+		c.nobody[variantOf(f)] = NewAnswer(f.Format, c.tags.next(), empty)
 	}
 	return c
 }
@@ -153,7 +153,7 @@ func (c *Cache) Get(q Query, now time.Time) (*Answer, error) {
 func (c *Cache) load(q Query, now time.Time) (*Answer, error) {
 	switch q.Kind {
 	case All, Delta:
-		return c.view(q.Regions, now).documents[q.Kind][variantOf(q.Form, q.Gzip)].get(now), nil
+		return c.view(q.Regions, now).documents[q.Kind][variantOf(q.Form)].get(now, q.Gzip), nil
 	}
 	return c.lookup(q, now)
 }

@@ -33,8 +33,9 @@ type document struct {
 
 // built is an answer and what it shows.
 type built struct {
-	answer       *Answer
-	live, recent *tree // recent is nil unless the answer is a delta
+	answer       *Answer // compressed
+	plain        *Answer // the same, inflated when it is sent
+	live, recent *tree   // recent is nil unless the answer is a delta
 	expires      time.Time
 }
 
@@ -46,14 +47,22 @@ func (b *built) shows(s *state) bool {
 
 // get returns the answer to a query that began at now or earlier: it shows the registry as it is, or as it was at some
 // moment after the call.
-func (d *document) get(now time.Time) *Answer {
+func (d *document) get(now time.Time, gzip bool) *Answer {
+	b := d.latest(now)
+	if gzip {
+		return b.answer
+	}
+	return b.plain
+}
+
+func (d *document) latest(now time.Time) *built {
 	d.touch(now)
 	b := d.current.Load()
 	switch shows := b.shows(d.mirror.state()); {
 	case !shows:
 		d.mu.Lock()
 	case now.Before(b.expires) || !d.mu.TryLock(): // while somebody refreshes lease times, the others need not wait
-		return b.answer
+		return b
 	}
 	defer d.mu.Unlock()
 	return d.update(now)
@@ -68,14 +77,14 @@ func (d *document) touch(now time.Time) {
 
 // update builds the document unless the one who held the lock before has done so. The state is taken under the lock:
 // after waiting, one build is enough for all who waited. And what it stores is never older than what is there (S-DEF-30).
-func (d *document) update(now time.Time) *Answer {
+func (d *document) update(now time.Time) *built {
 	s := d.mirror.state()
 	if b := d.current.Load(); b.shows(s) && now.Before(b.expires) {
-		return b.answer
+		return b
 	}
 	b := d.build(s, now)
 	d.current.Store(b)
-	return b.answer
+	return b
 }
 
 func (d *document) build(s *state, now time.Time) *built {
@@ -91,7 +100,7 @@ func (d *document) build(s *state, now time.Time) *built {
 	}
 	answer, oldest := e.document(contents, version, s.counts.Hash())
 	answer.ETag = d.tags.next()
-	b.answer = answer
+	b.answer, b.plain = answer, answer.plain()
 	if b.expires = oldest.Add(d.expiration); b.expires.Before(d.refreshAt) {
 		b.expires = d.refreshAt
 	}

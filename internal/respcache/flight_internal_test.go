@@ -53,7 +53,7 @@ func TestOneBuildForAllWhoWait(t *testing.T) {
 		get := func() *Answer { a, _ := c.Get(q, start); return a }
 		get()
 		c.Apply(registered(1, "A", "1"))
-		if n := crowd(&c.all.documents[Delta][variantOf(q.Form, false)].mu, get); n != 1 {
+		if n := crowd(&c.all.documents[Delta][variantOf(q.Form)].mu, get); n != 1 {
 			t.Fatalf("%d documents were built", n)
 		}
 		q = Query{Kind: App, Name: "A", Form: q.Form}
@@ -123,14 +123,14 @@ func TestEveryChunkHasItsTurn(t *testing.T) {
 	c.Get(q, now)
 	for i := range 300 {
 		now = now.Add(5 * time.Minute) // everything is old
-		c.all.documents[All][variantOf(q.Form, true)].touch(now)
+		c.all.documents[All][variantOf(q.Form)].touch(now)
 		if done := c.Maintain(now, 7); done != 7 {
 			t.Fatalf("call %d did %d chunks", i, done)
 		}
 	}
 	for _, g := range c.local.state().live.groups {
 		for _, l := range g.leaves {
-			if p := l.pieces[variantOf(q.Form, true)].Load(); !p.thorough {
+			if p := l.pieces[variantOf(q.Form)].Load(); !p.thorough {
 				t.Fatalf("chunk from %s had no turn in 2100 of %d", l.first().Instance.ID, len(c.local.state().live.groups)*64)
 			}
 		}

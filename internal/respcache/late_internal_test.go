@@ -36,7 +36,7 @@ func TestCache11LatePayload(t *testing.T) {
 // late begins to load q, and returns what ends that.
 func late(c *Cache, q Query) (keep func() *Answer) {
 	if q.Kind == All || q.Kind == Delta {
-		d := &c.all.documents[q.Kind][variantOf(q.Form, false)]
+		d := &c.all.documents[q.Kind][variantOf(q.Form)]
 		s := d.mirror.state()
 		return func() *Answer {
 			b := d.build(s, start)

@@ -8,44 +8,32 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-// A variant is one way to write the documents of the whole registry.
+// A variant is one way to write the documents of the whole registry. They are kept compressed only; whoever wants one
+// plain has it inflated while it is sent.
 type variant uint8
 
-// variants counts them: two formats, two details, plain or compressed.
-const variants = 8
+// variants counts them: two formats, two details.
+const variants = 4
 
-func variantOf(f wire.Form, gzip bool) variant {
-	v := variant(f.Format&1)<<1 | variant(f.Detail&1)<<2
-	if gzip {
-		v |= 1
-	}
-	return v
-}
+func variantOf(f wire.Form) variant { return variant(f.Format&1) | variant(f.Detail&1)<<1 }
 
 func (v variant) form() wire.Form {
-	return wire.Form{Format: wire.Format(v >> 1 & 1), Detail: wire.Detail(v >> 2 & 1)}
+	return wire.Form{Format: wire.Format(v & 1), Detail: wire.Detail(v >> 1 & 1)}
 }
 
-func (v variant) gzip() bool { return v&1 == 1 }
-
-// A segment is a stretch of a document as it is sent, with the sum of its text.
+// A segment is a stretch of a document, compressed, with the sum of its text.
 type segment struct {
 	bytes []byte
-	text  sum // of gzip variants: the trailer needs it
+	text  sum
 }
 
 // glue makes a segment of a few bytes of text between chunks.
-func (v variant) glue(text []byte) segment {
-	if !v.gzip() {
-		return segment{bytes: text}
-	}
-	return segment{bytes: appendStored(nil, text), text: sumOf(text)}
-}
+func glue(text []byte) segment { return segment{bytes: appendStored(nil, text), text: sumOf(text)} }
 
 // separators holds what stands between two chunks in the middle of an application.
 var separators = func() (s [variants]segment) {
 	for v := range variant(variants) {
-		s[v] = v.glue([]byte(v.form().Separator()))
+		s[v] = glue([]byte(v.form().Separator()))
 	}
 	return s
 }()
@@ -60,7 +48,7 @@ type piece struct {
 	thorough bool      // compressed as well as we can
 }
 
-// texts keeps buffers for text on its way to a compressor or a copy.
+// texts keeps buffers for text on its way to a compressor.
 var texts = sync.Pool{New: func() any { return new([]byte) }}
 
 // keepText is the capacity above which a buffer is left to the garbage collector.
@@ -70,24 +58,17 @@ const keepText = 4 << 20
 func (v variant) encode(l *leaf, now time.Time, thorough bool) *piece {
 	buf := texts.Get().(*[]byte)
 	text := appendRecords((*buf)[:0], v.form(), l.records)
-	p := &piece{at: now, thorough: thorough || !v.gzip()}
-	p.next = v.glue(appendNext(nil, v.form(), l.first().Instance.App))
-	p.body = v.chunk(text, thorough)
+	p := &piece{at: now, thorough: thorough}
+	p.next = glue(appendNext(nil, v.form(), l.first().Instance.App))
+	level := quickLevel
+	if thorough {
+		level = thoroughLevel
+	}
+	p.body = segment{bytes: deflate(text, level), text: sumOf(text)}
 	if *buf = text; cap(text) <= keepText {
 		texts.Put(buf)
 	}
 	return p
-}
-
-// chunk makes a segment of the text of a leaf, which it copies.
-func (v variant) chunk(text []byte, thorough bool) segment {
-	switch {
-	case !v.gzip():
-		return segment{bytes: append([]byte(nil), text...), text: sum{n: int64(len(text))}}
-	case thorough:
-		return segment{bytes: deflate(text, thoroughLevel), text: sumOf(text)}
-	}
-	return segment{bytes: deflate(text, quickLevel), text: sumOf(text)}
 }
 
 // appendRecords appends records from behind the head of the first one's application to before the tail of the last one's.
