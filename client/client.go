@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
 	"heureka.internal/heureka/internal/spring"
 )
 
@@ -86,6 +87,7 @@ func New(cfg Config) (*Client, error) {
 	c.api = &API{write: c.session("writes"), query: c.session("queries")}
 	c.refresher = &refresher{
 		client: c, cfg: &c.cfg, query: c.api.query, rand: c.generator(), start: backoff{longest: cfg.FetchInterval},
+		trail: remote.Trail{Retention: cfg.DeltaRetention},
 	}
 	r := &rules{allStatuses: cfg.IncludeAllStatuses, regions: newRegions(&c.cfg)}
 	c.state.Store(&published{&Snapshot{rules: r}, make(chan struct{})})

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"heureka.internal/heureka/internal/remote"
 )
 
 // Config sets up a Client. Its zero value asks a server at http://localhost:8761/eureka/ with the timing of the Java
@@ -55,6 +57,13 @@ type Config struct {
 	FetchBackoffBound int
 	// DisableDelta fetches the whole registry every time.
 	DisableDelta bool
+	// DeltaRetention is how long the servers keep changes for their deltas: 180 s. A delta is applied only if the last
+	// refresh is less than half of it ago, because a change that was missed shows in no hash; otherwise the whole registry
+	// is fetched. heureka servers say it themselves.
+	DeltaRetention time.Duration
+	// FullFetchInterval is about how often the whole registry is fetched where deltas would do, as a net: 30 min, each
+	// time half to one and a half of it. Negative: never.
+	FullFetchInterval time.Duration
 	// OnlyVIP restricts the registry to one VIP address; it is then always fetched as a whole (C-VP-7).
 	OnlyVIP string
 	// RemoteRegions asks the server to include these regions. Lookups return them only on request: Service.Region.
@@ -168,6 +177,8 @@ func (cfg Config) withDefaults() (Config, error) {
 	setDefault(&cfg.ServerPollInterval, 5*time.Minute)
 	setDefault(&cfg.FetchInterval, 30*time.Second)
 	setDefault(&cfg.FetchBackoffBound, 10)
+	setDefault(&cfg.DeltaRetention, remote.DefaultDeltaRetention)
+	setDefault(&cfg.FullFetchInterval, 30*time.Minute)
 	setDefault(&cfg.ReplicationInterval, 30*time.Second)
 	setDefault(&cfg.InitialReplicationDelay, 40*time.Second)
 	setDefault(&cfg.HeartbeatBackoffBound, 10)
@@ -202,6 +213,7 @@ func (cfg *Config) validate() error {
 		value time.Duration
 	}{
 		{"ServerPollInterval", cfg.ServerPollInterval}, {"FetchInterval", cfg.FetchInterval},
+		{"DeltaRetention", cfg.DeltaRetention},
 		{"ReplicationInterval", cfg.ReplicationInterval}, {"InitialReplicationDelay", cfg.InitialReplicationDelay},
 		{"ShutdownTimeout", cfg.ShutdownTimeout}, {"ConnectTimeout", cfg.ConnectTimeout},
 		{"ReadTimeout", cfg.ReadTimeout}, {"IdleTimeout", cfg.IdleTimeout},

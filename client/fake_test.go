@@ -127,7 +127,9 @@ type fake struct {
 	etags    bool
 	zip      bool
 	tags     []string // If-None-Match of each fetch
-	badHash  bool     // deltas have a hash that never matches
+	says     bool     // how far deltas reach back
+	began    time.Time
+	badHash  bool // deltas have a hash that never matches
 }
 
 type change struct {
@@ -285,6 +287,7 @@ func (f *fake) read(w http.ResponseWriter, r *http.Request, parts []string) {
 		if f.badHash {
 			hash = "UP_999_"
 		}
+		f.sayReach(w.Header())
 		f.send(w, r, document(f.delta(), f.versions, hash))
 	case len(parts) == 2 && parts[0] == "vips":
 		found := slices.DeleteFunc(f.all(), func(in *heureka.Instance) bool { return in.VIPAddress != parts[1] })

@@ -2,6 +2,7 @@ package client
 
 import (
 	"log/slog"
+	"math/rand/v2"
 	"time"
 )
 
@@ -20,6 +21,14 @@ func (p *pace) next(cutOff bool, asked time.Duration) time.Duration {
 		p.delay = p.interval
 	}
 	return max(p.delay, min(asked, p.longest))
+}
+
+// spread draws from half of d to one and a half of it, so that many clients do not do the same thing at the same time.
+func spread(r *rand.Rand, d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return d/2 + time.Duration(r.Int64N(int64(d)))
 }
 
 // A backoff is the pause before the next try of something that has never worked yet: 1 s, 2 s, 4 s, … (G-ST-1, G-RG-2).

@@ -18,18 +18,18 @@ type refresher struct {
 	query  *session
 	rand   *rand.Rand
 
-	server    string        // that sent the last document
-	version   int64         // of the last document; -1 says that deltas make no sense (C-RF-3)
-	deltaTag  string        // of the last delta, if the server tags them
-	fullTag   string        // of the document that is the snapshot, "" once a delta has changed it
-	forceFull bool          // the snapshot is known to be wrong
-	fetched   bool          // a server has answered once
-	asked     time.Duration // for which a server asked to be left alone
-	trouble   trouble
-	start     backoff
-	saved     *Snapshot // what the backup has
-	savedAt   time.Time // or tried to
-	saving    trouble
+	server   string        // that sent the last document
+	version  int64         // of the last document; -1 says that deltas make no sense (C-RF-3)
+	deltaTag string        // of the last delta, if the server tags them
+	fullTag  string        // of the document that is the snapshot, "" once a delta has changed it
+	trail    remote.Trail  // whether a delta may follow the snapshot
+	fetched  bool          // a server has answered once
+	asked    time.Duration // for which a server asked to be left alone
+	trouble  trouble
+	start    backoff
+	saved    *Snapshot // what the backup has
+	savedAt  time.Time // or tried to
+	saving   trouble
 }
 
 // run refreshes until ctx ends, whenever its time comes or it is asked to.
@@ -115,19 +115,27 @@ func (f *refresher) from(ctx context.Context, conn *remote.Conn, info *RefreshIn
 	if f.needsFull(conn) {
 		return nil, f.full(ctx, conn, info)
 	}
+	asked := time.Now()
 	doc, err := conn.Delta(ctx, remote.Query{Regions: f.cfg.RemoteRegions, IfNoneMatch: f.deltaTag})
 	if noDelta(err) {
 		return nil, f.full(ctx, conn, info) // in the same cycle (C-RF-6)
 	}
-	if err != nil || doc.NotModified {
+	if err != nil {
 		return nil, err
 	}
-	return f.delta(ctx, conn, doc, info)
+	if !f.trail.Continues(doc, time.Now()) {
+		return nil, f.full(ctx, conn, info)
+	}
+	if doc.NotModified {
+		f.trail.Take(asked, false)
+		return nil, nil
+	}
+	return f.delta(ctx, conn, doc, asked, info)
 }
 
 // needsFull is C-RF-2 and, because deltas of another server may begin elsewhere than those of the last one, G-FO-2.
 func (f *refresher) needsFull(conn *remote.Conn) bool {
-	return f.cfg.DisableDelta || f.cfg.OnlyVIP != "" || f.forceFull || f.version == -1 ||
+	return f.cfg.DisableDelta || f.cfg.OnlyVIP != "" || !f.trail.Worth(time.Now()) || f.version == -1 ||
 		conn.URL() != f.server || f.client.Snapshot().apps.size == 0
 }
 
@@ -141,11 +149,12 @@ func noDelta(err error) bool {
 
 // delta applies a delta and publishes the result if the hash says that it is the server's registry; else the whole comes
 // first, so that nobody sees the wrong state in between (G-CA-2).
-func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Document, info *RefreshInfo) (*Snapshot, error) {
+func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Document, asked time.Time, info *RefreshInfo) (*Snapshot, error) {
 	next, applied := f.client.Snapshot().fromDelta(doc.Apps, f.rand)
 	info.Applied = applied
 	if next.Hash() == doc.Apps.Hash {
 		f.version, f.deltaTag = doc.Apps.Version, doc.ETag
+		f.trail.Take(asked, false)
 		if applied > 0 {
 			f.fullTag = ""
 		}
@@ -155,7 +164,7 @@ func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Do
 	info.Mismatch = true
 	f.fullTag = ""
 	if err := f.full(ctx, conn, info); err != nil {
-		f.forceFull = true
+		f.trail.Lose()
 		return next, err
 	}
 	f.cfg.Logger.Info("delta did not match, fetched the whole registry",
@@ -175,14 +184,18 @@ func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshIn
 	if conn.URL() == f.server {
 		q.IfNoneMatch = f.fullTag
 	}
+	asked := time.Now()
 	doc, err := f.fetchFull(ctx, conn, q)
 	if err != nil {
 		return err
 	}
 	if conn.URL() != f.server {
 		f.deltaTag = ""
+		f.trail.Lose()
 	}
-	f.server, f.forceFull = conn.URL(), false
+	f.server = conn.URL()
+	f.trail.Whole = spread(f.rand, f.cfg.FullFetchInterval)
+	f.trail.Take(asked, true)
 	if doc.NotModified {
 		return nil
 	}

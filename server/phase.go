@@ -85,3 +85,13 @@ func (p *phases) current() (Phase, string, time.Time) {
 	defer p.mu.Unlock()
 	return p.now, p.why, p.since
 }
+
+// opened returns since when the node is open, the zero time before.
+func (p *phases) opened() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == Open || p.now == Stopping {
+		return p.since
+	}
+	return time.Time{}
+}

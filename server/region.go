@@ -22,6 +22,9 @@ const noRegion = "heureka-no-other-region"
 // maxRegionBackoff is how many intervals lie at most between two attempts at a region that does not answer (S-REGION-2).
 const maxRegionBackoff = 5
 
+// regionWhole is after how long all of a region is fetched although deltas would do, as a net.
+const regionWhole = 30 * time.Minute
+
 // A region keeps the copy of one remote region fresh.
 type region struct {
 	name  string
@@ -31,6 +34,7 @@ type region struct {
 	log   *slog.Logger
 
 	loaded atomic.Bool // has been fetched once (S-REGION-3)
+	trail  remote.Trail
 
 	mu      sync.Mutex
 	success time.Time // the last one
@@ -54,6 +58,7 @@ func (s *Server) newRegions() (map[string]*region, error) {
 		regions[name] = &region{
 			name: name, conn: conn, copy: s.cache.Region(name),
 			delta: !s.cfg.DisableRemoteRegionDelta, log: s.log.With("region", name),
+			trail: remote.Trail{Retention: s.cfg.DeltaRetention, Whole: regionWhole},
 		}
 	}
 	return regions, errors.Join(errs...)
@@ -98,29 +103,47 @@ func (r *region) run(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// fetch brings the copy up to date: by a delta if there is something to apply it to, else, or if the hashes differ
-// afterwards, by everything.
+// fetch brings the copy up to date: by a delta if there is something to apply it to, else, or if that does not do, by
+// everything.
 func (r *region) fetch(ctx context.Context) error {
 	q := remote.Query{Regions: []string{noRegion}}
-	if counts := r.copy.Counts(); r.delta && r.loaded.Load() && counts.Total() > 0 {
-		doc, err := r.conn.Delta(ctx, q)
-		if err == nil {
-			r.copy.ApplyDelta(doc.Apps.Apps, time.Now())
-			if r.copy.Counts().Hash() == doc.Apps.Hash {
-				return nil
-			}
-			r.log.Debug("delta does not lead to the region's registry, fetching all of it")
-		} else if !noDelta(err) {
+	if counts := r.copy.Counts(); r.delta && counts.Total() > 0 && r.trail.Worth(time.Now()) {
+		if done, err := r.follow(ctx, q); done || err != nil {
 			return err
 		}
 	}
+	asked := time.Now()
 	doc, err := r.conn.Apps(ctx, q)
 	if err != nil {
 		return err
 	}
 	r.copy.Replace(doc.Apps.Apps, time.Now())
+	r.trail.Take(asked, true)
 	r.loaded.Store(true)
 	return nil
+}
+
+// follow applies a delta. It reports false if the copy is not the region's registry afterwards.
+func (r *region) follow(ctx context.Context, q remote.Query) (done bool, err error) {
+	asked := time.Now()
+	doc, err := r.conn.Delta(ctx, q)
+	if err != nil {
+		if noDelta(err) {
+			err = nil
+		}
+		return false, err
+	}
+	if !r.trail.Continues(doc, time.Now()) {
+		return false, nil
+	}
+	r.copy.ApplyDelta(doc.Apps.Apps, time.Now())
+	if r.copy.Counts().Hash() != doc.Apps.Hash {
+		r.log.Debug("delta does not lead to the region's registry, fetching all of it")
+		r.trail.Lose()
+		return false, nil
+	}
+	r.trail.Take(asked, false)
+	return true, nil
 }
 
 // noDelta reports whether a server said that it offers no deltas.

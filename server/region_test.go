@@ -164,3 +164,51 @@ func TestDisabledFallback(t *testing.T) {
 		}
 	})
 }
+
+// A copy that missed more than a region keeps does not follow deltas whose hash happens to fit.
+func TestRegionMissedChanges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"eu", "us"}, Seed: 5, Configure: func(name string, cfg *server.Config) {
+			cfg.ServiceURLs = nil
+			if name == "eu" {
+				cfg.RemoteRegions = map[string]string{"us": "http://us:8761/eureka/"}
+			}
+		}})
+		us := c.Node("us").Conn("client")
+		replace := func(id string) {
+			in := instance("ORDERS", id)
+			in.Lease.DurationSecs = 3600
+			register(t, us, in)
+		}
+		replace("old")
+		time.Sleep(31 * time.Second)
+		c.Partition([]string{"eu"}, []string{"us"})
+		if err := us.Cancel(t.Context(), heureka.Key{App: "ORDERS", ID: "old"}); err != nil {
+			t.Fatal(err)
+		}
+		replace("new")
+		time.Sleep(10 * time.Minute)
+		c.Heal()
+		time.Sleep(4 * time.Minute) // up to five intervals after the last failure
+		if _, err := c.Node("eu").Conn("client").Instance(t.Context(), heureka.Key{App: "ORDERS", ID: "new"}); err != nil {
+			t.Errorf("the region's new instance: %v", err)
+		}
+	})
+}
+
+// Deltas say how far they reach back: at most to when the node opened.
+func TestDeltaReach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a"}, Seed: 5})
+		for _, want := range []time.Duration{10 * time.Second, 180 * time.Second} {
+			time.Sleep(want)
+			doc, err := c.Node("a").Conn("client").Delta(t.Context(), remote.Query{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if doc.Reach > want || doc.Reach < want-5*time.Second {
+				t.Errorf("a delta reaches back %v, want %v", doc.Reach, want)
+			}
+		}
+	})
+}

@@ -18,6 +18,7 @@ func (s *Server) routes() *httpapi.API {
 		MaxBatchBytes:  s.cfg.MaxBatchBytes,
 		NotReadyStatus: s.cfg.notReadyStatus(),
 		DisableDelta:   s.cfg.DisableDelta,
+		DeltaReach:     s.deltaReach,
 		ErrorLog:       s.requestFailed,
 		Metrics:        s.metricsHandler(),
 		Pages:          s.pages(),
@@ -58,4 +59,18 @@ func (s *Server) requestFailed(r *http.Request, err any) {
 // info is what /actuator/info shows.
 func (s *Server) info() map[string]any {
 	return map[string]any{"build": map[string]any{"name": "heureka", "version": s.cfg.Version}}
+}
+
+// deltaReach is how far a delta reaches back now: no further than to when the node opened, because of what its peers took
+// out before that it has never heard. The read-only cache adds to the age of the state that a delta has to follow.
+func (s *Server) deltaReach() time.Duration {
+	now, opened := time.Now(), s.phase.opened()
+	if opened.IsZero() {
+		return 0
+	}
+	reach := min(s.cfg.DeltaRetention, now.Sub(opened))
+	if *s.cfg.UseReadOnlyResponseCache {
+		reach -= s.cfg.ResponseCacheUpdate
+	}
+	return max(reach, 0)
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
@@ -44,6 +45,9 @@ type Config struct {
 	Actuator *Actuator               // serves {Prefix}/actuator; nil: nobody does
 	Metrics  http.Handler            // serves {Prefix}/metrics and {Prefix}/actuator/prometheus; nil: nobody does
 	Pages    map[string]http.Handler // by path below Prefix
+
+	// DeltaReach returns how far deltas reach back now, which their readers are told in a header. Nil: they are not.
+	DeltaReach func() time.Duration
 
 	// ErrorLog hears of every answer 500: err is the Backend's error, or what a handler panicked with. Nil: nobody does.
 	// It is called on the request's goroutine.

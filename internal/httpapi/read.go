@@ -2,7 +2,9 @@ package httpapi
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"heureka.internal/heureka/internal/respcache"
 	"heureka.internal/heureka/internal/wire"
@@ -23,6 +25,9 @@ func (c *call) document(kind respcache.Kind) {
 	if err != nil {
 		c.fail(err)
 		return
+	}
+	if kind == respcache.Delta && c.cfg.DeltaReach != nil {
+		c.w.Header().Set(wire.HeaderDeltaReach, strconv.FormatInt(int64(c.cfg.DeltaReach()/time.Second), 10))
 	}
 	c.answer(a)
 }

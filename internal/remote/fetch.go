@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,9 +29,13 @@ type Document struct {
 	NotModified bool                  // the server still has what IfNoneMatch names
 	ETag        string                // "" from servers without them
 	Date        time.Time             // the server's clock; zero if it sent none
+	Reach       time.Duration         // how far a delta reaches back; NoReach if the server does not say
 	Header      http.Header
 	Bytes       int // size of the body, decompressed
 }
+
+// NoReach is the Reach of documents that are no deltas, and of servers that do not say.
+const NoReach time.Duration = -1
 
 // Apps fetches the whole registry.
 func (c *Conn) Apps(ctx context.Context, q Query) (*Document, error) {
@@ -85,6 +90,7 @@ func (c *Conn) document(ctx context.Context, op op, path string, q Query) (*Docu
 	doc := &Document{
 		ETag:   reply.Header.Get("ETag"),
 		Date:   reply.Date(),
+		Reach:  reach(reply.Header),
 		Header: reply.Header,
 		Bytes:  len(reply.Body),
 	}
@@ -97,6 +103,15 @@ func (c *Conn) document(ctx context.Context, op op, path string, q Query) (*Docu
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	return doc, nil
+}
+
+// reach reads wire.HeaderDeltaReach.
+func reach(h http.Header) time.Duration {
+	secs, err := strconv.ParseUint(h.Get(wire.HeaderDeltaReach), 10, 31)
+	if err != nil {
+		return NoReach
+	}
+	return time.Duration(secs) * time.Second
 }
 
 // regionQuery keeps commas as they are, as Java clients do.

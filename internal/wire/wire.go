@@ -35,6 +35,7 @@ const (
 	HeaderClientName   = "DiscoveryIdentity-Name"
 	HeaderClientVer    = "DiscoveryIdentity-Version"
 	HeaderClientID     = "DiscoveryIdentity-Id"
+	HeaderDeltaReach   = "X-Heureka-Delta-Reach" // of heureka's: how many seconds a delta reaches back
 )
 
 // A ReplicationAction is what one entry of a batch asks for (W-REPL-3).
