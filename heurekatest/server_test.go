@@ -12,7 +12,8 @@ import (
 )
 
 // instance is what tests register.
-var instance = &heureka.Instance{App: "ORDERS", ID: "1", HostName: "h", IPAddr: "192.0.2.1", Status: heureka.StatusUp, DataCenter: heureka.OwnDataCenter}
+var instance = &heureka.Instance{App: "ORDERS", ID: "1", HostName: "h", IPAddr: "192.0.2.1", Status: heureka.StatusUp, DataCenter: heureka.OwnDataCenter,
+	Lease: heureka.LeaseInfo{DurationSecs: 3600}}
 
 // TestServer: the URL leads to the server's API, wherever configuration puts that, until the server is stopped.
 func TestServer(t *testing.T) {

@@ -30,6 +30,8 @@ type Config struct {
 	ExpectedClientRenewalInterval  time.Duration // used with Compatibility netflix
 	EvictionInterval               time.Duration
 	SelfPreservationMaxDuration    time.Duration // zero: unlimited
+	SelfPreservationMinMissing     int           // how many instances must be missing for it to begin; zero: 2, or 1 with Compatibility netflix
+	MaxLease                       time.Duration // longer leases end after that; negative: unlimited
 	IgnoreDirtyTimestamps          bool
 	LeaseExpiry                    LeaseExpiry
 	Compatibility                  Compatibility

@@ -18,8 +18,8 @@ import (
 
 // DefaultConfig returns heureka's defaults, which are those of Spring Cloud's server except where there is a reason to differ.
 // It is the only place that has them: New takes what a Config leaves at zero from here, and so does the table of settings.
-// Instance, RegisterWithEureka, LeaseExpiry and UseReadOnlyResponseCache are empty, because their defaults depend on other
-// fields; see Config.WithDefaults.
+// Instance, RegisterWithEureka, LeaseExpiry, SelfPreservationMinMissing and UseReadOnlyResponseCache are empty, because their
+// defaults depend on other fields; see Config.WithDefaults.
 func DefaultConfig() Config {
 	return Config{
 		HostName: "localhost",
@@ -29,6 +29,7 @@ func DefaultConfig() Config {
 		RenewalThresholdUpdateInterval: 15 * time.Minute,
 		ExpectedClientRenewalInterval:  30 * time.Second,
 		EvictionInterval:               time.Minute,
+		MaxLease:                       24 * time.Hour,
 		ExpectedClients:                1,
 		OpenForTrafficCount:            1,
 
@@ -72,6 +73,12 @@ func (c Config) WithDefaults() Config {
 		c.LeaseExpiry = LeaseExpiryExact
 		if c.netflix() {
 			c.LeaseExpiry = LeaseExpiryDoubled
+		}
+	}
+	if c.SelfPreservationMinMissing == 0 {
+		c.SelfPreservationMinMissing = 2
+		if c.netflix() {
+			c.SelfPreservationMinMissing = 1
 		}
 	}
 	if c.UseReadOnlyResponseCache == nil {
@@ -174,20 +181,18 @@ func (c *Config) notReadyStatus() int {
 }
 
 func (c *Config) registry() registry.Config {
-	own := ""
-	if c.Instance != nil {
-		own = c.Instance.ResolvedID()
-	}
 	return registry.Config{
-		OwnID:                       own,
+		OwnID:                       c.Instance.ResolvedID(),
+		OwnApp:                      c.Instance.App,
 		DisableSelfPreservation:     c.DisableSelfPreservation,
 		RenewalPercentThreshold:     c.RenewalPercentThreshold,
 		EvictionInterval:            c.EvictionInterval,
 		SelfPreservationMaxDuration: c.SelfPreservationMaxDuration,
 		IgnoreDirtyTimestamps:       c.IgnoreDirtyTimestamps,
 		DoubledLeases:               c.LeaseExpiry == LeaseExpiryDoubled,
-		CompletedMinuteMeter:        c.netflix(),
-		CountClients:                c.netflix(),
+		MinMissing:                  c.SelfPreservationMinMissing,
+		MaxLease:                    c.MaxLease,
+		CountBeats:                  c.netflix(),
 		ExpectedClientInterval:      c.ExpectedClientRenewalInterval,
 		InitialClients:              max(c.ExpectedClients, 0),
 		WarnAfter:                   c.WaitTimeWhenSyncEmpty,

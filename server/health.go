@@ -65,15 +65,15 @@ func protectionHealth(st registry.Stats) httpapi.Component {
 	return httpapi.Component{Status: httpapi.HealthUp, Details: details}
 }
 
-// heldBack says why nothing is evicted now, "" if something may be. A young node, or one with many new instances, has not
-// heard enough of them yet: that is no emergency, and ends by itself.
+// heldBack says why nothing is evicted now, "" if something may be.
 func heldBack(st registry.Stats) string {
-	numbers := fmt.Sprintf("%d renewals in the last minute, evictions need more than %d", st.RenewalsLastMinute, st.RenewalThreshold)
 	switch {
 	case st.EvictionAllowed:
 		return ""
+	case !st.CountingUntil.IsZero():
+		return "no full minute counted yet; eviction decisions start at " + st.CountingUntil.Format(time.TimeOnly)
 	case st.BelowThreshold:
-		return "too few heartbeats arrive: " + numbers
+		return fmt.Sprintf("too few heartbeats arrive: %d renewals in the last minute, evictions need more than %d", st.RenewalsLastMinute, st.RenewalThreshold)
 	}
-	return "not enough heartbeats have been counted yet, as after a start or while many instances are new: " + numbers
+	return "this node is not open yet"
 }

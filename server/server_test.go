@@ -171,7 +171,9 @@ func TestAnswersAreFresh(t *testing.T) {
 func TestDeltaForgetsAfterRetention(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
 		conn := n.Conn("client")
-		register(t, conn, instance("ORDERS", "a"))
+		in := instance("ORDERS", "a")
+		in.Lease.DurationSecs = 3600
+		register(t, conn, in)
 		for _, c := range []struct {
 			wait time.Duration
 			want int
@@ -335,28 +337,26 @@ func TestPageLinksToItself(t *testing.T) {
 	}
 }
 
-// A young node says why it evicts nothing although there is no emergency; one that evicts has nothing to explain.
+// A young node that counts beats says why it evicts nothing although there is no emergency. One that counts leases knows
+// from the first moment.
 func TestYoungNodeSaysWhyNothingIsEvicted(t *testing.T) {
-	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		in := instance("ORDERS", "x")
-		in.Lease = heureka.LeaseInfo{RenewalIntervalSecs: 10, DurationSecs: 90}
-		register(t, n.Conn("client"), in)
-		for _, want := range []bool{true, false} {
-			for _, path := range []string{"/", "/actuator/health"} {
-				w := httptest.NewRecorder()
-				n.Server().Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-				if got := strings.Contains(w.Body.String(), "not enough heartbeats have been counted yet"); got != want {
-					t.Errorf("%s explains itself: %t, want %t:\n%s", path, got, want, w.Body)
+	for compatibility, want := range map[server.Compatibility][]bool{
+		server.CompatibilityNetflix: {true, false}, server.CompatibilityHeureka: {false, false},
+	} {
+		alone(t, func(cfg *server.Config) { cfg.Compatibility = compatibility }, func(t *testing.T, n *heurekatest.Node) {
+			synctest.Wait() // open
+			for _, want := range want {
+				for _, path := range []string{"/", "/actuator/health"} {
+					w := httptest.NewRecorder()
+					n.Server().Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+					if got := strings.Contains(w.Body.String(), "no full minute counted yet; eviction decisions start at 00:01:00"); got != want {
+						t.Errorf("%s explains itself: %t, want %t:\n%s", path, got, want, w.Body)
+					}
 				}
+				time.Sleep(time.Minute)
 			}
-			for range 13 {
-				time.Sleep(9 * time.Second)
-				if err := n.Conn("client").Renew(t.Context(), in.Key(), remote.Claim{Status: heureka.StatusUp}); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	})
+		})
+	}
 }
 
 func body(t *testing.T, url string) string {

@@ -36,13 +36,16 @@ func (s *Server) Run(ctx context.Context) {
 	})
 }
 
-// Upkeep of the cached answers: little, often.
+// Upkeep of the cached answers, and of what is known of silent leases: little, often.
 const (
 	maintainInterval = time.Second
 	maintainChunks   = 8
 )
 
-func (s *Server) maintain(now time.Time) { s.cache.Maintain(now, maintainChunks) }
+func (s *Server) maintain(now time.Time) {
+	s.cache.Maintain(now, maintainChunks)
+	s.reg.Advance(now)
+}
 
 // every calls do at each interval until ctx ends. A run that takes longer than the interval delays the next one.
 func every(ctx context.Context, interval time.Duration, do func(now time.Time)) {

@@ -32,6 +32,8 @@ heureka:
   compatibility: netflix
   lease-expiry: exact
   self-preservation-max-duration: 15m
+  self-preservation-min-missing: 3
+  max-lease-duration: 7d
   max-body-size: 2MB
   max-batch-size: 32MB
 eureka:
@@ -92,6 +94,8 @@ eureka:
 		ExpectedClientRenewalInterval:  2 * time.Second,
 		EvictionInterval:               3 * ms,
 		SelfPreservationMaxDuration:    15 * time.Minute,
+		SelfPreservationMinMissing:     3,
+		MaxLease:                       168 * time.Hour,
 		IgnoreDirtyTimestamps:          true,
 		LeaseExpiry:                    server.LeaseExpiryExact,
 		Compatibility:                  server.CompatibilityNetflix,

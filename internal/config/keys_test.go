@@ -316,6 +316,8 @@ var own = map[string]string{
 	"heureka.compatibility":                       "heureka",
 	"heureka.lease-expiry":                        "exact",
 	"heureka.self-preservation-max-duration":      "unlimited",
+	"heureka.self-preservation-min-missing":       "2",
+	"heureka.max-lease-duration":                  "24h",
 	"heureka.max-body-size":                       "1MB",
 	"heureka.max-batch-size":                      "16MB",
 }

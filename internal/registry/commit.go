@@ -25,8 +25,7 @@ func (r *Registry) put(l *lease, next *version, ch Change) Change {
 	if prev == nil {
 		r.unbury(ch.Key)
 		r.index.insert(l)
-		r.wheel.place(l, r.expiry(l))
-		r.births[0].add(secondOf(r.instant(ch.At).at), uint32(rateOf(next.instance.Lease)/birthUnit))
+		r.seat(l, r.instant(ch.At).at)
 	} else {
 		ch.Previous = &prev.instance
 	}
@@ -51,6 +50,7 @@ func (r *Registry) drop(l *lease, ch Change) Change {
 	r.toggle(ch.Key, prev.state())
 	r.index.remove(l)
 	r.wheel.take(l)
+	r.silence.forget(l)
 
 	last := *prev
 	last.instance.Action = heureka.ActionDeleted
@@ -76,11 +76,11 @@ func (r *Registry) report(ch Change) Change {
 func (r *Registry) account(prev, next *version) {
 	if prev != nil {
 		r.statuses.Add(prev.instance.Status, -1)
-		r.rate.Add(-rateOf(prev.instance.Lease))
+		r.rate.Add(-r.weightOf(prev))
 	}
 	if next != nil {
 		r.statuses.Add(next.instance.Status, 1)
-		r.rate.Add(rateOf(next.instance.Lease))
+		r.rate.Add(r.weightOf(next))
 	}
 	switch {
 	case prev == nil:

@@ -22,7 +22,7 @@ func TestConcurrentOperations(t *testing.T) {
 		shared *registry.Registry
 	)
 	shared, err := registry.New(registry.Config{
-		DisableSelfPreservation: true,
+		DisableSelfPreservation: true, EvictionInterval: time.Hour, // no tick comes late
 		OnChange: func(ch registry.Change) { // no lock: calls must not overlap
 			if ch.Seq != last+1 || ch.Previous != view[ch.Key] {
 				t.Errorf("change %d after %d, previous state %p, want %p", ch.Seq, last, ch.Previous, view[ch.Key])
@@ -76,6 +76,12 @@ func TestConcurrentOperations(t *testing.T) {
 	}
 	if s := shared.Stats(now()); s.Statuses != statuses || s.RenewalsExpected != expected || s.Instances != len(got) {
 		t.Errorf("stats = %+v, want statuses %v, %v renewals expected", s, statuses, expected)
+	}
+	var counted, recounted [3]int64
+	counted[0], counted[1], counted[2] = shared.CountedSilence()
+	recounted[0], recounted[1], recounted[2] = shared.RecountedSilence()
+	if counted != recounted {
+		t.Errorf("silence (weight, leases) and rate are %v, recounted %v", counted, recounted)
 	}
 	if shared.Digest() != shared.RecomputedDigest() || shared.MisplacedLeases() != 0 {
 		t.Error("the digest or the wheel has drifted")

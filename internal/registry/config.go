@@ -10,21 +10,23 @@ import (
 
 // Config sets up a Registry. The zero value is heureka's defaults.
 type Config struct {
-	OwnID string // resolved id of the node's own instance: its record is marked as the coordinating server
+	OwnID  string // resolved id of the node's own instance: its record is marked as the coordinating server
+	OwnApp string // application of the ring's nodes, whose leases do not count for self-preservation; "": there is none
 
 	DisableSelfPreservation     bool
 	RenewalPercentThreshold     float64       // 0 stands for 0.85
 	EvictionInterval            time.Duration // 0 stands for 60 s; what compensation is measured against (S-EVICT-5)
 	SelfPreservationMaxDuration time.Duration // 0: unlimited
+	MinMissing                  int           // how many leases must be overdue before self-preservation begins; 0 stands for 2
+	MaxLease                    time.Duration // longest lease; 0 stands for 24 h, negative for unlimited
 	IgnoreDirtyTimestamps       bool          // eureka.server.sync-when-timestamp-differs=false
 
 	// What `heureka.compatibility: netflix` switches on.
 	DoubledLeases          bool          // S-LEASE-2: a renewed lease lives twice its duration
-	CompletedMinuteMeter   bool          // S-SP-6: renewals of the last completed minute
-	CountClients           bool          // S-SP-2: expected renewals = clients x 60 / ExpectedClientInterval
+	CountBeats             bool          // S-SP-2, S-SP-6: clients x 60 / ExpectedClientInterval against the beats of the last completed minute
 	ExpectedClientInterval time.Duration // 0 stands for 30 s
-	InitialClients         int           // S-SP-1, with CountClients
-	WarnAfter              time.Duration // S-SP-9, with CountClients: no warning so soon after opening; 0 stands for 5 min
+	InitialClients         int           // S-SP-1, with CountBeats
+	WarnAfter              time.Duration // S-SP-9, with CountBeats: no warning so soon after opening; 0 stands for 5 min
 	NoOverrideRepair       bool          // S-DEF-13: a peer's heartbeat of the same age never brings an override
 
 	Rand     rand.Source  // nil: seeded from the system
@@ -38,6 +40,15 @@ func (c Config) withDefaults() Config {
 	}
 	if c.EvictionInterval == 0 {
 		c.EvictionInterval = time.Minute
+	}
+	if c.MinMissing == 0 {
+		c.MinMissing = 2
+	}
+	switch {
+	case c.MaxLease == 0:
+		c.MaxLease = 24 * time.Hour
+	case c.MaxLease < 0 || c.MaxLease > maxLife:
+		c.MaxLease = maxLife
 	}
 	if c.ExpectedClientInterval <= 0 { // S-DEF-23
 		c.ExpectedClientInterval = 30 * time.Second
@@ -65,6 +76,12 @@ func (c *Config) validate() error {
 	}
 	if c.SelfPreservationMaxDuration < 0 {
 		errs = append(errs, fmt.Errorf("longest self-preservation %v is negative", c.SelfPreservationMaxDuration))
+	}
+	if c.MinMissing < 0 {
+		errs = append(errs, fmt.Errorf("smallest loss %d is negative", c.MinMissing))
+	}
+	if c.MaxLease < time.Second {
+		errs = append(errs, fmt.Errorf("longest lease %v is less than a second", c.MaxLease))
 	}
 	if c.InitialClients < 0 {
 		errs = append(errs, fmt.Errorf("initial number of clients %d is negative", c.InitialClients))

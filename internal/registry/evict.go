@@ -30,7 +30,7 @@ const evictionBatch = 64
 // that a process that was stopped does not evict everybody when it resumes. Evictions are not replicated (S-CANCEL-3).
 func (r *Registry) Evict(now time.Time) Eviction {
 	t := r.instant(now)
-	for r.stepWheel(t) {
+	for r.stepWheel(t, true) {
 	}
 	e, chosen := r.choose(t)
 	for len(chosen) > 0 {
@@ -43,14 +43,6 @@ func (r *Registry) Evict(now time.Time) Eviction {
 	r.forgetTombstones(t.at)
 	r.lastTick = lastTick{result: e, at: now, since: t.at}
 	return e
-}
-
-// stepWheel advances the wheel by a second. Each step takes the lock anew, so that writers wait for one second's leases
-// and not for all.
-func (r *Registry) stepWheel(t instant) (more bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.wheel.step(t.at, r.expiry)
 }
 
 // A candidate is a lease with the beat for which it was found to have run out.
@@ -83,22 +75,17 @@ func (r *Registry) compensation(t instant) time.Duration {
 	return max(0, t.at-r.lastTick.since-r.cfg.EvictionInterval)
 }
 
-// expiry returns when a lease runs out.
-func (r *Registry) expiry(l *lease) time.Duration {
-	return expiry(l.beat.Load(), l.current.Load().life, r.cfg.DoubledLeases)
-}
-
-// expiredLeases goes through the overdue leases and returns those that ran out more than grace ago. Those that have been
-// renewed meanwhile go back to their slots. With mu held.
+// expiredLeases goes through the leases that ran out and returns those that did more than grace ago. Those that have been
+// renewed since the wheel was looked at go back to their slots. With mu held.
 func (r *Registry) expiredLeases(t instant, grace time.Duration) []candidate {
 	var out []candidate
-	for l := r.wheel.heads[overdue]; l != nil; {
+	for l := r.wheel.heads[expiredSlot]; l != nil; {
 		next := l.wheelNext
 		beat := l.beat.Load()
 		at := expiry(beat, l.current.Load().life, r.cfg.DoubledLeases)
 		switch {
 		case at >= t.at:
-			r.wheel.move(l, at)
+			r.reseat(l, t.at)
 		case at+grace < t.at:
 			out = append(out, candidate{l, beat})
 		}

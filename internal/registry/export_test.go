@@ -35,16 +35,17 @@ func (r *Registry) Tombstones() int {
 func (r *Registry) MisplacedLeases() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.seatReturned(time.Duration(r.wheel.cursor) * time.Second)
 	placed := map[*lease]bool{}
 	late := 0
 	for slot, l := range r.wheel.heads {
 		for ; l != nil; l = l.wheelNext {
 			placed[l] = true
-			if slot == overdue {
+			if slot == expiredSlot {
 				continue
 			}
 			ahead := (int64(slot) - r.wheel.cursor%wheelSlots + wheelSlots) % wheelSlots
-			if at := time.Duration(r.wheel.cursor+ahead) * time.Second; at > max(r.expiry(l), time.Duration(r.wheel.cursor)*time.Second) {
+			if at := time.Duration(r.wheel.cursor+ahead) * time.Second; at > max(r.next(l), time.Duration(r.wheel.cursor)*time.Second) {
 				late++
 			}
 		}
@@ -56,4 +57,35 @@ func (r *Registry) MisplacedLeases() int {
 		delete(placed, l)
 	}
 	return late + len(placed)
+}
+
+// next returns when a lease must be looked at.
+func (r *Registry) next(l *lease) time.Duration {
+	beat, v := l.beat.Load(), l.current.Load()
+	ends := expiry(beat, v.life, r.cfg.DoubledLeases)
+	if l.silent.Load() > audible {
+		return ends
+	}
+	return min(beatTime(beat)+v.patience(), ends)
+}
+
+// RecountedSilence is how many millionths of a renewal a minute, and leases, are marked as overdue, and RecountedRate what
+// all leases weigh.
+func (r *Registry) RecountedSilence() (weight, leases, rate int64) {
+	for l := range r.all() {
+		w := r.weightOf(l.current.Load())
+		rate += w
+		if s := l.silent.Load(); s > audible {
+			weight += s - 1
+			if w > 0 {
+				leases++
+			}
+		}
+	}
+	return weight, leases, rate
+}
+
+// CountedSilence is what the registry says of the same.
+func (r *Registry) CountedSilence() (weight, leases, rate int64) {
+	return r.silence.weight.Load(), r.silence.leases.Load(), r.rate.Load()
 }

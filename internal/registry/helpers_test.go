@@ -17,21 +17,20 @@ var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 type world struct {
 	t *testing.T
 	*registry.Registry
-	now       time.Time
-	changes   []registry.Change
-	completed bool // whether renewals are counted by completed minutes
+	now     time.Time
+	changes []registry.Change
 }
 
 // netflix switches every difference to the reference on.
 func netflix(cfg registry.Config) registry.Config {
-	cfg.DoubledLeases, cfg.CompletedMinuteMeter, cfg.CountClients, cfg.NoOverrideRepair = true, true, true, true
+	cfg.DoubledLeases, cfg.CountBeats, cfg.NoOverrideRepair, cfg.MinMissing = true, true, true, 1
 	return cfg
 }
 
 // newWorld returns an empty registry that is not open yet.
 func newWorld(t *testing.T, cfg registry.Config) *world {
 	t.Helper()
-	w := &world{t: t, now: start, completed: cfg.CompletedMinuteMeter}
+	w := &world{t: t, now: start}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.NewPCG(1, 2)
 	}

@@ -27,7 +27,7 @@ type version struct {
 
 // A lease is the place of one instance in the registry, from its first registration until it is cancelled or evicted.
 // Everything but the wheel's fields is safe to read at any time; next is guarded by the stripe, the rest is written
-// under Registry.mu, except that renewals touch beat and lastRenewalMS without any lock.
+// under Registry.mu, except that renewals touch beat, lastRenewalMS and silent without any lock.
 type lease struct {
 	current atomic.Pointer[version]
 	next    *lease // same id, other application
@@ -36,6 +36,8 @@ type lease struct {
 	// the lease has ended. A single word, so that a heartbeat and an eviction at the same moment cannot both succeed.
 	beat          atomic.Int64
 	lastRenewalMS atomic.Int64 // as the wire shows it (W-FLD-9)
+	silent        atomic.Int64 // whether it is counted as overdue, see silence
+	nextBack      *lease       // in silence.back
 
 	wheelPrev, wheelNext *lease
 	slot                 int32
@@ -44,18 +46,16 @@ type lease struct {
 // gone is the beat of a lease that was cancelled or evicted.
 const gone = math.MinInt64
 
-// maxLife bounds lease durations (S-DEF-24), so that no sum of times in nanoseconds can overflow.
+// maxLife bounds Config.MaxLease (S-DEF-24), so that no sum of times in nanoseconds can overflow.
 const maxLife = 50 * 365 * 24 * time.Hour
 
-// lifeOf returns the duration of a lease of this many seconds on the wire.
-func lifeOf(secs int64) time.Duration {
-	switch {
-	case secs <= 0:
-		return heureka.DefaultLeaseDurationSecs * time.Second
-	case secs > int64(maxLife/time.Second):
-		return maxLife
+// lifeOf returns the duration of a lease of this many seconds on the wire. Longer ones than Config.MaxLease end after
+// that: an instance that died must not be listed for years because of a slip.
+func (r *Registry) lifeOf(secs int64) time.Duration {
+	if secs <= 0 {
+		secs = heureka.DefaultLeaseDurationSecs
 	}
-	return time.Duration(secs) * time.Second
+	return time.Duration(min(secs, int64(r.cfg.MaxLease/time.Second))) * time.Second
 }
 
 // packBeat makes one ordered word of a time since the registry's epoch and whether it is that of a renewal.

@@ -95,7 +95,7 @@ func TestLease7Durations(t *testing.T) {
 	}
 	for _, tt := range tests {
 		for _, doubled := range []bool{false, true} {
-			w := newWorld(t, registry.Config{DisableSelfPreservation: true, DoubledLeases: doubled})
+			w := newWorld(t, registry.Config{DisableSelfPreservation: true, DoubledLeases: doubled, MaxLease: -1})
 			w.register(instance("x", leased(30, tt.secs)))
 			if got := w.find("x").Lease().DurationSecs; got != tt.wantWire {
 				t.Errorf("%d s: DurationSecs = %d, want %d", tt.secs, got, tt.wantWire)
@@ -183,5 +183,22 @@ func TestLeaseRenewalsOutOfOrder(t *testing.T) {
 	w.Renew(key("x"), registry.Claim{}, registry.FromClient, w.now)
 	if _, ok := w.Get(key("x"), late.Add(90*time.Second)); !ok {
 		t.Error("the earlier heartbeat set the lease back")
+	}
+}
+
+// The row "longest lease": a longer one is shown as the client sent it and ends after a day, or what the setting says.
+func TestLongestLease(t *testing.T) {
+	for longest, want := range map[time.Duration]time.Duration{0: 24 * time.Hour, time.Hour: time.Hour, 72 * time.Hour: 48 * time.Hour} {
+		w := newWorld(t, registry.Config{DisableSelfPreservation: true, MaxLease: longest})
+		w.register(instance("x", leased(30, 48*3600)))
+		if got := w.find("x").Lease().DurationSecs; got != 48*3600 {
+			t.Errorf("longest %v: a lease of two days shows as %d s", longest, got)
+		}
+		if _, ok := w.Get(key("x"), w.now.Add(want)); !ok {
+			t.Errorf("longest %v: ended before %v", longest, want)
+		}
+		if _, ok := w.Get(key("x"), w.now.Add(want+1)); ok {
+			t.Errorf("longest %v: goes on after %v", longest, want)
+		}
 	}
 }

@@ -32,6 +32,8 @@ func newMachine(t *rapid.T) *machine {
 	if rapid.Bool().Draw(t, "netflix") {
 		cfg = netflix(cfg)
 	}
+	cfg.MinMissing = rapid.IntRange(1, 3).Draw(t, "min missing")
+	cfg.OwnApp = rapid.SampledFrom([]string{"", "B"}).Draw(t, "own app")
 	x := &machine{model: newModel(cfg), now: start, view: map[heureka.Key]*heureka.Instance{}}
 	cfg.OnChange = func(ch registry.Change) { x.changes = append(x.changes, ch) }
 	r, err := registry.New(cfg)
@@ -62,7 +64,7 @@ var (
 	drawInstance = rapid.Custom(func(t *rapid.T) *heureka.Instance {
 		key := drawKey.Draw(t, "key")
 		in := instance(key.ID, app(key.App), status(drawStatus.Draw(t, "status")), dirty(drawDirty.Draw(t, "dirty")),
-			leased(rapid.SampledFrom([]int64{10, 30, 60}).Draw(t, "interval"), rapid.Int64Range(1, 200).Draw(t, "duration")))
+			leased(rapid.SampledFrom([]int64{1, 4, 10, 30, 60, 300}).Draw(t, "interval"), rapid.Int64Range(1, 200).Draw(t, "duration")))
 		if rapid.IntRange(0, 4).Draw(t, "has override") == 0 {
 			in.OverriddenStatus = drawStatus.Draw(t, "override")
 		}
@@ -152,10 +154,10 @@ func (x *machine) doEvict(t *rapid.T) {
 func (x *machine) doOpen(t *rapid.T) {
 	n := rapid.IntRange(0, 6).Draw(t, "count")
 	x.OpenForTraffic(n, x.now)
-	if x.model.opened.IsZero() || !x.model.cfg.CompletedMinuteMeter {
+	if x.model.opened.IsZero() || !x.model.cfg.CountBeats {
 		x.model.opened = x.now
 	}
-	x.model.clients = n
+	x.model.clients, x.model.lastOpened = n, x.now
 }
 
 func (x *machine) doUpdate(*rapid.T) {
@@ -208,9 +210,12 @@ func (x *machine) check(t *rapid.T) {
 	if s.Statuses != statuses || s.Instances != len(want) || x.Len() != len(want) {
 		t.Fatalf("statuses %v, %d instances; want %v, %d", s.Statuses, s.Instances, statuses, len(want))
 	}
-	if s.RenewalsExpected != x.model.expected() || s.RenewalsLastMinute != x.model.lastMinute(x.now) {
+	if s.Overdue != x.model.overdue(x.now) || s.BelowThreshold != x.model.warns(x.now) {
+		t.Fatalf("%d overdue, below threshold %v; want %d, %v", s.Overdue, s.BelowThreshold, x.model.overdue(x.now), x.model.warns(x.now))
+	}
+	if s.RenewalsExpected != x.model.expected() || s.RenewalsLastMinute != int64(x.model.renewed(x.now)) {
 		t.Fatalf("%v renewals expected, %d last minute; want %v, %d",
-			s.RenewalsExpected, s.RenewalsLastMinute, x.model.expected(), x.model.lastMinute(x.now))
+			s.RenewalsExpected, s.RenewalsLastMinute, x.model.expected(), int64(x.model.renewed(x.now)))
 	}
 	x.checkChanges(t)
 	x.checkInside(t)
@@ -246,8 +251,19 @@ func (x *machine) checkInside(t *rapid.T) {
 	if got, want := x.Digest(), x.RecomputedDigest(); got != want {
 		t.Fatal("the digest has drifted")
 	}
+	x.checkSilence(t)
 	if n := x.MisplacedLeases(); n > 0 {
 		t.Fatalf("the wheel has misplaced %d leases", n)
+	}
+}
+
+// checkSilence checks that what is counted is the sum over the leases.
+func (x *machine) checkSilence(t *rapid.T) {
+	var got, want [3]int64
+	got[0], got[1], got[2] = x.CountedSilence()
+	want[0], want[1], want[2] = x.RecountedSilence()
+	if got != want {
+		t.Fatalf("silence (weight, leases) and rate are %v, recounted %v", got, want)
 	}
 }
 

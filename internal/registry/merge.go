@@ -152,7 +152,7 @@ func (r *Registry) mergeTombstone(l *lease, mine, joined state, e *Entry, t inst
 
 // mergeNew takes over an instance that this node does not have.
 func (r *Registry) mergeNew(joined state, e *Entry, t instant) bool {
-	life := lifeOf(e.Instance.Lease.DurationSecs)
+	life := r.lifeOf(e.Instance.Lease.DurationSecs)
 	if e.Age > expiry(packBeat(0, true), life, r.cfg.DoubledLeases) {
 		return false
 	}
@@ -174,7 +174,7 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 	ch := Change{Kind: Registered, Origin: FromSync, At: t.wall, Key: e.Key}
 	if joined.position.content != mine.position.content {
 		r.put(l, r.merged(e, prev, joined, t), ch)
-		r.wheel.move(l, r.expiry(l))
+		r.reseat(l, t.at)
 		return true
 	}
 	next := *prev
@@ -192,7 +192,7 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 
 // merged returns the version that e makes of prev, which may be nil.
 func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *version {
-	next := &version{instance: *e.Instance, own: e.Instance.Status, life: lifeOf(e.Instance.Lease.DurationSecs)}
+	next := &version{instance: *e.Instance, own: e.Instance.Status, life: r.lifeOf(e.Instance.Lease.DurationSecs)}
 	r.inherit(next, prev)
 	next.adopt(joined)
 	r.stamp(next, prev, t)
@@ -203,6 +203,6 @@ func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *ver
 func (r *Registry) freshen(l *lease, e *Entry, t instant) {
 	heard := t.at - e.Age
 	if !e.Tombstone && heard > beatTime(l.beat.Load())+creep {
-		l.renew(heard, t.wall.Add(-e.Age), l.current.Load().life)
+		r.renew(l, heard, t.wall.Add(-e.Age), l.current.Load().life)
 	}
 }

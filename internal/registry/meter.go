@@ -66,24 +66,10 @@ const slotBase = 1 << 10
 // secondOf numbers the seconds since the epoch.
 func secondOf(at time.Duration) uint32 { return uint32(at/time.Second) + slotBase }
 
-const (
-	minuteSlots = 59
-	lateSlots   = 15
-)
-
-// slidingMinute returns the most events that m, counting by the second, has in a minute that ended up to a quarter of a
-// minute ago. A healthy client beats every 30 s and a bit, so now and then a minute has only one of its beats; a few
-// seconds earlier or later it has both. In a small fleet one missing beat is a loss, so the best of these minutes counts.
-// No minute may have three beats of one client, which would hide the loss of others: so they are short by a second.
+// slidingMinute returns how many events m, counting by the second, has in the minute up to now.
 func (m meter) slidingMinute(at time.Duration) int64 {
 	now := secondOf(at)
-	count := m.sum(now-minuteSlots+1, now)
-	best := count
-	for end := now; end > now-lateSlots; end-- {
-		count += m.sum(end-minuteSlots, end-minuteSlots) - m.sum(end, end)
-		best = max(best, count)
-	}
-	return best
+	return m.sum(now-59, now)
 }
 
 // minuteOf numbers the minutes since start; everything before belongs to the first one (S-SP-6).

@@ -39,32 +39,56 @@ func TestSP6CompletedMinute(t *testing.T) {
 	}
 }
 
-// The row "renewal meter": by default renewals show at once and for a minute.
-func TestSP6SlidingMinute(t *testing.T) {
-	w := newWorld(t, registry.Config{})
-	w.fill(1)
-	want := func(n int64) {
+// The rows "meter" and "expected renewals": leases are counted, at most 12 beats a minute each, and not what arrives. Each
+// counts until it is overdue by half an interval, and at once when it is heard again.
+func TestSP6LeasesNotBeats(t *testing.T) {
+	w := newWorld(t, registry.Config{OwnApp: "EUREKA"})
+	want := func(present, expected float64, threshold int64, overdue int) {
 		t.Helper()
-		if got := w.Stats(w.now).RenewalsLastMinute; got != n {
-			t.Errorf("at %v: renewals of the last minute = %d, want %d", w.now.Sub(start), got, n)
+		s := w.Stats(w.now)
+		if s.RenewalsLastMinute != int64(present) || s.RenewalsExpected != expected || s.RenewalThreshold != threshold || s.Overdue != overdue {
+			t.Errorf("at %v: %d of %v, threshold %d, %d overdue; want %v of %v, %d, %d", w.now.Sub(start),
+				s.RenewalsLastMinute, s.RenewalsExpected, s.RenewalThreshold, s.Overdue, int64(present), expected, threshold, overdue)
 		}
 	}
+	w.register(instance("node", app("EUREKA")))
+	want(0, 0, 0, 0)
+	w.fill(10)
+	want(20, 20, 17, 0) // as the reference's page shows for ten default clients
+	w.register(instance("second", leased(1, 3)))
+	w.register(instance("slow", leased(100, 300)))
+	want(32.6, 32.6, 27, 0)
 	for range 1000 {
 		w.renewAll(1)
 	}
-	want(1000)
-	w.advance(30 * time.Second)
-	for range 500 {
-		w.renewAll(1)
-	}
-	want(1500)
-	w.advance(43 * time.Second)
-	want(1500)
+	want(32.6, 32.6, 27, 0)
+	w.advance(2 * time.Second) // one interval and a second: the least patience
+	want(32.6, 32.6, 27, 0)
 	w.advance(time.Second)
-	want(500)
-	w.advance(30 * time.Second)
-	want(0)
-	w.advance(time.Hour)
-	w.renewAll(1)
-	want(1)
+	want(20.6, 32.6, 27, 1)
+	w.renew("second")
+	want(32.6, 32.6, 27, 0)
+	w.advance(42 * time.Second) // 45 s after all others
+	want(20.6, 32.6, 27, 1)
+	w.advance(time.Second)
+	want(0.6, 32.6, 27, 11)
+	w.renewAll(4)
+	want(8.6, 32.6, 27, 7)
+	w.cancel("i009")
+	want(8.6, 30.6, 26, 6)
+	w.register(instance("i008", leased(5, 90)))
+	want(20.6, 40.6, 34, 5)
+	w.advance(105 * time.Second)
+	want(0, 40.6, 34, 11)
+}
+
+// A lease that is shorter than an interval and a half is overdue when it runs out, and not later.
+func TestSP6ShortLeaseIsOverdueWhenItRunsOut(t *testing.T) {
+	w := newWorld(t, registry.Config{})
+	w.OpenForTraffic(0, w.now)
+	w.fill(4, leased(30, 30))
+	w.advance(30*time.Second + 1)
+	if e := w.Evict(w.now); e.Allowed || e.Expired != 4 {
+		t.Errorf("Evict = %+v, want all expired and protected", e)
+	}
 }

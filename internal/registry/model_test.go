@@ -10,13 +10,14 @@ import (
 
 // A model is a registry written down as naively as the specification allows: plain maps, times and scans.
 type model struct {
-	cfg      registry.Config
-	leases   map[heureka.Key]*modelLease
-	renewals []time.Time
-	opened   time.Time
-	clients  int
-	lastTick time.Time
-	tombs    map[heureka.Key]modelTombstone
+	cfg        registry.Config
+	leases     map[heureka.Key]*modelLease
+	renewals   []time.Time
+	opened     time.Time // for the first time, with CountBeats
+	lastOpened time.Time
+	clients    int
+	lastTick   time.Time
+	tombs      map[heureka.Key]modelTombstone
 }
 
 type modelTombstone struct {
@@ -31,6 +32,7 @@ type modelLease struct {
 	cleared  bool
 	seen     time.Time
 	renewed  bool // seen by a renewal
+	ticked   bool // found to be overdue by a tick, and not heard since
 	life     time.Duration
 	latestMS int64 // latest dirty timestamp that the key has had
 }
@@ -91,7 +93,7 @@ func (l *modelLease) show(a heureka.Action, now time.Time) {
 	l.in.Action, l.in.LastUpdatedMS = a, now.UnixMilli()
 }
 
-func (l *modelLease) renew(now time.Time) { l.seen, l.renewed = now, true }
+func (l *modelLease) renew(now time.Time) { l.seen, l.renewed, l.ticked = now, true, false }
 
 func (m *model) renew(key heureka.Key, c registry.Claim, origin registry.Origin, now time.Time) string {
 	l := m.leases[key]
@@ -201,15 +203,58 @@ func (m *model) remove(key heureka.Key) bool {
 	return true
 }
 
+// weight is what a lease counts for a minute, in millionths.
+func (m *model) weight(key heureka.Key) int64 {
+	if key.App == m.cfg.OwnApp {
+		return 0
+	}
+	return min(60_000_000/m.leases[key].in.Lease.RenewalIntervalSecs, 12_000_000)
+}
+
 func (m *model) expected() float64 {
-	if m.cfg.CountClients {
+	if m.cfg.CountBeats {
 		return float64(m.clients) * (60.0 / 30)
 	}
-	sum := 0.0
-	for _, l := range m.leases {
-		sum += 60 / float64(l.in.Lease.RenewalIntervalSecs)
+	var sum int64
+	for key := range m.leases {
+		sum += m.weight(key)
 	}
-	return sum
+	return float64(sum) / 1e6
+}
+
+// due is when the lease is overdue.
+func (m *model) due(l *modelLease) time.Time {
+	interval := time.Duration(l.in.Lease.RenewalIntervalSecs) * time.Second
+	life := l.life
+	if m.cfg.DoubledLeases && l.renewed {
+		life *= 2
+	}
+	return l.seen.Add(min(interval+max(interval/2, time.Second), life))
+}
+
+// silent reports whether the lease is counted as overdue: ticks look closely, others at seconds that are over.
+func (m *model) silent(l *modelLease, now time.Time) bool {
+	return l.ticked || m.due(l).Sub(start)/time.Second < now.Sub(start)/time.Second
+}
+
+func (m *model) overdue(now time.Time) int {
+	n := 0
+	for key, l := range m.leases {
+		if m.weight(key) > 0 && m.silent(l, now) {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *model) present(now time.Time) float64 {
+	var sum int64
+	for key, l := range m.leases {
+		if !m.silent(l, now) {
+			sum += m.weight(key)
+		}
+	}
+	return float64(sum) / 1e6
 }
 
 // counted returns how many renewals arrived in [from, to).
@@ -223,39 +268,42 @@ func (m *model) counted(from, to time.Time) int64 {
 	return n
 }
 
-func (m *model) lastMinute(now time.Time) int64 {
-	if m.cfg.CompletedMinuteMeter {
-		if m.opened.IsZero() {
-			return 0
-		}
-		end := m.opened.Add(now.Sub(m.opened) / time.Minute * time.Minute)
-		if end.Equal(m.opened) {
-			return 0
-		}
-		if end = end.Add(-time.Minute); end.Equal(m.opened) {
-			return m.counted(time.Time{}, end.Add(time.Minute))
-		}
-		return m.counted(end, end.Add(time.Minute))
+func (m *model) renewed(now time.Time) float64 {
+	if !m.cfg.CountBeats {
+		return m.present(now)
 	}
-	var best int64
-	for late := range 16 {
-		end := start.Add(now.Sub(start)/time.Second*time.Second + time.Second).Add(-time.Duration(late) * time.Second)
-		best = max(best, m.counted(end.Add(-59*time.Second), end))
+	if m.opened.IsZero() {
+		return 0
 	}
-	return best
+	end := m.opened.Add(now.Sub(m.opened) / time.Minute * time.Minute)
+	if end.Equal(m.opened) {
+		return 0
+	}
+	if end = end.Add(-time.Minute); end.Equal(m.opened) {
+		return float64(m.counted(time.Time{}, end.Add(time.Minute)))
+	}
+	return float64(m.counted(end, end.Add(time.Minute)))
+}
+
+func (m *model) below(now time.Time) bool {
+	if m.cfg.MinMissing > 1 && m.overdue(now) < m.cfg.MinMissing {
+		return false
+	}
+	return m.renewed(now) <= float64(int64(m.expected()*0.85)) && (m.cfg.CountBeats || m.expected() > 0)
+}
+
+func (m *model) warns(now time.Time) bool {
+	return !m.opened.IsZero() && (!m.cfg.CountBeats || now.Sub(m.lastOpened) > 5*time.Minute) && m.below(now)
 }
 
 func (m *model) evictionAllowed(now time.Time) bool {
-	threshold := int64(m.expected() * 0.85)
 	switch {
 	case m.cfg.DisableSelfPreservation:
 		return true
-	case m.cfg.CountClients:
-		return threshold > 0 && m.lastMinute(now) > threshold
-	case len(m.leases) == 0:
-		return true
+	case m.cfg.CountBeats:
+		return int64(m.expected()*0.85) > 0 && !m.below(now)
 	}
-	return !m.opened.IsZero() && now.Sub(m.opened) >= time.Minute && m.lastMinute(now) > threshold
+	return m.expected() == 0 || !m.opened.IsZero() && !m.below(now)
 }
 
 func (m *model) update() {
@@ -266,6 +314,9 @@ func (m *model) update() {
 
 // evict returns what a tick must say, and which instances it may take.
 func (m *model) evict(now time.Time) (registry.Eviction, map[heureka.Key]bool) {
+	for _, l := range m.leases {
+		l.ticked = l.ticked || now.After(m.due(l))
+	}
 	e := registry.Eviction{Allowed: m.evictionAllowed(now)}
 	if !m.lastTick.IsZero() {
 		e.Compensation = max(0, now.Sub(m.lastTick)-time.Minute)

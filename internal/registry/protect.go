@@ -3,63 +3,62 @@ package registry
 import (
 	"math"
 	"time"
-
-	"heureka.internal/heureka"
 )
 
-const (
-	notOpened = math.MinInt64
-
-	// probation is how long a new instance does not count towards a warning: it has not had the time to renew its lease
-	// as often as it will.
-	probation = 90 * time.Second
-
-	// birthUnit is what the meter of births counts, in millionths of a renewal a minute.
-	birthUnit = 100_000
-)
-
-// rateOf returns how many renewals a minute are expected of a lease, in millionths.
-func rateOf(info heureka.LeaseInfo) int64 { return 60_000_000 / info.RenewalIntervalSecs }
+const notOpened = math.MinInt64
 
 // countRenewal counts a heartbeat, whether from a client or a peer (S-RENEW-4), of an instance in this bucket.
 func (r *Registry) countRenewal(bucket int, t instant) {
-	r.renewals[bucket%meterParts].add(r.meterSlot(t, r.metering.Load()), 1)
+	part := &r.renewals[bucket%meterParts]
+	if r.cfg.CountBeats {
+		part.add(r.minute(t, r.metering.Load()), 1)
+	} else {
+		part.total.Add(1)
+	}
 }
 
 // countReplication counts an operation that came from a peer (S-REPL-2b).
-func (r *Registry) countReplication(t instant) { r.replications[0].add(r.meterSlot(t, 0), 1) }
+func (r *Registry) countReplication(t instant) {
+	if r.cfg.CountBeats {
+		r.replications[0].add(r.minute(t, 0), 1)
+	} else {
+		r.replications[0].add(secondOf(t.at), 1)
+	}
+}
 
-// meterSlot returns the slot in which meters count now; start is where completed minutes begin.
-func (r *Registry) meterSlot(t instant, start int64) uint32 {
-	switch {
-	case !r.cfg.CompletedMinuteMeter:
-		return secondOf(t.at)
-	case start == notOpened:
+// minute returns the slot in which beats count now; start is where completed minutes begin.
+func (r *Registry) minute(t instant, start int64) uint32 {
+	if start == notOpened {
 		return slotBase
 	}
 	return minuteOf(t.at, time.Duration(start))
 }
 
-// lastMinute returns what a meter shows now.
-func (r *Registry) lastMinute(m meter, t instant, start int64) int64 {
-	switch {
-	case !r.cfg.CompletedMinuteMeter:
-		return m.slidingMinute(t.at)
-	case start == notOpened:
+// replicationsLastMinute returns how many operations of the last minute came from peers.
+func (r *Registry) replicationsLastMinute(t instant) int64 {
+	if r.cfg.CountBeats {
+		return r.replications.completedMinute(t.at, 0)
+	}
+	return r.replications.slidingMinute(t.at)
+}
+
+// renewalsLastMinute returns the heartbeats a minute that can be relied on: those of the leases that are not overdue, or
+// with CountBeats those that arrived in the last completed minute.
+func (r *Registry) renewalsLastMinute(t instant) float64 {
+	if !r.cfg.CountBeats {
+		return float64(max(r.rate.Load()-r.silence.weight.Load(), 0)) / 1e6
+	}
+	start := r.metering.Load()
+	if start == notOpened {
 		return 0
 	}
-	return m.completedMinute(t.at, time.Duration(start))
+	return float64(r.renewals.completedMinute(t.at, time.Duration(start)))
 }
 
-// renewalsLastMinute returns how many heartbeats arrived in the last minute.
-func (r *Registry) renewalsLastMinute(t instant) int64 {
-	return r.lastMinute(r.renewals, t, r.metering.Load())
-}
-
-// expected returns how many renewals a minute should arrive: the sum over all leases, each at its own interval, or with
-// CountClients all clients at the same interval (S-SP-2).
+// expected returns how many renewals a minute should arrive: the weight of all leases, or with CountBeats all clients at
+// the same interval (S-SP-2).
 func (r *Registry) expected() float64 {
-	if !r.cfg.CountClients {
+	if !r.cfg.CountBeats {
 		return float64(r.rate.Load()) / 1e6
 	}
 	return float64(r.clients.Load()) * (60.0 / r.cfg.ExpectedClientInterval.Seconds())
@@ -76,9 +75,9 @@ func (r *Registry) countClient(n int64) {
 	}
 }
 
-// OpenForTraffic says that the start-up sync is over. Counting of the first minute starts, and no instance is evicted
-// before it is over. With CountClients, count is how many clients are expected (S-BOOT-8); otherwise the leases
-// themselves say that and count is not used. What was protected until now was so for want of a count, which is not what
+// OpenForTraffic says that the start-up sync is over: instances may be evicted. With CountBeats, counting of the first
+// minute starts and count is how many clients are expected (S-BOOT-8); otherwise the leases themselves say that and count
+// is not used. What was protected until now was so for want of a count, which is not what
 // SelfPreservationMaxDuration limits.
 func (r *Registry) OpenForTraffic(count int, now time.Time) {
 	t := r.instant(now)
@@ -90,9 +89,9 @@ func (r *Registry) OpenForTraffic(count int, now time.Time) {
 	r.guarded.Store(nil)
 }
 
-// UpdateThreshold corrects the number of expected clients, with CountClients: it becomes the number of leases if that is
+// UpdateThreshold corrects the number of expected clients, with CountBeats: it becomes the number of leases if that is
 // more than the threshold's share of it, so that it is never lowered by much while protection is on (S-SP-4); leases are
-// counted, not a client's view of them (S-DEF-22). It is to be called every 15 minutes. Without CountClients the
+// counted, not a client's view of them (S-DEF-22). It is to be called every 15 minutes. Without CountBeats the
 // expectation is always exact and there is nothing to correct.
 func (r *Registry) UpdateThreshold(now time.Time) {
 	r.mu.Lock()
@@ -103,12 +102,17 @@ func (r *Registry) UpdateThreshold(now time.Time) {
 	}
 }
 
-// EvictionAllowed reports whether leases may run out now (S-SP-8). They may not while too few renewals arrive, that is no
-// more than the threshold: then it is more likely that this node cannot hear its clients than that so many died at once.
-// There is no hysteresis: enough renewals end the protection. Two conditions are added in the default setting: nothing
-// is evicted before a full minute has been counted, and an empty registry needs no renewals. With
-// SelfPreservationMaxDuration, leases may run out again after that much protection, at the usual share a tick.
-func (r *Registry) EvictionAllowed(now time.Time) bool { return r.evictionAllowed(r.instant(now)) }
+// EvictionAllowed reports whether leases may run out now (S-SP-8). They may not while too few of them are renewed, that is
+// no more than the threshold: then it is more likely that this node cannot hear its clients than that so many died at
+// once. There is no hysteresis: enough renewals end the protection. Three conditions are added in the default setting:
+// fewer leases than MinMissing are no network fault, nothing is evicted before the opening, and an empty registry needs no
+// renewals. With SelfPreservationMaxDuration, leases may run out again after that much protection, at the usual share a
+// tick.
+func (r *Registry) EvictionAllowed(now time.Time) bool {
+	t := r.instant(now)
+	r.observe(t)
+	return r.evictionAllowed(t)
+}
 
 func (r *Registry) evictionAllowed(t instant) bool {
 	if r.cfg.DisableSelfPreservation {
@@ -132,34 +136,28 @@ func (r *Registry) guardedSince(now time.Time) time.Time {
 	return now
 }
 
-// enoughRenewals compares the renewals of the last minute with the threshold.
+// enoughRenewals reports whether so many leases are renewed that those which are not have probably died.
 func (r *Registry) enoughRenewals(t instant) bool {
-	threshold := r.threshold()
-	if r.cfg.CountClients {
-		return threshold > 0 && r.renewalsLastMinute(t) > threshold
+	if r.cfg.CountBeats {
+		return r.threshold() > 0 && !r.belowThreshold(t)
 	}
-	if r.size.Load() == 0 {
-		return true
-	}
-	return r.openFor(t, time.Minute) && r.renewalsLastMinute(t) > threshold
+	return r.rate.Load() == 0 || r.opened.Load() != notOpened && !r.belowThreshold(t)
 }
 
-// openFor reports whether the registry has been open for traffic for d.
-func (r *Registry) openFor(t instant, d time.Duration) bool {
-	opened := r.opened.Load()
-	return opened != notOpened && t.at-time.Duration(opened) >= d
-}
-
-// belowThreshold reports whether people should be warned that too few renewals arrive (S-SP-9). The reference waits five
-// minutes after its opening. In the default setting only instances count that had the time to renew their leases, so
-// that neither a start nor a small fleet that grows looks like an emergency, and an empty registry is none. With mu held.
+// belowThreshold compares what is renewed with the threshold. A loss of fewer leases than MinMissing does not count.
 func (r *Registry) belowThreshold(t instant) bool {
-	renewals := r.renewalsLastMinute(t)
-	if r.cfg.CountClients {
-		return renewals <= r.threshold() && r.openFor(t, r.cfg.WarnAfter+1)
+	if most := int64(r.cfg.MinMissing); most > 1 && r.silence.leases.Load() < most {
+		return false
 	}
-	now := secondOf(t.at)
-	young := float64(r.births.sum(now-uint32(probation/time.Second)+1, now)) * birthUnit / 1e6
-	threshold := int64((r.expected() - young) * r.cfg.RenewalPercentThreshold)
-	return threshold > 0 && renewals <= threshold && r.openFor(t, probation)
+	return r.renewalsLastMinute(t) <= float64(r.threshold()) && (r.cfg.CountBeats || r.rate.Load() > 0)
+}
+
+// warns reports whether people should be warned that too few renewals arrive (S-SP-9). The reference waits five minutes
+// after its opening, in which its meter knows nothing.
+func (r *Registry) warns(t instant) bool {
+	opened := r.opened.Load()
+	if opened == notOpened || r.cfg.CountBeats && t.at-time.Duration(opened) <= r.cfg.WarnAfter {
+		return false
+	}
+	return r.belowThreshold(t)
 }

@@ -42,38 +42,63 @@ func TestSP8ReferenceDecision(t *testing.T) {
 	}
 }
 
-// S-SP-8: the default decision: as many renewals as the threshold are too few; nothing before a full minute; an empty
-// registry needs none.
+// S-SP-8: the default decision: as much as the threshold is too little; nothing before the opening; an empty registry needs
+// nobody, and the ring's own nodes are nobody.
 func TestSP8DefaultDecision(t *testing.T) {
-	w := newWorld(t, registry.Config{})
+	w := newWorld(t, registry.Config{OwnApp: "EUREKA"})
+	w.register(instance("node", app("EUREKA")))
 	if !w.EvictionAllowed(w.now) {
 		t.Error("an empty registry protects nobody")
 	}
-	w.fill(10) // 20 expected, threshold 17
-	for range 100 {
-		w.renewAll(1)
-	}
+	w.fill(20) // 40 expected, threshold 34
 	if w.EvictionAllowed(w.now) {
 		t.Error("eviction is allowed before the opening")
 	}
 	w.OpenForTraffic(0, w.now)
-	w.advance(59 * time.Second)
-	for range 100 {
-		w.renewAll(1)
-	}
-	if w.EvictionAllowed(w.now) {
-		t.Error("eviction is allowed within the first minute")
-	}
-	w.advance(time.Second)
 	if !w.EvictionAllowed(w.now) {
-		t.Error("eviction is not allowed with enough renewals after the first minute")
+		t.Error("eviction is not allowed though nobody is overdue")
 	}
 	w.advance(10 * time.Minute)
-	for n := range 18 {
-		w.renewAll(1)
+	for n := range 20 {
+		w.renewAll(n + 1)
 		if got, want := w.EvictionAllowed(w.now), n+1 > 17; got != want {
-			t.Errorf("with %d of 17 renewals EvictionAllowed = %v, want %v", n+1, got, want)
+			t.Errorf("with %d of 20 clients heard EvictionAllowed = %v, want %v", n+1, got, want)
 		}
+	}
+}
+
+// The row "smallest loss": it takes so many that are missing, and more than 15 %.
+func TestSPMinMissing(t *testing.T) {
+	for _, tt := range []struct {
+		min, clients, missing int
+		want                  bool // eviction is allowed
+	}{
+		{0, 1, 1, true}, {0, 4, 1, true}, {0, 4, 2, false}, {0, 13, 2, false}, {0, 14, 2, true}, {0, 2, 2, false},
+		{1, 1, 1, false}, {1, 6, 1, false}, {1, 7, 1, true},
+		{5, 10, 4, true}, {5, 10, 5, false}, {5, 100, 15, false}, {5, 100, 14, true},
+	} {
+		w := newWorld(t, registry.Config{MinMissing: tt.min})
+		w.OpenForTraffic(0, w.now)
+		w.fill(tt.clients)
+		w.advance(time.Minute)
+		w.renewAll(tt.clients - tt.missing)
+		if s := w.Stats(w.now); s.EvictionAllowed != tt.want || s.BelowThreshold == tt.want || s.Overdue != tt.missing {
+			t.Errorf("%+v: EvictionAllowed = %v, BelowThreshold = %v, %d overdue", tt, s.EvictionAllowed, s.BelowThreshold, s.Overdue)
+		}
+	}
+}
+
+// The beginning of a protection is noticed when it comes, without a tick.
+func TestAdvanceNoticesProtection(t *testing.T) {
+	w := newWorld(t, registry.Config{})
+	w.OpenForTraffic(0, w.now)
+	w.fill(2)
+	for range 100 {
+		w.advance(time.Second)
+		w.Advance(w.now)
+	}
+	if got := w.Stats(w.now).ProtectedSince.Sub(start); got != 46*time.Second {
+		t.Errorf("protected since %v, want 46s: the heartbeats of all are more than 15 s late", got)
 	}
 }
 

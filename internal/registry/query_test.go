@@ -28,8 +28,9 @@ func TestQuery1HidesExpired(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			inBothSettings(t, tt.cfg, func(t *testing.T, w *world) {
-				w.OpenForTraffic(1, w.now)
+				w.OpenForTraffic(2, w.now)
 				w.register(instance("x"))
+				w.register(instance("y"))
 				w.advance(tt.after)
 				if _, ok := w.Get(key("x"), w.now); ok != tt.wantOK {
 					t.Errorf("Get found: %v, want %v", ok, tt.wantOK)
@@ -40,8 +41,8 @@ func TestQuery1HidesExpired(t *testing.T) {
 				if _, ok := w.Find(key("x")); !ok {
 					t.Error("Find found nothing")
 				}
-				if n := len(slices.Collect(w.All())); n != 1 {
-					t.Errorf("All has %d instances, want 1: expired ones are listed until evicted", n)
+				if n := len(slices.Collect(w.All())); n != 2 {
+					t.Errorf("All has %d instances, want 2: expired ones are listed until evicted", n)
 				}
 			})
 		})
@@ -136,9 +137,11 @@ func TestStatsStatuses(t *testing.T) {
 func TestNewReportsAllMistakes(t *testing.T) {
 	_, err := registry.New(registry.Config{
 		RenewalPercentThreshold: 1.5, EvictionInterval: -1, SelfPreservationMaxDuration: -1, InitialClients: -1,
+		MinMissing: -1, MaxLease: 1,
 	})
 	want := "renewal percent threshold 1.5 is not between 0 and 1\neviction interval -1ns is negative\n" +
-		"longest self-preservation -1ns is negative\ninitial number of clients -1 is negative"
+		"longest self-preservation -1ns is negative\nsmallest loss -1 is negative\n" +
+		"longest lease 1ns is less than a second\ninitial number of clients -1 is negative"
 	if err == nil || err.Error() != want {
 		t.Errorf("New = %v, want %s", err, want)
 	}

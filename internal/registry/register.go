@@ -72,6 +72,7 @@ func (r *Registry) Adopt(in *heureka.Instance, now time.Time) (Change, error) {
 // (S-REGISTER-5). It returns heureka.ErrNotFound for an instance that Get does not return.
 func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, now time.Time) (Change, error) {
 	t := r.instant(now)
+	r.observe(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.index.find(key)
@@ -98,7 +99,7 @@ func (r *Registry) register(key heureka.Key, in *heureka.Instance, origin Origin
 	l.start(t.at, t.wall)
 	ch := r.commit(l, next, Change{Kind: Registered, Origin: origin, At: t.wall, Key: key})
 	if prev != nil {
-		r.wheel.move(l, r.expiry(l)) // it may run out earlier than before
+		r.reseat(l, t.at)
 	}
 	r.counters.registrations.Add(1)
 	r.registered.add(Event{At: t.wall, Key: ch.Key})
@@ -116,7 +117,7 @@ func (r *Registry) registration(in *heureka.Instance, prev *version, origin Orig
 	if prev != nil && prev.instance.LastDirtyMS > n.LastDirtyMS {
 		next.own, next.instance = prev.own, prev.instance
 	}
-	next.life = lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
+	next.life = r.lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
 	next.overridden = n.OverriddenStatus != heureka.StatusUnknown
 	r.inherit(next, prev)
 	r.stamp(next, prev, t)

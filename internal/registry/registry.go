@@ -26,8 +26,10 @@ type Registry struct {
 	counters     counters
 
 	size     atomic.Int64              // number of leases
-	rate     atomic.Int64              // renewals a minute expected from all leases, in millionths
-	clients  atomic.Int64              // S-SP-1, with CountClients
+	rate     atomic.Int64              // weight of all leases, in millionths of a renewal a minute
+	silence  silence                   // those of them that are overdue
+	observed atomic.Int64              // second up to which the wheel was looked at
+	clients  atomic.Int64              // S-SP-1, with CountBeats
 	opened   atomic.Int64              // when OpenForTraffic was called last, as time since the epoch; notOpened
 	metering atomic.Int64              // when it was called first: where completed minutes begin; notOpened
 	guarded  atomic.Pointer[time.Time] // since when too few renewals arrive; nil if enough do
@@ -36,7 +38,6 @@ type Registry struct {
 	seq        uint64
 	apps       map[string]app
 	statuses   heureka.StatusCounts
-	births     meter // expected renewals of new leases, in units of birthUnit, by the second of registration
 	wheel      wheel
 	tombs      tombstones
 	digest     [Buckets]uint64
@@ -67,7 +68,7 @@ func New(cfg Config) (*Registry, error) {
 		cfg:          cfg,
 		renewals:     make(meter, meterParts),
 		replications: make(meter, 1),
-		births:       make(meter, 1),
+		wheel:        wheel{expired: make(map[string]int)},
 		apps:         make(map[string]app),
 		rand:         rand.New(cfg.Rand),
 	}
@@ -103,8 +104,9 @@ func (r *Registry) begin(now time.Time) *time.Time {
 
 // Get returns an instance unless its lease has run out while eviction is allowed (S-QUERY-1).
 func (r *Registry) Get(key heureka.Key, now time.Time) (Record, bool) {
-	l := r.index.find(key)
-	if l == nil || r.hidden(l, r.instant(now)) {
+	l, t := r.index.find(key), r.instant(now)
+	r.observe(t)
+	if l == nil || r.hidden(l, t) {
 		return Record{}, false
 	}
 	return l.record(), true
@@ -114,6 +116,7 @@ func (r *Registry) Get(key heureka.Key, now time.Time) (Record, bool) {
 // have the id, is unspecified (S-QUERY-2).
 func (r *Registry) GetByID(id string, now time.Time) (Record, bool) {
 	t := r.instant(now)
+	r.observe(t)
 	for _, l := range r.index.withID(id) {
 		if !r.hidden(l, t) {
 			return l.record(), true
@@ -190,13 +193,13 @@ func (r *Registry) Recent() (registered, cancelled []Event) {
 	return r.registered.newestFirst(), r.cancelled.newestFirst()
 }
 
-// expired reports whether a lease has run out, after a grace (S-LEASE-3).
-func (r *Registry) expired(l *lease, t instant, grace time.Duration) bool {
+// expired reports whether a lease has run out (S-LEASE-3).
+func (r *Registry) expired(l *lease, t instant) bool {
 	beat := l.beat.Load()
-	return beat == gone || t.at > expiry(beat, l.current.Load().life, r.cfg.DoubledLeases)+grace
+	return beat == gone || t.at > expiry(beat, l.current.Load().life, r.cfg.DoubledLeases)
 }
 
-// hidden reports whether queries for the single instance must not find it (S-QUERY-1).
+// hidden reports whether queries for the single instance must not find it (S-QUERY-1), to whoever has observed t.
 func (r *Registry) hidden(l *lease, t instant) bool {
-	return r.expired(l, t, 0) && (l.beat.Load() == gone || r.evictionAllowed(t))
+	return r.expired(l, t) && (l.beat.Load() == gone || r.evictionAllowed(t))
 }

@@ -24,7 +24,7 @@ func (r *Registry) Renew(key heureka.Key, claim Claim, origin Origin, now time.T
 		return r.missing()
 	}
 	v := l.current.Load()
-	if v.instance.Status == heureka.StatusUnknown || !l.renew(t.at, t.wall, v.life) {
+	if v.instance.Status == heureka.StatusUnknown || !r.renew(l, t.at, t.wall, v.life) {
 		return r.missing()
 	}
 	r.countRenewal(bucket, t)

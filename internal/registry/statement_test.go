@@ -1,6 +1,7 @@
 package registry_test
 
 import (
+	"path"
 	"testing"
 	"time"
 
@@ -71,9 +72,9 @@ func TestRegister4OwnInstance(t *testing.T) {
 	})
 }
 
-// S-SP-12, S-SP-14: the window is a minute, not fifteen, and what is counted are heartbeats, not instances: clients that
-// beat twice as fast as they say hide that half of them are gone.
-func TestSP14HeartbeatsAreCountedNotInstances(t *testing.T) {
+// S-SP-12, S-SP-14: on the reference, the window is a minute, not fifteen, and what is counted are heartbeats, not
+// instances: clients that beat twice as fast as they say hide that half of them are gone. By default they hide nothing.
+func TestSP14FastBeaters(t *testing.T) {
 	inBothSettings(t, registry.Config{ExpectedClientInterval: 30 * time.Second}, func(t *testing.T, w *world) {
 		ids := []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}
 		for _, id := range ids {
@@ -86,8 +87,8 @@ func TestSP14HeartbeatsAreCountedNotInstances(t *testing.T) {
 				w.renew(id)
 			}
 		}
-		if !w.EvictionAllowed(w.now) {
-			t.Errorf("protected although as many heartbeats arrive as expected: %+v", w.Stats(w.now))
+		if got, want := w.EvictionAllowed(w.now), path.Base(t.Name()) == "netflix"; got != want {
+			t.Errorf("half of the fleet is silent, the other half beats twice as fast: EvictionAllowed = %v, want %v", got, want)
 		}
 		w.advance(2*time.Minute + time.Second)
 		if w.EvictionAllowed(w.now) {

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"maps"
 	"time"
 
 	"heureka.internal/heureka"
@@ -11,15 +12,19 @@ type Stats struct {
 	Instances                                             int
 	Apps                                                  int
 	Statuses                                              heureka.StatusCounts
-	RenewalsLastMinute                                    int64
+	RenewalsLastMinute                                    int64   // of leases that are not overdue
 	RenewalsExpected                                      float64 // per minute, before the threshold factor
 	RenewalThreshold                                      int64
 	SelfPreservationEnabled                               bool
 	BelowThreshold                                        bool      // S-SP-9
 	EvictionAllowed                                       bool      // S-SP-8
 	ProtectedSince                                        time.Time // zero while eviction is allowed
+	CountingUntil                                         time.Time // with CountBeats, until the first minute is over: when that is
 	Renewals, Registrations, Cancels, Evictions, NotFound uint64    // since start
 	ReplicationsLastMinute                                int64
+	Overdue                                               int            // leases, without those of the ring's nodes
+	MinMissing                                            int            // of which must be overdue for protection to begin
+	Expired                                               map[string]int // leases that ran out and are still listed, by application; nil if none
 	LastEviction                                          Eviction
 	LastEvictionAt                                        time.Time
 }
@@ -28,29 +33,52 @@ type Stats struct {
 // an expired instance or a call of Stats or EvictionAllowed.
 func (r *Registry) Stats(now time.Time) Stats {
 	t := r.instant(now)
+	r.observe(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := Stats{
 		Instances:               r.Len(),
 		Apps:                    len(r.apps),
 		Statuses:                r.statuses,
-		RenewalsLastMinute:      r.renewalsLastMinute(t),
+		RenewalsLastMinute:      int64(r.renewalsLastMinute(t)),
 		RenewalsExpected:        r.expected(),
 		RenewalThreshold:        r.threshold(),
 		SelfPreservationEnabled: !r.cfg.DisableSelfPreservation,
-		BelowThreshold:          r.belowThreshold(t),
+		BelowThreshold:          r.warns(t),
 		EvictionAllowed:         r.evictionAllowed(t),
 		Renewals:                r.renewals.total(),
 		Registrations:           r.counters.registrations.Load(),
 		Cancels:                 r.counters.cancels.Load(),
 		Evictions:               r.counters.evictions.Load(),
 		NotFound:                r.counters.notFound.Load(),
-		ReplicationsLastMinute:  r.lastMinute(r.replications, t, 0),
+		ReplicationsLastMinute:  r.replicationsLastMinute(t),
+		Overdue:                 int(r.silence.leases.Load()),
+		MinMissing:              r.cfg.MinMissing,
+		Expired:                 r.expiredByApp(),
 		LastEviction:            r.lastTick.result,
 		LastEvictionAt:          r.lastTick.at,
 	}
 	if since := r.guarded.Load(); since != nil && !s.EvictionAllowed {
 		s.ProtectedSince = *since
 	}
+	s.CountingUntil = r.countingUntil(t)
 	return s
+}
+
+// countingUntil returns when the first minute of beats is over; zero once it is, and where no beats are counted.
+func (r *Registry) countingUntil(t instant) time.Time {
+	start := r.metering.Load()
+	left := time.Duration(start) + time.Minute - t.at
+	if !r.cfg.CountBeats || start == notOpened || left <= 0 {
+		return time.Time{}
+	}
+	return t.wall.Add(left)
+}
+
+// expiredByApp copies the numbers of leases that ran out. With mu held.
+func (r *Registry) expiredByApp() map[string]int {
+	if len(r.wheel.expired) == 0 {
+		return nil
+	}
+	return maps.Clone(r.wheel.expired)
 }

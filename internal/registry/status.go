@@ -12,6 +12,7 @@ import (
 // stands for none. It returns heureka.ErrNotFound for an instance that Get does not return.
 func (r *Registry) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
 	t := r.instant(now)
+	r.observe(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l, err := r.touch(key, origin, t)
@@ -36,6 +37,7 @@ func (r *Registry) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, o
 // reference (S-STATUS-5). Otherwise as SetStatus.
 func (r *Registry) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
 	t := r.instant(now)
+	r.observe(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l, err := r.touch(key, origin, t)
@@ -65,7 +67,7 @@ func (r *Registry) touch(key heureka.Key, origin Origin, t instant) (*lease, err
 	if origin == FromPeer {
 		r.countReplication(t)
 	}
-	l.renew(t.at, t.wall, l.current.Load().life)
+	r.renew(l, t.at, t.wall, l.current.Load().life)
 	return l, nil
 }
 

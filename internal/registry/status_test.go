@@ -49,7 +49,7 @@ func TestStatus2RenewsTheLease(t *testing.T) {
 			if got, want := w.find("x").Lease().LastRenewalMS, w.ms()+90_000; got != want {
 				t.Errorf("LastRenewalMS = %d, want %d", got, want)
 			}
-			if n := w.Stats(w.now).RenewalsLastMinute; n != 0 {
+			if n := w.Stats(w.now).Renewals; n != 0 {
 				t.Errorf("%d renewals were counted", n)
 			}
 		})

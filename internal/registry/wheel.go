@@ -3,18 +3,19 @@ package registry
 import "time"
 
 const (
-	wheelSlots = 4096 // of a second each: leases that last longer are looked at once per turn
-	overdue    = wheelSlots
+	wheelSlots  = 4096 // of a second each: leases whose time comes later are looked at once per turn
+	expiredSlot = wheelSlots
 )
 
-// A wheel keeps leases in the order in which they may run out, so that a tick looks only at those whose time has come.
-// A renewal leaves the lease where it is; its place is corrected when the wheel gets there. Guarded by Registry.mu.
+// A wheel keeps leases in the order in which they must be looked at, so that a tick looks only at those whose time has
+// come. A renewal leaves the lease where it is; its place is corrected when the wheel gets there. Guarded by Registry.mu.
 type wheel struct {
-	heads  [wheelSlots + 1]*lease // the last one lists what had run out when it was last looked at
-	cursor int64                  // second up to which all slots are empty
+	heads   [wheelSlots + 1]*lease // the last one lists what had run out when it was last looked at
+	cursor  int64                  // second up to which all slots are empty
+	expired map[string]int         // leases of the last list, by application
 }
 
-// place puts a lease that is in no slot where it runs out.
+// place puts a lease that is in no slot where it is looked at.
 func (w *wheel) place(l *lease, at time.Duration) {
 	sec := min(max(int64(at/time.Second), w.cursor), w.cursor+wheelSlots-1)
 	w.push(l, int32(sec%wheelSlots))
@@ -26,6 +27,9 @@ func (w *wheel) push(l *lease, slot int32) {
 		l.wheelNext.wheelPrev = l
 	}
 	w.heads[slot] = l
+	if slot == expiredSlot {
+		w.expired[l.instance().App]++
+	}
 }
 
 // take removes a lease from its slot.
@@ -39,21 +43,27 @@ func (w *wheel) take(l *lease) {
 		l.wheelNext.wheelPrev = l.wheelPrev
 	}
 	l.wheelPrev, l.wheelNext = nil, nil
+	if l.slot == expiredSlot {
+		w.uncount(l.instance().App)
+	}
 }
 
-// move puts a lease where it runs out.
-func (w *wheel) move(l *lease, at time.Duration) {
-	w.take(l)
-	w.place(l, at)
+// uncount follows a lease that leaves the list of what has run out; an application without any is not kept.
+func (w *wheel) uncount(app string) {
+	if w.expired[app]--; w.expired[app] == 0 {
+		delete(w.expired, app)
+	}
 }
 
-// step looks at the leases of one more second, by which they may have run out: those that did are listed as overdue, the
-// others go to where they belong. It reports whether there are more seconds to look at. The slot of the present second
-// stays in reach because part of it is still to come.
-func (w *wheel) step(now time.Duration, expiry func(*lease) time.Duration) (more bool) {
+// step looks at the leases of one more second, in which their time may have come: seat puts each where it belongs now. It
+// reports whether there are more seconds to look at. The slot of the present second stays in reach because part of it is
+// still to come, and is looked at only if present says so.
+func (w *wheel) step(now time.Duration, present bool, seat func(l *lease, now time.Duration)) (more bool) {
 	last := int64(now / time.Second)
 	w.cursor = max(w.cursor, last-wheelSlots+1)
-	w.sort(int32(w.cursor%wheelSlots), now, expiry)
+	if w.cursor < last || present {
+		w.empty(int32(w.cursor%wheelSlots), now, seat)
+	}
 	if w.cursor >= last {
 		return false
 	}
@@ -61,16 +71,12 @@ func (w *wheel) step(now time.Duration, expiry func(*lease) time.Duration) (more
 	return true
 }
 
-// sort empties a slot of everything that does not run out in its second.
-func (w *wheel) sort(slot int32, now time.Duration, expiry func(*lease) time.Duration) {
+// empty seats all leases of a slot.
+func (w *wheel) empty(slot int32, now time.Duration, seat func(l *lease, now time.Duration)) {
 	for l := w.heads[slot]; l != nil; {
 		next := l.wheelNext
-		if at := expiry(l); at < now {
-			w.take(l)
-			w.push(l, overdue)
-		} else {
-			w.move(l, at)
-		}
+		w.take(l)
+		seat(l, now)
 		l = next
 	}
 }
