@@ -24,24 +24,48 @@ const (
 	NoEvictionLimit Bug = "a tick evicts everything that ran out"
 	NoProtection    Bug = "no self-preservation"
 	UnboundedQueue  Bug = "the queue has no bound"
+	CountedBeats    Bug = "heartbeats are counted, not leases"
+	OneIsMany       Bug = "one silent instance protects all"
+	LateProtection  Bug = "protection begins with the third silent instance"
+	LongLeases      Bug = "a renewed lease lasts twice as long"
+	ShortLeases     Bug = "leases end after 20 s"
+	NobodyCounts    Bug = "clients count as little as nodes"
 )
 
 // Bugs returns all of them.
 func Bugs() []Bug {
 	return []Bug{
 		LostTombstones, NoRetry, NoRevisions, LateBatches, NoIncarnations, NoAntiEntropy, BlindDigest,
-		NoEvictionLimit, NoProtection, UnboundedQueue,
+		NoEvictionLimit, NoProtection, UnboundedQueue, CountedBeats, OneIsMany, LateProtection, LongLeases, ShortLeases, NobodyCounts,
 	}
 }
 
 func (b Bug) is(other Bug) bool { return b == other }
 
 func (b Bug) configure(cfg *registry.Config) {
-	cfg.DisableSelfPreservation = b == NoProtection
+	switch b {
+	case NoProtection:
+		cfg.DisableSelfPreservation = true
+	case CountedBeats:
+		cfg.CountBeats = true
+	case OneIsMany:
+		cfg.MinMissing = 1
+	case LateProtection:
+		cfg.MinMissing = 3
+	case LongLeases:
+		cfg.DoubledLeases = true
+	case ShortLeases:
+		cfg.MaxLease = 20 * time.Second
+	case NobodyCounts:
+		cfg.OwnApp = keyOf(0).App
+	}
 }
 
 // evict is a tick.
 func (b Bug) evict(r *registry.Registry, now time.Time) registry.Eviction {
+	if b == CountedBeats {
+		r.UpdateThreshold(now) // clients are those that are there
+	}
 	ev := r.Evict(now)
 	for more := ev; b == NoEvictionLimit && more.Evicted > 0; {
 		more = r.Evict(now)

@@ -27,8 +27,9 @@ type client struct {
 	s        *sim
 	key      heureka.Key
 	in       *heureka.Instance // what it says of itself; replaced, never changed
-	interval time.Duration
-	offset   time.Duration // of its clock
+	interval time.Duration     // that it declares
+	pace     time.Duration     // at which it beats
+	offset   time.Duration     // of its clock
 	state    clientState
 	at       int // node that it talks to
 	turn     int // counts registrations of a new life: timers of an earlier one end
@@ -44,8 +45,12 @@ func (s *sim) newClient(i int) *client {
 		s: s, key: keyOf(i), interval: heartbeat, at: s.rng.IntN(len(s.nodes)),
 		talked: make([]time.Duration, len(s.nodes)), cancelledOn: -1,
 	}
-	if s.chance(0.2) {
-		c.interval = 10 * time.Second
+	if s.chance(0.4) {
+		c.interval = []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second, 10 * time.Second}[s.rng.IntN(4)]
+	}
+	c.pace = c.interval
+	if c.interval > 5*time.Second && s.chance(0.1) {
+		c.pace /= 6
 	}
 	if s.story.skew > 0 {
 		c.offset = s.upTo(2*s.story.skew) - s.story.skew
@@ -71,7 +76,7 @@ func (c *client) start() {
 	c.state, c.cancelledOn = running, -1
 	c.heardSince, c.lastHeard = c.s.now, c.s.now
 	c.renewRecord(heureka.StatusUp)
-	c.beatAfter(c.interval)
+	c.beatAfter(c.pace)
 }
 
 // renewRecord registers a record that is new.
@@ -89,7 +94,7 @@ func (c *client) beatAfter(d time.Duration) {
 	c.s.after(d+c.s.upTo(time.Second), func() {
 		if c.state == running && c.turn == turn {
 			c.beat()
-			c.beatAfter(c.interval)
+			c.beatAfter(c.pace)
 		}
 	})
 }
@@ -124,7 +129,7 @@ func (c *client) try(do func(*node) error) {
 }
 
 func (c *client) heard(n *node) {
-	if c.s.now-c.lastHeard > c.interval+2*time.Second {
+	if c.s.now-c.lastHeard > c.pace+2*time.Second {
 		c.heardSince = c.s.now
 	}
 	c.lastHeard, c.talked[n.index] = c.s.now, c.s.now

@@ -204,7 +204,7 @@ func (j *judge) clients(n *node) {
 }
 
 func (j *judge) listed(n *node, c *client) {
-	if j.s.now-c.lastHeard > c.interval+2*time.Second || j.s.now-c.heardSince < listing {
+	if j.s.now-c.lastHeard > c.pace+2*time.Second || j.s.now-c.heardSince < listing {
 		return
 	}
 	for i, at := range c.talked {
@@ -263,29 +263,60 @@ func (j *judge) knowsLatest(n *node, c *client) bool {
 // before is what the judge knows of a node when a tick begins.
 type before struct {
 	size      int
+	expired   int
 	protected bool // by the judge's own count
 }
 
 func (j *judge) beforeTick(n *node) before {
-	n.renewals = slices.DeleteFunc(n.renewals, func(at time.Duration) bool { return j.s.now-at > 75*time.Second })
-	expected := 0.0
-	for r := range n.reg.All() {
-		expected += 60 / float64(r.Instance.Lease.RenewalIntervalSecs)
-	}
-	// The registry counts the best minute of the last 75 s. If even all of that is too little, it must protect.
-	return before{size: n.reg.Len(), protected: float64(len(n.renewals)) <= float64(int(expected*0.85))}
+	c := n.recount()
+	return before{size: n.reg.Len(), expired: c.expired, protected: c.present <= float64(int(c.expected*0.85)) && c.overdue >= 2}
 }
 
-// afterTick: no tick evicts past its limit, and none evicts while too few heartbeats arrive.
+// A census is docs/self-preservation.md, counted lease by lease.
+type census struct {
+	expected, present float64
+	overdue, expired  int
+}
+
+func (n *node) recount() (c census) {
+	for i := range registry.Buckets {
+		for _, e := range n.contents(i) {
+			if e.Tombstone {
+				continue
+			}
+			interval, life := seconds(e.Instance.Lease.RenewalIntervalSecs), seconds(e.Instance.Lease.DurationSecs)
+			weight := min(60/interval.Seconds(), 12)
+			c.expected += weight
+			if e.Age > min(interval+max(interval/2, time.Second), life) {
+				c.overdue++
+			} else {
+				c.present += weight
+			}
+			if e.Age > life {
+				c.expired++
+			}
+		}
+	}
+	return c
+}
+
+func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
+
+// afterTick: no tick evicts past its limit, none evicts while too few are heard, and none keeps the dead when enough are.
 func (j *judge) afterTick(n *node, b before, ev registry.Eviction) {
 	limit := b.size - int(float64(b.size)*0.85)
 	switch {
 	case n.evicted > limit:
 		j.s.fail("", "a tick of %s evicted %d of %d instances, more than %d", n.name, n.evicted, b.size, limit)
 	case n.evicted > 0 && b.protected:
-		j.s.fail("", "%s evicted %d instances while only %d renewals arrived in 75 s", n.name, n.evicted, len(n.renewals))
+		j.s.fail("", "%s evicted %d instances while too few of %d were heard", n.name, n.evicted, b.size)
+	case !b.protected && n.evicted < min(b.expired, limit):
+		j.s.fail("", "%s evicted %d of %d expired instances, although enough were heard to evict %d", n.name, n.evicted, b.expired, limit)
 	case n.evicted != ev.Evicted:
 		j.s.fail("", "%s evicted %d instances and says %d", n.name, n.evicted, ev.Evicted)
+	}
+	if says, is := n.reg.Stats(n.now()).Overdue, n.recount().overdue; says != is {
+		j.s.fail("", "%s says that %d leases are overdue, and %d are", n.name, says, is)
 	}
 }
 

@@ -27,18 +27,17 @@ type node struct {
 	name   string
 	offset time.Duration // of its wall clock
 
-	up       bool
-	life     int // counts starts
-	open     bool
-	began    time.Duration
-	lastNew  time.Duration
-	reg      *registry.Registry
-	store    replication.Store
-	peers    []*peer
-	guard    *replication.Guard
-	batches  uint64
-	evicted  int             // since the last tick began, as reported change by change
-	renewals []time.Duration // counted independently of the registry
+	up      bool
+	life    int // counts starts
+	open    bool
+	began   time.Duration
+	lastNew time.Duration
+	reg     *registry.Registry
+	store   replication.Store
+	peers   []*peer
+	guard   *replication.Guard
+	batches uint64
+	evicted int // since the last tick began, as reported change by change
 }
 
 func (s *sim) newNode(i int) *node {
@@ -61,7 +60,7 @@ func (n *node) start() {
 	}
 	n.life++
 	n.up, n.open, n.began, n.lastNew = true, false, n.s.now, n.s.now
-	n.guard, n.batches, n.renewals = replication.NewGuard(n.id(), n.now()), 0, nil
+	n.guard, n.batches = replication.NewGuard(n.id(), n.now()), 0
 	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
 	n.s.opt.Bug.configure(&cfg)
 	var err error
@@ -203,7 +202,7 @@ func (n *node) register(in *heureka.Instance) {
 }
 
 func (n *node) renew(key heureka.Key, dirtyMS int64) error {
-	err := n.countRenewal(n.reg.Renew(key, registry.Claim{DirtyMS: dirtyMS, HasDirty: true}, registry.FromClient, n.now()))
+	err := n.reg.Renew(key, registry.Claim{DirtyMS: dirtyMS, HasDirty: true}, registry.FromClient, n.now())
 	if err == nil || errors.Is(err, registry.ErrOutdated) {
 		n.replicate(wire.Heartbeat, key)
 	}
@@ -236,14 +235,6 @@ func (n *node) setMetadata(key heureka.Key, k, v string) {
 	}
 }
 
-// countRenewal notes that a heartbeat was one of a lease.
-func (n *node) countRenewal(err error) error {
-	if _, newer := errors.AsType[*registry.NewerError](err); newer || err == nil || errors.Is(err, registry.ErrOutdated) {
-		n.renewals = append(n.renewals, n.s.now)
-	}
-	return err
-}
-
 // item performs one item of a peer's batch, as httpapi does (W-REPL-7).
 func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	key, now := heureka.Key{App: it.App, ID: it.ID}, n.now()
@@ -263,7 +254,7 @@ func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
 		if it.OverriddenStatus != "" {
 			claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
 		}
-		err = n.countRenewal(n.reg.Renew(key, claim, registry.FromPeer, now))
+		err = n.reg.Renew(key, claim, registry.FromPeer, now)
 	}
 	code := 200
 	switch newer, conflict := errors.AsType[*registry.NewerError](err); {

@@ -59,7 +59,7 @@ func TestBugsAreFound(t *testing.T) {
 	}
 	const within = 1000
 	first := map[scenario.Bug]uint64{ // shortly before the one that finds it, for those that take long
-		scenario.NoIncarnations: 670, scenario.NoEvictionLimit: 290, scenario.LateBatches: 280,
+		scenario.NoIncarnations: 1430, scenario.NoEvictionLimit: 400, scenario.LateBatches: 580, scenario.NoRetry: 265,
 	}
 	for _, bug := range scenario.Bugs() {
 		t.Run(string(bug), func(t *testing.T) {
