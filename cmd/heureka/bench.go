@@ -14,7 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/mattn/go-isatty"
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"heureka.internal/heureka/internal/bench"
@@ -183,8 +183,8 @@ type progressLine struct {
 }
 
 func (p *program) progressLine() *progressLine {
-	if f, ok := p.stderr.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
-		return &progressLine{w: f}
+	if onTerminal(p.stderr) {
+		return &progressLine{w: p.stderr}
 	}
 	return &progressLine{}
 }
@@ -200,6 +200,6 @@ func (l *progressLine) show(done, total time.Duration, ops int64) {
 
 func (l *progressLine) end() {
 	if l.used {
-		fmt.Fprint(l.w, "\r\x1b[K")
+		fmt.Fprint(l.w, "\r"+ansi.EraseLineRight)
 	}
 }

@@ -8,9 +8,8 @@ import (
 	"os"
 	"strings"
 
-	"github.com/charmbracelet/lipgloss"
-	"github.com/mattn/go-isatty"
-	"github.com/muesli/termenv"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/term"
 	"go.yaml.in/yaml/v3"
 
 	"heureka.internal/heureka"
@@ -24,26 +23,21 @@ var allFormats = []string{"table", "wide", "json", "yaml", "name"}
 type printer struct {
 	w      io.Writer
 	format string
-	styles *lipgloss.Renderer
+	colour bool
 }
 
 func newPrinter(w io.Writer, format string) *printer {
-	return &printer{w: w, format: format, styles: rendererFor(w)}
+	return &printer{w: w, format: format, colour: hasColours(w)}
 }
 
-// rendererFor returns a renderer that has colours on a terminal only, and not if NO_COLOR is set. termenv alone would
-// also have them in pipes, if CLICOLOR_FORCE is set.
-func rendererFor(w io.Writer) *lipgloss.Renderer {
-	r := lipgloss.NewRenderer(w)
-	if !onTerminal(w) {
-		r.SetColorProfile(termenv.Ascii)
-	}
-	return r
+// hasColours reports whether w is a terminal that shows colours to somebody who wants them.
+func hasColours(w io.Writer) bool {
+	return onTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("CLICOLOR") != "0" && os.Getenv("TERM") != "dumb"
 }
 
 func onTerminal(w any) bool {
 	f, ok := w.(*os.File)
-	return ok && isatty.IsTerminal(f.Fd())
+	return ok && term.IsTerminal(f.Fd())
 }
 
 func (o *printer) wide() bool { return o.format == "wide" }
@@ -151,7 +145,7 @@ func widths(rows [][]string) []int {
 			if i == len(w) {
 				w = append(w, 0)
 			}
-			w[i] = max(w[i], lipgloss.Width(cell))
+			w[i] = max(w[i], ansi.StringWidth(cell))
 		}
 	}
 	return w
@@ -161,7 +155,7 @@ func line(row []string, widths []int) string {
 	var b strings.Builder
 	for i, cell := range row {
 		b.WriteString(cell)
-		b.WriteString(strings.Repeat(" ", widths[i]-lipgloss.Width(cell)+2))
+		b.WriteString(strings.Repeat(" ", widths[i]-ansi.StringWidth(cell)+2))
 	}
 	return b.String()
 }
@@ -181,12 +175,13 @@ func (o *printer) say(format string, args ...any) error {
 	return err
 }
 
-var statusColors = map[heureka.Status]lipgloss.Color{
-	heureka.StatusUp: "2", heureka.StatusDown: "1", heureka.StatusOutOfService: "3", heureka.StatusStarting: "6", heureka.StatusUnknown: "8",
+var statusColors = map[heureka.Status]ansi.BasicColor{
+	heureka.StatusUp: ansi.Green, heureka.StatusDown: ansi.Red, heureka.StatusOutOfService: ansi.Yellow, heureka.StatusStarting: ansi.Cyan,
+	heureka.StatusUnknown: ansi.BrightBlack,
 }
 
 func (o *printer) status(s heureka.Status) string {
-	return o.styles.NewStyle().Foreground(statusColors[s]).Render(s.String())
+	return o.styled(ansi.NewStyle().ForegroundColor(statusColors[s]), s.String())
 }
 
 // good colours text green or red.
@@ -195,7 +190,14 @@ func (o *printer) good(ok bool, text string) string {
 	if ok {
 		s = heureka.StatusUp
 	}
-	return o.styles.NewStyle().Foreground(statusColors[s]).Render(text)
+	return o.styled(ansi.NewStyle().ForegroundColor(statusColors[s]), text)
+}
+
+func (o *printer) styled(style ansi.Style, text string) string {
+	if !o.colour || text == "" {
+		return text
+	}
+	return style.Styled(text)
 }
 
 // printable keeps text from the network from steering the terminal.

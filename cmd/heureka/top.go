@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"heureka.internal/heureka"
@@ -125,7 +126,7 @@ func (v view) shownServers() []string {
 }
 
 func (v view) headline(text string) string {
-	line := v.out.styles.NewStyle().Bold(true).Render("heureka") + "  " + text
+	line := v.out.styled(ansi.NewStyle().Bold(), "heureka") + "  " + text
 	if !v.last.at.IsZero() {
 		line += "  " + v.last.at.Format(time.TimeOnly)
 	}
@@ -138,18 +139,20 @@ func (v view) headline(text string) string {
 // section is what a printer writes, as text.
 func (v view) section(write func(*printer) error) string {
 	var b strings.Builder
-	_ = write(&printer{w: &b, format: "table", styles: v.out.styles}) // a Builder does not fail
+	_ = write(&printer{w: &b, format: "table", colour: v.out.colour}) // a Builder does not fail
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // fit cuts what is beyond the screen.
 func (v view) fit(text string) string {
-	style := v.out.styles.NewStyle()
+	lines := strings.Split(text, "\n")
+	if v.height > 0 && len(lines) > v.height {
+		lines = lines[:v.height]
+	}
 	if v.width > 0 {
-		style = style.MaxWidth(v.width)
+		for i := range lines {
+			lines[i] = ansi.Truncate(lines[i], v.width, "")
+		}
 	}
-	if v.height > 0 {
-		style = style.MaxHeight(v.height)
-	}
-	return style.Render(text)
+	return strings.Join(lines, "\n")
 }

@@ -9,17 +9,15 @@ import (
 	"sync"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 	"github.com/muesli/cancelreader"
 )
 
-// What top tells the terminal: to show another screen without a cursor, to go back, and to overwrite what is shown.
+// What top tells the terminal: to show another screen without a cursor, and to go back.
 const (
-	enterScreen = "\x1b[?1049h\x1b[?25l"
-	leaveScreen = "\x1b[?25h\x1b[?1049l"
-	home        = "\x1b[H"
-	clearLine   = "\x1b[K"
-	clearBelow  = "\x1b[J"
+	enterScreen = ansi.SetAltScreenSaveCursorMode + ansi.HideCursor
+	leaveScreen = ansi.ShowCursor + ansi.ResetAltScreenSaveCursorMode
 )
 
 // topLive shows the view on the terminal until a key or ctx ends it. It asks the terminal nothing: bubbletea's way of
@@ -56,7 +54,7 @@ func (r *remote) topLive(ctx context.Context, interval time.Duration) error {
 
 // screenful makes text overwrite the screen. Lines need a carriage return, because the terminal is raw.
 func screenful(text string) string {
-	return home + strings.ReplaceAll(text, "\n", clearLine+"\r\n") + clearLine + clearBelow
+	return ansi.CursorHomePosition + strings.ReplaceAll(text, "\n", ansi.EraseLineRight+"\r\n") + ansi.EraseLineRight + ansi.EraseScreenBelow
 }
 
 // readKeys passes on what is typed, until the keyboard is cancelled.
