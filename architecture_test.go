@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"internal/wire":        {""},
 	"internal/registry":    {""},
 	"internal/memnet":      {},
+	"internal/lockcheck":   {},
 	"internal/listener":    {},
 	"internal/admission":   {},
 	"internal/dashboard":   {""},

@@ -72,15 +72,32 @@ func (r *serviceResolver) show(list []resolver.Address) {
 // ResolveNow refreshes the registry in the background, unless that was done for any channel of the Builder in the last
 // RefreshInterval (G-GR-7). A failure shows in the client's log and Stats.
 func (r *serviceResolver) ResolveNow(resolver.ResolveNowOptions) {
+	if r.ended() || !r.builder.mayRefresh(time.Now()) {
+		return
+	}
+	if !r.spawn(func() { _ = r.builder.Client.Refresh(r.ctx) }) {
+		r.builder.refreshEnded()
+	}
+}
+
+func (r *serviceResolver) ended() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.closed || !r.builder.mayRefresh(time.Now()) {
-		return
+	return r.closed
+}
+
+// spawn starts a refresh that Close waits for, unless that has been called.
+func (r *serviceResolver) spawn(refresh func()) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return false
 	}
 	r.work.Go(func() {
 		defer r.builder.refreshEnded()
-		_ = r.builder.Client.Refresh(r.ctx)
+		refresh()
 	})
+	return true
 }
 
 // Close ends everything that Build has started and waits for it.

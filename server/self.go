@@ -13,12 +13,47 @@ import (
 // goodbye is how long a stop waits for peers that are slow to take what is queued for them.
 const goodbye = 3 * time.Second
 
-// A self is the node's own registration. Its steps follow one another under mu, so that a heartbeat that is just due does
-// not bring the instance back that leave takes out; the registry never waits for anything.
+// A self is the node's own registration. A heartbeat that is just due must not bring the instance back that leave takes
+// out: no step begins after it, and it waits for those under way.
 type self struct {
+	steps sync.WaitGroup // under way
+
 	mu      sync.Mutex
 	dirtyMS int64
 	left    bool
+}
+
+// begin reports whether a step may begin; the caller then ends it with steps.Done.
+func (o *self) begin() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.left {
+		o.steps.Add(1)
+	}
+	return !o.left
+}
+
+// end lets no step begin any more and waits for the last one.
+func (o *self) end() {
+	o.mu.Lock()
+	o.left = true
+	o.mu.Unlock()
+	o.steps.Wait()
+}
+
+// dirty returns the timestamp of the record that was registered last.
+func (o *self) dirty() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.dirtyMS
+}
+
+// next returns a later timestamp, and the status that goes with it: of two registrations at once the later one counts.
+func (o *self) next(ph *phases) (dirtyMS int64, st heureka.Status) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.dirtyMS = max(time.Now().UnixMilli(), o.dirtyMS+1)
+	return o.dirtyMS, ph.ownStatus()
 }
 
 // renewalInterval is how often the node renews its own lease.
@@ -29,22 +64,18 @@ func (c *Config) renewalInterval() time.Duration {
 	return heureka.DefaultRenewalIntervalS * time.Second
 }
 
-// join registers the node's own instance with status st. It is an ordinary instance: replicated, counted, evictable
-// (S-REGISTER-4).
-func (s *Server) join(st heureka.Status) {
-	s.own.mu.Lock()
-	defer s.own.mu.Unlock()
-	s.register(st)
+// join registers the node's own instance with the status that its phase gives it. It is an ordinary instance: replicated,
+// counted, evictable (S-REGISTER-4).
+func (s *Server) join() {
+	if *s.cfg.RegisterWithEureka && s.own.begin() {
+		defer s.own.steps.Done()
+		s.registerOwn()
+	}
 }
 
-// register is join with own.mu held.
-func (s *Server) register(st heureka.Status) {
-	if !*s.cfg.RegisterWithEureka || s.own.left {
-		return
-	}
+func (s *Server) registerOwn() {
 	in := s.cfg.Instance.Clone()
-	s.own.dirtyMS = max(time.Now().UnixMilli(), s.own.dirtyMS+1)
-	in.Status, in.LastDirtyMS = st, s.own.dirtyMS
+	in.LastDirtyMS, in.Status = s.own.next(s.phase)
 	if err := s.node.Register(in, registry.FromClient); err != nil {
 		s.log.Error("cannot register the node's own instance", "err", err)
 	}
@@ -53,14 +84,13 @@ func (s *Server) register(st heureka.Status) {
 // keepAlive sends the node's own heartbeat. A node that was evicted from its own registry, or overridden to UNKNOWN there,
 // registers again like any client.
 func (s *Server) keepAlive(time.Time) {
-	s.own.mu.Lock()
-	defer s.own.mu.Unlock()
-	if s.own.left {
+	if !s.own.begin() {
 		return
 	}
-	claim := registry.Claim{DirtyMS: s.own.dirtyMS, HasDirty: true}
+	defer s.own.steps.Done()
+	claim := registry.Claim{DirtyMS: s.own.dirty(), HasDirty: true}
 	if err := s.node.Renew(s.cfg.Instance.Key(), claim, registry.FromClient); err != nil {
-		s.register(s.phase.ownStatus())
+		s.registerOwn()
 	}
 }
 
@@ -69,10 +99,8 @@ func (s *Server) leave(ctx context.Context) {
 	if !*s.cfg.RegisterWithEureka {
 		return
 	}
-	s.own.mu.Lock()
-	s.own.left = true
+	s.own.end()
 	err := s.node.Cancel(s.cfg.Instance.Key(), registry.FromClient)
-	s.own.mu.Unlock()
 	if s.peers != nil {
 		ctx, cancel := context.WithTimeout(ctx, goodbye)
 		defer cancel()

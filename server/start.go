@@ -35,7 +35,7 @@ func (s *Server) start(ctx context.Context) bool {
 		s.open("no peers are configured", 0)
 		return ctx.Err() == nil
 	}
-	s.join(heureka.StatusStarting)
+	s.join()
 	if s.cfg.SyncRetries < 0 {
 		s.open("copying from peers is switched off", 0)
 		return ctx.Err() == nil
@@ -129,7 +129,7 @@ func (s *Server) open(why string, copied int) {
 		return
 	}
 	s.reg.OpenForTraffic(s.openCount(copied), now)
-	s.join(heureka.StatusUp)
+	s.join()
 	s.log.Info("open for traffic", "why", why, "instances", s.reg.Len())
 }
 

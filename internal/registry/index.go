@@ -10,8 +10,8 @@ import (
 const stripeCount = 256
 
 // An index finds leases by key. It is split into stripes by the hash of the id, so that heartbeats of different
-// instances rarely meet in one lock. Writers hold Registry.mu and then the stripe's lock: the one place where a lock is
-// taken with another one held.
+// instances rarely meet in one lock. Writers hold Registry.mu and then the stripe's lock: ARCHITECTURE.md has the order of
+// all locks.
 type index struct {
 	stripes [stripeCount]stripe
 }

@@ -92,9 +92,12 @@ func (p *peer) repair(ctx context.Context) {
 // mayExchange reports whether what woke repair has not been settled by an exchange since. A node that is starting copies
 // everything anyway, see Sync, and would get it twice.
 func (p *peer) mayExchange(now time.Time) bool {
+	if !p.has(replica) || p.set.cfg.Phase() != PhaseOpen {
+		return false
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.has(replica) && p.set.cfg.Phase() == PhaseOpen && p.health.drift.May(now)
+	return p.health.drift.May(now)
 }
 
 // exchange takes over what the peer knows better. What this node knows better the peer finds out in the same way, soon,

@@ -43,21 +43,31 @@ func (ps *Peers) identify(p *peer, nodeID string, ok bool) {
 // elect gives each URL its role. Of several that lead to one node, the first that works is used; those that do not work
 // stay, so that whoever configured them sees it.
 func (ps *Peers) elect() {
+	for _, p := range ps.assign() {
+		p.announce()
+	}
+}
+
+// assign returns the peers whose role is another one now.
+func (ps *Peers) assign() (changed []*peer) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	used := map[string]bool{}
 	for _, p := range *ps.list.Load() {
-		s := &p.standing
+		s, r := &p.standing, replica
 		switch {
 		case s.certain || s.nodeID == ps.nodeID || s.likely && s.nodeID == "":
-			p.take(thisNode)
+			r = thisNode
 		case s.ok && used[s.nodeID]:
-			p.take(duplicate)
+			r = duplicate
 		default:
-			p.take(replica)
 			used[s.nodeID] = used[s.nodeID] || s.ok && s.nodeID != ""
 		}
+		if role(p.role.Swap(int32(r))) != r {
+			changed = append(changed, p)
+		}
 	}
+	return changed
 }
 
 // peersOf returns the URLs that lead to a node. One that has not been met, because it has just started, may be behind any

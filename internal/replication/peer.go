@@ -67,12 +67,10 @@ func newPeer(ps *Peers, t Target, rng *rand.Rand) (*peer, error) {
 
 func (p *peer) has(r role) bool { return role(p.role.Load()) == r }
 
-// take gives p a role. A new one concerns the sender, and whoever reads that the peer was added.
-func (p *peer) take(r role) {
-	if role(p.role.Swap(int32(r))) != r {
-		poke(p.wake)
-		p.set.log.Info(roleNews[r], "peer", p.conn.URL())
-	}
+// announce tells the sender of a new role, and whoever reads that the peer was added.
+func (p *peer) announce() {
+	poke(p.wake)
+	p.set.log.Info(roleNews[role(p.role.Load())], "peer", p.conn.URL())
 }
 
 var roleNews = [...]string{
