@@ -2,6 +2,14 @@
 // sends HTTP requests to services by their name. It needs nothing but the standard library, and works with Spring Cloud,
 // Netflix and heureka servers. The rules are those of the Java client; where they differ the comment says so.
 //
+// # Importing it
+//
+// Nobody serves the module's path yet. With a checkout beside the importing program, this is enough:
+//
+//	go mod edit -require=heureka.internal/heureka@v0.1.0 -replace=heureka.internal/heureka@v0.1.0=../heureka
+//
+// Patch versions of v0 keep the API; a minor version may change it, and CHANGELOG.md says how to follow.
+//
 // # A program that is registered
 //
 // New starts nothing. Register adds instances, Run does all the work and returns when its context ends, after it has

@@ -5,7 +5,7 @@ go 1.26.0
 require (
 	github.com/google/go-cmp v0.7.0
 	google.golang.org/grpc v1.85.0
-	heureka.internal/heureka v0.0.0
+	heureka.internal/heureka v0.1.0
 )
 
 require (

@@ -4,24 +4,35 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
+
+// commit and date (RFC 3339) are set by the linker in builds from a tree without version control:
+// -ldflags '-X main.commit=… -X main.date=…'.
+var commit, date string
 
 // A build says which program this is.
 type build struct {
 	version  string // of the module, or "devel"
 	revision string // of the source tree, or ""
+	date     string // of the revision, or ""
 	modified bool   // the source tree had changes
 }
 
-// version reads what the linker noted.
+// version reads what the go command and the linker noted.
 func version() build {
-	b := build{version: "devel"}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return b
+		info = new(debug.BuildInfo)
 	}
+	return describe(info, commit, date)
+}
+
+// describe prefers what version control said to what the linker was told, because the go command checks it.
+func describe(info *debug.BuildInfo, commit, date string) build {
+	b := build{version: "devel", revision: commit, date: date}
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		b.version = v
 	}
@@ -29,6 +40,8 @@ func version() build {
 		switch s.Key {
 		case "vcs.revision":
 			b.revision = s.Value
+		case "vcs.time":
+			b.date = s.Value
 		case "vcs.modified":
 			b.modified = s.Value == "true"
 		}
@@ -39,12 +52,17 @@ func version() build {
 // String returns all on one line.
 func (b build) String() string {
 	s := b.version
-	if b.revision != "" {
-		s += " (" + b.revision
-		if b.modified {
-			s += ", modified"
+	var source []string
+	for _, part := range []string{b.revision, b.date} {
+		if part != "" {
+			source = append(source, part)
 		}
-		s += ")"
+	}
+	if b.modified {
+		source = append(source, "modified")
+	}
+	if len(source) > 0 {
+		s += " (" + strings.Join(source, ", ") + ")"
 	}
 	return fmt.Sprintf("%s %s %s/%s", s, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# The few commands of this repository. Without arguments, ./do lists them.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+#: check                  what a change must pass: formatting, vet, tidy, staticcheck, all tests
+do_check() { .ci/run checks test; }
+
+#: ci [PART...]           what CI runs; the parts are those of .ci/run
+do_ci() { .ci/run "$@"; }
+
+#: build                  the static binary, ./heureka
+do_build() { CGO_ENABLED=0 go build -trimpath -ldflags="-s -w $(stamp)" -o heureka ./cmd/heureka; }
+
+#: golden [PACKAGE...]    rewrite the golden files with what the code answers now; read the difference before you commit it
+do_golden() {
+  [ $# -gt 0 ] || set -- ./cmd/heureka ./internal/config ./internal/scenario
+  local pkg
+  for pkg; do go test "$pkg" -update; done
+}
+
+#: bench                  measure, and write docs/performance.md
+do_bench() { go run ./bench; }
+
+#: pack DIR VERSION       this tree as a version of both modules, for GOPROXY=file://DIR
+do_pack() { python3 .ci/pack.py "$1" "$2"; }
+
+#: move-module PATH       give the module another path, in every import, document and test
+do_move_module() {
+  local old new=${1:?usage: ./do move-module PATH}
+  old=$(go list -m -f '{{.Path}}' | head -n 1)
+  git grep -IlzF --untracked "$old" | xargs -0 -r sed -i "s#${old//./\\.}#$new#g"
+  git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -w # imports stand in the order of their paths
+  go mod edit -fmt
+}
+
+# stamp prints the linker flags for what a build outside version control cannot know.
+stamp() {
+  local commit
+  commit=$(git rev-parse HEAD 2>/dev/null) || return 0
+  echo "-X main.commit=$commit -X main.date=$(git log -1 --format=%cI)"
+}
+
+command=${1:-help}
+if [ "$command" = help ] || ! declare -F "do_${command//-/_}" >/dev/null; then
+  sed -n 's/^#: /  .\/do /p' "$0"
+  [ "$command" = help ]
+  exit
+fi
+shift
+"do_${command//-/_}" "$@"
