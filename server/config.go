@@ -53,7 +53,13 @@ type Config struct {
 	DataCenter                 string // eureka.datacenter, shown only
 	MaxBodyBytes               int64
 	MaxBatchBytes              int64
-	MinAvailablePeers          *int // eureka.server.min-available-instances-for-peer-replication; negative: no health flag
+	Management                 Management // where health, metrics and info are served
+	Profiling                  bool       // ManagementHandler serves Go's profiles
+	MaxConnections             int        // open at once; zero: what the limit of open files leaves
+	FetchesInFlight            int        // full, application and VIP fetches that are answered at a time
+	PagesInFlight              int        // pages and metrics, likewise
+	BatchesPerPeer             int        // replication batches of one address, likewise
+	MinAvailablePeers          *int       // eureka.server.min-available-instances-for-peer-replication; negative: no health flag
 
 	// Start-up.
 	WaitTimeWhenSyncEmpty time.Duration // negative: none

@@ -42,6 +42,9 @@ func DefaultConfig() Config {
 		DataCenter:              "default",
 		MaxBodyBytes:            1 << 20,
 		MaxBatchBytes:           16 << 20,
+		FetchesInFlight:         256,
+		PagesInFlight:           8,
+		BatchesPerPeer:          4,
 		MinAvailablePeers:       new(-1),
 
 		WaitTimeWhenSyncEmpty: 5 * time.Minute,
@@ -83,6 +86,9 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.UseReadOnlyResponseCache == nil {
 		c.UseReadOnlyResponseCache = new(c.netflix())
+	}
+	if c.MaxConnections == 0 {
+		c.MaxConnections = defaultConnections()
 	}
 	if c.RegisterWithEureka == nil {
 		c.RegisterWithEureka = new(c.hasPeers())

@@ -73,6 +73,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- phaseDesc
 	ch <- refusedDesc
 	describePeers(ch)
+	describeCrowd(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -92,6 +93,7 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), reason)
 	}
 	c.s.collectPeers(ch)
+	c.s.collectCrowd(ch)
 }
 
 func oneIf(b bool) float64 {

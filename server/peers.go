@@ -96,15 +96,13 @@ func (c *Config) peerTransport() http.RoundTripper {
 		return c.Transport
 	}
 	return &http.Transport{
-		DialContext:           c.peerDialer().DialContext,
+		DialContext:           (&net.Dialer{Timeout: c.PeerConnectTimeout}).DialContext,
 		TLSHandshakeTimeout:   c.PeerReadTimeout,
 		MaxIdleConnsPerHost:   peerIdleConns,
 		IdleConnTimeout:       peerIdleTimeout,
 		ExpectContinueTimeout: time.Second,
 	}
 }
-
-func (c *Config) peerDialer() *net.Dialer { return &net.Dialer{Timeout: c.PeerConnectTimeout} }
 
 // ownHosts is how URLs may name this node, until whoever answers there says otherwise.
 func (c *Config) ownHosts() []string {

@@ -10,8 +10,8 @@ import (
 	"heureka.internal/heureka/internal/httpapi"
 )
 
-// routes puts the API, the health endpoints and the pages into one chain.
-func (s *Server) routes() *httpapi.API {
+// routes puts the API, the health endpoints and the pages into one chain, and what is for management alone into another.
+func (s *Server) routes() (all, management *httpapi.API) {
 	cfg := httpapi.Config{
 		Prefix:         s.cfg.ContextPath,
 		MaxBodyBytes:   s.cfg.MaxBodyBytes,
@@ -30,10 +30,18 @@ func (s *Server) routes() *httpapi.API {
 			ErrorLog: s.requestFailed,
 		}),
 	}
+	cfg.Steps.Admit = s.crowd.admit
 	if s.peers != nil {
 		cfg.Ring = s.peers
 	}
-	return httpapi.New(cfg, s.node)
+	alone := httpapi.Config{Prefix: s.cfg.ContextPath, ErrorLog: cfg.ErrorLog, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
+	if s.cfg.Profiling {
+		alone.Pages = profiles()
+	}
+	if s.cfg.Management != ManagementShared {
+		cfg.Actuator, cfg.Metrics = nil, nil
+	}
+	return httpapi.New(cfg, s.node), httpapi.New(alone, nil)
 }
 
 // pages returns the status page and the list of recent events by their paths (S-DASH-1).

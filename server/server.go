@@ -18,15 +18,6 @@ import (
 	"heureka.internal/heureka/internal/respcache"
 )
 
-// Limits of the HTTP side. Clients keep a connection between heartbeats, so idle ones live longer than the longest usual
-// interval; a body of the largest accepted size arrives within readTimeout even on a slow link.
-const (
-	readHeaderTimeout = 10 * time.Second
-	readTimeout       = time.Minute
-	idleTimeout       = 3 * time.Minute
-	maxHeaderBytes    = 64 << 10
-)
-
 // A Server is one node. Use New to make one, then Serve, or mount Handler yourself and call Run beside it.
 type Server struct {
 	cfg      Config
@@ -38,6 +29,10 @@ type Server struct {
 	resolver resolver
 	phase    *phases
 	handler  *httpapi.API
+	crowd    *crowd
+	conns    atomic.Pointer[listener.Listener] // Serve's
+
+	management http.Handler
 
 	own       self
 	protected atomic.Bool // self-preservation was reported
@@ -65,7 +60,8 @@ func New(cfg Config) (*Server, error) {
 	if s.node.regions, err = s.newRegions(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	s.handler = s.routes()
+	s.crowd = newCrowd(&s.cfg)
+	s.handler, s.management = s.routes()
 	return s, nil
 }
 
@@ -84,38 +80,25 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // within Config.ShutdownTimeout, takes the node's own instance out of the registry and returns. It closes ln. The error is
 // nil after a clean stop.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
-	conns, err := listener.New(ln, s.cfg.listener())
+	f, err := s.newFront(s.handler, ln, s.cfg.MaxConnections)
 	if err != nil {
 		return err
 	}
-	hs := &http.Server{
-		ConnState:         conns.ConnState,
-		ConnContext:       conns.ConnContext,
-		Handler:           s.handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       readTimeout,
-		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          newHTTPLog(s.log),
-	}
+	s.conns.Store(f.conns)
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
 	runCtx, stopTasks := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTasks()
 	tasks.Go(func() { s.Run(runCtx) })
 
-	failed := make(chan error, 1)
-	tasks.Go(func() { failed <- hs.Serve(conns) })
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serve %s: %w", ln.Addr(), err)
-	case <-ctx.Done():
+	if err := f.until(ctx, &tasks); err != nil {
+		return err
 	}
-	return s.shutdown(hs)
+	return s.shutdown(f)
 }
 
 // shutdown leaves the ring first, while peers and clients can still be talked to.
-func (s *Server) shutdown(hs *http.Server) error {
+func (s *Server) shutdown(hs front) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer cancel()
 	s.phase.stopping()

@@ -82,15 +82,22 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		return err
 	}
 	port := ln.Addr().(*net.TCPAddr).Port
+	management, err := listenManagement(settings)
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if management != nil {
+		settings = settings.OnManagementPort(management.Addr().(*net.TCPAddr).Port)
+	}
 	cfg := settings.ServerConfig(port)
 	cfg.Version, cfg.Logger = version().version, logger
 	srv, err := server.New(cfg)
 	if err != nil {
-		return errors.Join(err, ln.Close())
+		return errors.Join(err, ln.Close(), closeListener(management))
 	}
 	p.announce(settings, cfg, port)
 	reload := func() { p.reload(args.settings, srv, port, logger) }
-	if err := untilSignal(srv, ln, reload); err != nil {
+	if err := untilSignal(srv, ln, management, reload); err != nil {
 		return &failure{status: statusFailed, err: err}
 	}
 	logger.Info("stopped")
@@ -109,7 +116,7 @@ func (p *program) reload(args []string, srv *server.Server, port int, logger *sl
 }
 
 // untilSignal serves until SIGTERM or SIGINT. SIGHUP calls reload.
-func untilSignal(srv *server.Server, ln net.Listener, reload func()) error {
+func untilSignal(srv *server.Server, ln, management net.Listener, reload func()) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop)   // from now on a signal has its usual effect again
@@ -132,7 +139,38 @@ func untilSignal(srv *server.Server, ln net.Listener, reload func()) error {
 			}
 		}
 	})
-	return srv.Serve(ctx, ln)
+	if management == nil {
+		return srv.Serve(ctx, ln)
+	}
+	failed := make(chan error, 1) // management serves to the end: probes see how the node leaves
+	reloads.Go(func() { failed <- srv.ServeManagement(served, management); end() })
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	context.AfterFunc(served, stopServing)
+	err := srv.Serve(serving, ln)
+	end()
+	return errors.Join(err, <-failed)
+}
+
+func closeListener(ln net.Listener) error {
+	if ln == nil {
+		return nil
+	}
+	return ln.Close()
+}
+
+// listenManagement opens the port of health and metrics; nil if they have none of their own.
+func listenManagement(s *config.Settings) (net.Listener, error) {
+	address := s.ManagementAddress()
+	if address == "" {
+		return nil, nil
+	}
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, &failure{status: statusUsage, err: fmt.Errorf("listen %s: %w", address, cause(err)),
+			hint: "choose another management.server.port or management.server.address, or leave them out to serve health and metrics on server.port"}
+	}
+	return ln, nil
 }
 
 // listen opens the port. What can go wrong is mostly a matter of one setting, which the hint names.
@@ -176,6 +214,9 @@ func (p *program) announce(s *config.Settings, cfg server.Config, port int) {
 		return
 	}
 	fmt.Fprintf(p.stdout, "heureka %s serves %s as %s\n", cfg.Version, url, cfg.Instance.Key())
+	if address := s.ManagementAddress(); address != "" {
+		fmt.Fprintf(p.stdout, "  health and metrics on %s\n", address)
+	}
 	if len(s.Files) > 0 {
 		fmt.Fprintf(p.stdout, "  settings from %s (profiles: %s)\n", strings.Join(s.Files, ", "), strings.Join(s.Profiles, ", "))
 	}

@@ -15,7 +15,8 @@ import (
 // caller's to fill in.
 func (s *Settings) ServerConfig(port int) server.Config {
 	c := s.given()
-	known := s.onPort(port)
+	c.Management = s.management()
+	known := s.onPort("server.port", port)
 	c.HostName, c.Port = known.hostName(), known.port()
 	c.Instance = known.instance()
 	return c
@@ -38,20 +39,53 @@ func (s *Settings) ListenAddress() string {
 }
 
 // ListenHost returns the host to listen on, "" for all addresses. An IPv6 address may be in brackets, as in Java.
-func (s *Settings) ListenHost() string {
-	host := s.Text("server.address")
+func (s *Settings) ListenHost() string { return listenHost(s.Text("server.address")) }
+
+// ManagementAddress returns what to listen on for health and metrics; "" if that is not a place of its own.
+func (s *Settings) ManagementAddress() string {
+	if s.management() != server.ManagementSeparate {
+		return ""
+	}
+	host := cmp.Or(s.Text("management.server.address"), s.Text("server.address"))
+	return net.JoinHostPort(listenHost(host), s.Text("management.server.port"))
+}
+
+// OnManagementPort returns settings that know on which port health and metrics are served.
+func (s *Settings) OnManagementPort(port int) *Settings {
+	return s.onPort("management.server.port", port)
+}
+
+func (s *Settings) management() server.Management {
+	switch port := s.Text("management.server.port"); {
+	case port == "-1":
+		return server.ManagementOff
+	case port == "" || port == s.Text("server.port") && port != "0":
+		return server.ManagementShared
+	}
+	return server.ManagementSeparate
+}
+
+// managementPort is where the node's health and metrics are, or shared if they have no port of their own.
+func (s *Settings) managementPort(shared string) string {
+	if s.management() == server.ManagementSeparate {
+		return s.Text("management.server.port")
+	}
+	return shared
+}
+
+func listenHost(host string) string {
 	if inside, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inside, "]") {
 		return inside[:len(inside)-1]
 	}
 	return host
 }
 
-// onPort returns settings that know the port, which matters where server.port=0 let the system choose.
-func (s *Settings) onPort(port int) *Settings {
+// onPort returns settings that know a port, which matters where 0 let the system choose.
+func (s *Settings) onPort(key string, port int) *Settings {
 	known := *s
 	known.set = make(map[string]Setting, len(s.set)+1)
 	maps.Copy(known.set, s.set)
-	x := s.setting(s.table.parseName("server.port").key)
+	x := s.setting(s.table.parseName(key).key)
 	x.Value.Int, x.Value.Text = int64(port), strconv.Itoa(port)
 	known.set[x.Name] = x
 	return &known
@@ -76,9 +110,9 @@ func (s *Settings) instance() *heureka.Instance {
 		},
 		Metadata:             s.metadata(),
 		AppGroupName:         heureka.AppName(s.Text("eureka.instance.app-group-name")),
-		HomePageURL:          s.pageURL("eureka.instance.home-page-url"),
-		StatusPageURL:        s.pageURL("eureka.instance.status-page-url"),
-		HealthCheckURL:       s.pageURL("eureka.instance.health-check-url"),
+		HomePageURL:          s.pageURL("eureka.instance.home-page-url", strconv.Itoa(s.port())),
+		StatusPageURL:        s.pageURL("eureka.instance.status-page-url", s.managementPort(strconv.Itoa(s.port()))),
+		HealthCheckURL:       s.pageURL("eureka.instance.health-check-url", s.managementPort(strconv.Itoa(s.port()))),
 		SecureHealthCheckURL: s.Text("eureka.instance.secure-health-check-url"),
 		VIPAddress:           s.Text("eureka.instance.virtual-host-name"),
 		SecureVIPAddress:     s.Text("eureka.instance.secure-virtual-host-name"),
@@ -128,7 +162,7 @@ func (s *Settings) vip() string { return s.applicationName() }
 // metadata is the configured map, and the port of the management paths, which Spring Cloud adds. Empty values are left
 // out (C-MD-11).
 func (s *Settings) metadata() heureka.Metadata {
-	entries := []heureka.MetadataEntry{{Key: "management.port", Value: s.Text("server.port")}}
+	entries := []heureka.MetadataEntry{{Key: "management.port", Value: s.managementPort(s.Text("server.port"))}}
 	for _, x := range s.Of(s.table.parseName("eureka.instance.metadata-map.x").key) {
 		if x.Value.Text != "" {
 			entries = append(entries, heureka.MetadataEntry{Key: x.Value.Sub, Value: x.Value.Text})
@@ -138,11 +172,11 @@ func (s *Settings) metadata() heureka.Metadata {
 }
 
 // pageURL is the URL under this key, or the one made of host, port, context path and the path under key-path.
-func (s *Settings) pageURL(key string) string {
+func (s *Settings) pageURL(key, port string) string {
 	if u := s.Text(key); u != "" {
 		return u
 	}
-	host := net.JoinHostPort(s.hostName(), strconv.Itoa(s.port()))
+	host := net.JoinHostPort(s.hostName(), port)
 	return "http://" + host + contextPath(s.Text("server.servlet.context-path")) + "/" + strings.TrimLeft(s.Text(key+"-path"), "/")
 }
 

@@ -36,6 +36,10 @@ heureka:
   max-lease-duration: 7d
   max-body-size: 2MB
   max-batch-size: 32MB
+  limits: {fetches-in-flight: 50, pages-in-flight: 3, batches-per-peer: 2}
+  pprof: true
+management.server.port: 9
+server.tomcat.max-connections: 8192
 eureka:
   environment: prod
   datacenter: dc1
@@ -115,28 +119,30 @@ eureka:
 		DataCenter:                     "dc1",
 		MaxBodyBytes:                   2 << 20,
 		MaxBatchBytes:                  32 << 20,
-		MinAvailablePeers:              &two,
-		WaitTimeWhenSyncEmpty:          -1,
-		SyncRetries:                    -1,
-		SyncRetryWait:                  4 * ms,
-		Region:                         "eu",
-		AvailabilityZones:              map[string][]string{"eu": {"z1", "z2"}},
-		ServiceURLs:                    map[string][]string{"defaultZone": {"http://a/eureka/", "http://b/eureka/"}},
-		MyURL:                          "http://me/",
-		DNS:                            server.DNSConfig{Enabled: true, Name: "example.com", Port: 8761, URLContext: "eureka"},
-		PeerUpdateInterval:             9 * ms,
-		PeerConnectTimeout:             10 * ms,
-		PeerReadTimeout:                11 * ms,
-		PeerMaxPending:                 12,
-		PeerMaxReplicationAge:          13 * ms,
-		CompressReplication:            true,
-		RemoteRegions:                  map[string]string{"us": "http://us/"},
-		RemoteRegionWhitelist:          map[string][]string{"us": {"A", "B"}},
-		RemoteRegionInterval:           14 * time.Second,
-		RemoteRegionTimeout:            15 * ms,
-		DisableRemoteRegionDelta:       true,
-		Version:                        "devel",
-		ShutdownTimeout:                5 * time.Second,
+		Management:                     server.ManagementSeparate, Profiling: true, MaxConnections: 8192,
+		FetchesInFlight: 50, PagesInFlight: 3, BatchesPerPeer: 2,
+		MinAvailablePeers:        &two,
+		WaitTimeWhenSyncEmpty:    -1,
+		SyncRetries:              -1,
+		SyncRetryWait:            4 * ms,
+		Region:                   "eu",
+		AvailabilityZones:        map[string][]string{"eu": {"z1", "z2"}},
+		ServiceURLs:              map[string][]string{"defaultZone": {"http://a/eureka/", "http://b/eureka/"}},
+		MyURL:                    "http://me/",
+		DNS:                      server.DNSConfig{Enabled: true, Name: "example.com", Port: 8761, URLContext: "eureka"},
+		PeerUpdateInterval:       9 * ms,
+		PeerConnectTimeout:       10 * ms,
+		PeerReadTimeout:          11 * ms,
+		PeerMaxPending:           12,
+		PeerMaxReplicationAge:    13 * ms,
+		CompressReplication:      true,
+		RemoteRegions:            map[string]string{"us": "http://us/"},
+		RemoteRegionWhitelist:    map[string][]string{"us": {"A", "B"}},
+		RemoteRegionInterval:     14 * time.Second,
+		RemoteRegionTimeout:      15 * ms,
+		DisableRemoteRegionDelta: true,
+		Version:                  "devel",
+		ShutdownTimeout:          5 * time.Second,
 	}
 	got := s.ServerConfig(8761)
 	got.Instance = nil
@@ -259,5 +265,27 @@ func TestHostIsAskedLate(t *testing.T) {
 	}
 	if s.ServerConfig(1); asked != 0 {
 		t.Errorf("asked %d times", asked)
+	}
+}
+
+func TestManagementAddress(t *testing.T) {
+	for want, s := range map[string]source{
+		"":               args("--management.server.port=8761"),
+		":9000":          args("--management.server.port=9000"),
+		"10.0.0.1:9000":  args("--management.server.port=9000", "--server.address=10.0.0.1"),
+		"127.0.0.1:9000": args("--management.port=9000", "--server.address=10.0.0.1", "--management.server.address=127.0.0.1"),
+		":0":             args("--management.server.port=0", "--server.port=0"),
+	} {
+		if got := s.mustLoad(t).ManagementAddress(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	off := args("--management.server.port=-1").mustLoad(t)
+	if got := off.ManagementAddress(); got != "" || off.ServerConfig(8761).Management != server.ManagementOff {
+		t.Errorf("port -1: address %q, management %v", got, off.ServerConfig(8761).Management)
+	}
+	in := args("--management.server.port=0").mustLoad(t).OnManagementPort(4711).ServerConfig(8761).Instance
+	if got := in.Metadata.Get("management.port"); got != "4711" || in.HealthCheckURL != "http://box:4711/actuator/health" || in.HomePageURL != "http://box:8761/" {
+		t.Errorf("the node lists management port %q, %s and %s", got, in.HealthCheckURL, in.HomePageURL)
 	}
 }

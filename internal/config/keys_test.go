@@ -154,7 +154,7 @@ func envName(name, dash string) string {
 
 // Every key that counts as effective must change what the program does with the settings.
 func TestEffectiveKeysHaveAnEffect(t *testing.T) {
-	byProgram := []string{"server.address", "logging.level.root", "heureka.log-level", "heureka.log-format"}
+	byProgram := []string{"server.address", "management.server.address", "logging.level.root", "heureka.log-level", "heureka.log-format"}
 	base := args().mustLoad(t)
 	for _, k := range config.Keys() {
 		name := k.Name
@@ -189,6 +189,9 @@ func TestEveryFieldHasAKey(t *testing.T) {
 		}
 		if !strings.HasPrefix(name, "server.ssl") {
 			all = append(all, "--"+name+"="+sample(k))
+		}
+		if name == "management.server.port" {
+			all = append(all, "--"+name+"=18") // another one than server.port
 		}
 	}
 	c := reflect.ValueOf(args(all...).mustLoad(t).ServerConfig(1))

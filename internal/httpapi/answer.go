@@ -14,9 +14,6 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-// retryAfterSecs is what a node that is not ready tells readers to wait. Most start-up syncs are over by then.
-const retryAfterSecs = "10"
-
 // Header values that never change, shared by all answers so that setting them costs no allocation. Nobody may write to
 // them; appending copies.
 var (
@@ -26,7 +23,6 @@ var (
 	typeText     = []string{"text/plain; charset=utf-8"}
 	noSniff      = []string{"nosniff"}
 	codingGzip   = []string{"gzip"}
-	retryAfter   = []string{retryAfterSecs}
 	varyDocument = []string{"Accept, Accept-Encoding, " + wire.HeaderEurekaAccept}
 	varySingle   = []string{"Accept"}
 )
@@ -109,11 +105,10 @@ func (c *call) done(err error) {
 	c.ok()
 }
 
-// notReady is the gate (W-GATE-1). 503 tells clients to try another server; 403 is what the reference says.
+// notReady is the gate (W-GATE-1). 503 tells clients to try another server; 403 is what the reference says. There is no
+// Retry-After: Spring's newer HTTP client sleeps for as long as it says, longer than its refresh may take, and then
+// doubles the interval between refreshes.
 func (c *call) notReady() {
-	if c.cfg.NotReadyStatus == http.StatusServiceUnavailable {
-		c.w.Header()["Retry-After"] = retryAfter
-	}
 	c.refuse(c.cfg.NotReadyStatus, NotReady)
 }
 

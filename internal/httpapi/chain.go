@@ -15,6 +15,8 @@ type Call struct {
 	Route     Route           // parsed once; nothing else looks at the path
 	Origin    registry.Origin // what the replication header claims
 	Principal Principal
+	// Done, if a step sets it, is called when the call has been answered, or has failed.
+	Done func()
 }
 
 // A Principal is who sent a request. The zero value is somebody who has shown nothing.
@@ -59,6 +61,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c.readOn()
 	c.release()
+	c.finish()
 	*c = call{}
 	calls.Put(c)
 }
@@ -76,6 +79,13 @@ func (c *call) passes(s Step) bool {
 	return false
 }
 
+// finish gives back what a step took for the call.
+func (c *call) finish() {
+	if c.Done != nil {
+		c.Done()
+	}
+}
+
 // rescue turns a panic into an empty 500. One that comes when the answer has begun ends the connection instead, so that
 // nobody takes half a document for a whole one.
 func (c *call) rescue() {
@@ -84,6 +94,7 @@ func (c *call) rescue() {
 		return
 	}
 	c.release()
+	c.finish()
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}

@@ -36,7 +36,7 @@ type Config struct {
 	Prefix         string // what stands before /eureka, such as "/ctx"; "" for nothing (W-PATH-4)
 	MaxBodyBytes   int64  // of one registration, also after decompression; 0 stands for 10 MiB (W-HDR-8)
 	MaxBatchBytes  int64  // of one batch; 0 stands for 16 MiB
-	NotReadyStatus int    // answer to reads while ErrNotReady: 0 stands for 503 with Retry-After; 403 as the reference
+	NotReadyStatus int    // answer to reads while ErrNotReady: 0 stands for 503; 403 as the reference
 	DisableDelta   bool   // 403 on deltas (W-DELTA-8)
 	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; 0 stands for 128 MiB
 
@@ -70,8 +70,8 @@ const (
 	defaultMaxHeld  = 128 << 20
 )
 
-// New returns the handler of everything a node answers: the API below {Prefix}/eureka/ and {Prefix}/v2/, and beside it what
-// cfg names. Whatever else it is asked for is 404. It must not be mounted behind a handler that redirects to clean paths,
+// New returns the handler of everything a node answers: the API below {Prefix}/eureka/ and {Prefix}/v2/, unless b is nil, and
+// beside it what cfg names. Whatever else it is asked for is 404. It must not be mounted behind a handler that redirects to clean paths,
 // such as http.ServeMux (W-PATH-6).
 func New(cfg Config, b Backend) *API {
 	if cfg.MaxBodyBytes == 0 {

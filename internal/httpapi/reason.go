@@ -33,6 +33,7 @@ const (
 	OwnBatch                    // sent by this node itself
 	LateBatch                   // of a node that cannot have heard of this one lately, or overtaken
 	Busy                        // too many bytes of bodies are held at the moment
+	Crowded                     // too many requests of the class are under way
 	Failed                      // of the node, logged
 	reasonCount
 )
@@ -44,7 +45,7 @@ var reasonWords = [reasonCount][]string{
 	TooLarge: {"too-large"}, TooSlow: {"too-slow"}, Undecodable: {"undecodable"}, Incomplete: {"incomplete"},
 	BadParameter: {"bad-parameter"}, NotRegistered: {"not-registered"}, NotReady: {"not-ready"},
 	DeltaDisabled: {"delta-disabled"}, NewerRecord: {"newer-record"}, OwnBatch: {"own-batch"}, LateBatch: {"late-batch"},
-	Busy: {"busy"}, Failed: {"failed"},
+	Busy: {"busy"}, Crowded: {"crowded"}, Failed: {"failed"},
 }
 
 func (r Reason) String() string { return reasonWords[r][0] }

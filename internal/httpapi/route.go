@@ -109,8 +109,10 @@ const maxSegments = 4
 // route parses the path of u, once for everything that has to know where a call goes. Nothing is ever redirected or
 // cleaned (W-PATH-6).
 func (a *API) route(u *url.URL) Route {
-	if to, ok := a.within(u); ok {
-		return to
+	if a.b != nil {
+		if to, ok := a.within(u); ok {
+			return to
+		}
 	}
 	return a.beside(u.Path)
 }

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"heureka.internal/heureka/internal/admission"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/listener"
+)
+
+// Requests are of classes, so that a crowd of the dear ones never stands in the way of the cheap ones that keep a fleet
+// registered. What clients do when they are refused decides which may be: a heartbeat that is refused makes Java clients
+// try three servers at once, a refused delta makes them fetch everything. So heartbeats, registrations, cancels, status
+// changes, deltas and probes are never refused and never wait.
+const (
+	fetchClass = iota // documents of the whole registry, of an application, of a VIP
+	pageClass         // pages and metrics
+	classes
+)
+
+var classNames = [classes]string{fetchClass: "fetch", pageClass: "page"}
+
+// batchClass names replication batches, which are limited by peer.
+const batchClass = "batch"
+
+// crowdWait is how long a fetch waits for its turn: shorter than what any client waits for an answer.
+const (
+	crowdWait  = 2 * time.Second
+	crowdStall = time.Second
+)
+
+// classOf returns the class of a route; -1 stands for calls that are always admitted.
+func classOf(c *httpapi.Call) int {
+	switch c.Route.Resource {
+	case httpapi.AppsResource, httpapi.VIPResource, httpapi.SecureVIPResource:
+		return fetchClass
+	case httpapi.AppResource:
+		if c.Request.Method == http.MethodGet {
+			return fetchClass
+		}
+	case httpapi.PageResource, httpapi.MetricsResource:
+		return pageClass
+	}
+	return -1
+}
+
+// A crowd admits calls by their class.
+type crowd struct {
+	pools   [classes]*admission.Pool
+	batches *batchPool
+}
+
+func newCrowd(cfg *Config) *crowd {
+	pool := func(slots int) *admission.Pool {
+		return admission.New(admission.Config{Slots: slots, Wait: crowdWait, Stall: crowdStall})
+	}
+	c := &crowd{batches: &batchPool{limit: cfg.BatchesPerPeer, busy: map[string]int{}}}
+	c.pools = [classes]*admission.Pool{fetchClass: pool(cfg.FetchesInFlight), pageClass: pool(cfg.PagesInFlight)}
+	return c
+}
+
+// admit is the first step of the chain.
+func (cr *crowd) admit(c *httpapi.Call) httpapi.Refusal {
+	if c.Route.Resource == httpapi.BatchResource {
+		return cr.batches.admit(c)
+	}
+	class := classOf(c)
+	if class < 0 {
+		return httpapi.Refusal{}
+	}
+	slot := cr.pools[class].Acquire(c.Request.Context(), progressOf(c.Request))
+	if slot == nil {
+		return crowded
+	}
+	c.Done = slot.Release
+	return httpapi.Refusal{}
+}
+
+var crowded = httpapi.Refusal{Status: http.StatusServiceUnavailable, Reason: httpapi.Crowded}
+
+// progressOf tells when a call's client took something last. A connection that is not ours does not know: its calls keep
+// their slots until they are answered.
+func progressOf(r *http.Request) func() time.Time {
+	conn := listener.FromContext(r.Context())
+	if conn == nil {
+		return time.Now
+	}
+	began := time.Now()
+	return func() time.Time {
+		if p := conn.Progress(); p.After(began) {
+			return p
+		}
+		return began
+	}
+}
+
+// A batchPool bounds the batches that one peer has under way here. A Java peer keeps a batch that is answered 503 and
+// sends it again; on any other refusal it drops it.
+type batchPool struct {
+	limit int
+
+	mu      sync.Mutex
+	busy    map[string]int // by address
+	refused int64
+}
+
+func (b *batchPool) admit(c *httpapi.Call) httpapi.Refusal {
+	peer, _, err := net.SplitHostPort(c.Request.RemoteAddr)
+	if err != nil {
+		peer = c.Request.RemoteAddr
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy[peer] >= b.limit {
+		b.refused++
+		return crowded
+	}
+	b.busy[peer]++
+	c.Done = func() { b.done(peer) }
+	return httpapi.Refusal{}
+}
+
+func (b *batchPool) done(peer string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.busy[peer]--; b.busy[peer] == 0 {
+		delete(b.busy, peer)
+	}
+}
+
+// stats returns how many batches are under way, and how many were refused.
+func (b *batchPool) stats() (inFlight int, refused int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range b.busy {
+		inFlight += n
+	}
+	return inFlight, b.refused
+}

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"heureka.internal/heureka/internal/listener"
+)
+
+// Numbers of the limits on requests and connections.
+var (
+	inFlightDesc = classDesc("requests_in_flight", "Requests of a limited class that are under way.")
+	waitingDesc  = classDesc("requests_waiting", "Requests of a limited class that wait for others to end.")
+	waitedDesc   = classDesc("requests_waited_total", "Requests that were served after a wait for others to end.")
+	crowdedDesc  = classDesc("requests_crowded_total", "Requests refused with 503 because too many of their class were under way.")
+	stalledDesc  = classDesc("requests_stalled_total", "Requests whose client did not read for a second, which then no longer counted as under way.")
+
+	connectionsDesc = connDesc("connections", "Open connections of clients and peers.")
+	maxConnDesc     = connDesc("connections_max", "Connections that may be open at a time.")
+	connRefusedDesc = connDesc("connections_refused_total", "Connections closed at once because all others were in use.")
+	connIdleDesc    = connDesc("connections_closed_idle_total", "Idle connections closed to make room for new ones.")
+	connStalledDesc = connDesc("connections_stalled_total", "Connections closed because the client read nothing of an answer for two minutes.")
+)
+
+func classDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("heureka_"+name, help, []string{"class"}, nil)
+}
+
+func connDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("heureka_"+name, help, nil, nil)
+}
+
+func describeCrowd(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, waitedDesc, crowdedDesc, stalledDesc,
+		connectionsDesc, maxConnDesc, connRefusedDesc, connIdleDesc, connStalledDesc} {
+		ch <- d
+	}
+}
+
+func (s *Server) collectCrowd(ch chan<- prometheus.Metric) {
+	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
+	}
+	for i, p := range s.crowd.pools {
+		st, class := p.Stats(), classNames[i]
+		send(inFlightDesc, prometheus.GaugeValue, float64(st.InFlight), class)
+		send(waitingDesc, prometheus.GaugeValue, float64(st.Waiting), class)
+		send(waitedDesc, prometheus.CounterValue, float64(st.Waited), class)
+		send(crowdedDesc, prometheus.CounterValue, float64(st.Refused), class)
+		send(stalledDesc, prometheus.CounterValue, float64(st.Stalled), class)
+	}
+	inFlight, refused := s.crowd.batches.stats()
+	send(inFlightDesc, prometheus.GaugeValue, float64(inFlight), batchClass)
+	send(crowdedDesc, prometheus.CounterValue, float64(refused), batchClass)
+
+	var st listener.Stats // of a handler that somebody else serves: none
+	if conns := s.conns.Load(); conns != nil {
+		st = conns.Stats()
+	}
+	send(connectionsDesc, prometheus.GaugeValue, float64(st.Open))
+	send(maxConnDesc, prometheus.GaugeValue, float64(st.Max))
+	send(connRefusedDesc, prometheus.CounterValue, float64(st.Refused))
+	send(connIdleDesc, prometheus.CounterValue, float64(st.ClosedIdle))
+	send(connStalledDesc, prometheus.CounterValue, float64(st.Stalled))
+}
