@@ -13,7 +13,8 @@ import (
 	"heureka.internal/heureka"
 )
 
-// ErrNoInstance says that a service has no instance to call, or that no registry was fetched yet: see Client.Ready.
+// ErrNoInstance says that a service has no instance to call. If that is not known, because no registry was fetched yet
+// (see Client.Ready), the error matches heureka.ErrNotReady as well.
 var ErrNoInstance = errors.New("no instance available")
 
 // A Balancer chooses an instance for a call. It must be safe for concurrent use.
@@ -39,7 +40,7 @@ func (c *Client) Pick(sv Service) (*heureka.Instance, error) {
 // noInstance tells a service without instances from a client that has nothing to look into yet.
 func (s *Snapshot) noInstance(name string) error {
 	if s.generation == 0 {
-		return fmt.Errorf("%s: %w: no registry was fetched yet", name, ErrNoInstance)
+		return fmt.Errorf("%s: %w: no registry was fetched yet, %w", name, ErrNoInstance, heureka.ErrNotReady)
 	}
 	return fmt.Errorf("%s: %w", name, ErrNoInstance)
 }

@@ -69,6 +69,10 @@ func New(cfg Config) (*Client, error) {
 	c := &Client{
 		cfg: cfg, balancer: cfg.Balancer, machine: thisMachine, asked: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
+	c.cfg.Hooks = cfg.Hooks.guarded(cfg.Logger)
+	if cfg.Backup != nil {
+		c.cfg.Backup = &guardedBackup{Backup: cfg.Backup}
+	}
 	if c.balancer == nil {
 		c.balancer = RoundRobin(cfg.Rand)
 	}
@@ -78,7 +82,7 @@ func New(cfg Config) (*Client, error) {
 		}
 		c.cfg.Transport = c.ownHTTP
 	}
-	c.servers = &serverList{cfg: &c.cfg, transport: c.cfg.Transport, clientID: spring.LocalIP(), rand: c.generator()}
+	c.servers = &serverList{cfg: &c.cfg, transport: c.cfg.Transport, clientID: spring.LocalIP(), rand: c.generator(), again: make(chan struct{}, 1)}
 	if cfg.DNS == DNSOff {
 		if err := c.servers.setStatic(time.Now()); err != nil {
 			return nil, fmt.Errorf("client configuration: %w", err)
@@ -331,7 +335,7 @@ func (c *Client) findServers(ctx context.Context) error {
 	if c.cfg.DNS == DNSOff {
 		return nil
 	}
-	l := &serverFinder{client: c, start: backoff{longest: c.cfg.ServerPollInterval}}
+	l := &serverFinder{client: c, start: backoff{longest: min(c.cfg.ServerPollInterval, finderBackoff)}}
 	_, err := l.once(ctx)
 	if err != nil && (c.cfg.EnforceFetch || c.cfg.EnforceRegistration) {
 		return err
@@ -350,8 +354,14 @@ func (c *Client) publish(s *Snapshot) {
 	close(old.replaced)
 }
 
-// Ready waits for the first snapshot. It fails only with the context's error or ErrStopped.
+// ErrFetchDisabled says that Config.DisableFetch lets the client know nothing of the registry.
+var ErrFetchDisabled = errors.New("fetching is disabled")
+
+// Ready waits for the first snapshot. It fails only with the context's error, ErrStopped or ErrFetchDisabled.
 func (c *Client) Ready(ctx context.Context) error {
+	if c.cfg.DisableFetch {
+		return ErrFetchDisabled
+	}
 	for {
 		p := c.state.Load()
 		if p.snapshot.generation > 0 {
@@ -377,7 +387,7 @@ type pendingRefresh struct {
 // begun share one fetch. Before Run it waits for Run.
 func (c *Client) Refresh(ctx context.Context) error {
 	if c.cfg.DisableFetch {
-		return errors.New("refresh: fetching is disabled")
+		return fmt.Errorf("refresh: %w", ErrFetchDisabled)
 	}
 	p, err := c.askRefresh()
 	if err != nil {
@@ -426,8 +436,8 @@ func (p *pendingRefresh) finish(err error) {
 	}
 }
 
-// remoteStatuses tells registrations how the registry shows them (C-EV-2).
-func (c *Client) remoteStatuses() {
+// remoteStatuses tells registrations how the registry shows them (C-EV-2), by a server whose clock shows serverTime.
+func (c *Client) remoteStatuses(serverTime time.Time) {
 	c.mu.Lock()
 	list := slices.Clone(c.registrations)
 	c.mu.Unlock()
@@ -436,6 +446,7 @@ func (c *Client) remoteStatuses() {
 		status := heureka.StatusUnknown
 		if in, ok := s.Instance(r.key.App, r.key.ID); ok {
 			status = in.Status
+			r.compare(in, serverTime)
 		}
 		if old, changed := r.see(status); changed {
 			call(c.cfg.Hooks.Status, StatusInfo{Key: r.key, Old: old, New: status, Remote: true})

@@ -20,8 +20,8 @@ import (
 // ErrNoServers says that no server is known, because DNS has not answered yet.
 var ErrNoServers = errors.New("no known server")
 
-// A FailoverError says that no server that was tried did what was asked. It matches whatever one of its attempts
-// matches: errors.Is(err, heureka.ErrNotFound) holds if a server answered 404.
+// A FailoverError says that no server that was tried gave an answer that counts, so that nothing is known. It matches
+// whatever one of its attempts matches. That an instance is not there is an answer: a *heureka.StatusError alone.
 type FailoverError struct {
 	Op       string // such as "renew"
 	Attempts []Attempt
@@ -80,32 +80,43 @@ const (
 // onStatus accepts the given statuses besides success.
 func onStatus(codes ...int) func(error) verdict {
 	return func(err error) verdict {
-		if err == nil {
-			return accepted
-		}
-		if s, ok := errors.AsType[*heureka.StatusError](err); ok && slices.Contains(codes, s.Code) {
+		if s, ok := errors.AsType[*heureka.StatusError](err); err == nil || ok && slices.Contains(codes, s.Code) {
 			return accepted
 		}
 		return failed
 	}
 }
 
+// Heartbeats and fetches are always fit to be answered: a server that finds them wrong is wrong itself.
 var (
 	onSuccess   = onStatus()
 	onHeartbeat = onStatus(404)
 )
 
-// onRegister does not carry a record from server to server that is refused for what it is, or for who sends it.
-func onRegister(err error) verdict {
-	if s, ok := errors.AsType[*heureka.StatusError](err); ok {
-		switch s.Code {
-		case 404:
-			return accepted
-		case 400, 401, 403:
-			return refused
-		}
+// onInstance takes "not there" for an answer, and carries nothing from server to server that is refused for what it is.
+func onInstance(err error) verdict {
+	if s, ok := errors.AsType[*heureka.StatusError](err); ok && sameEverywhere(s.Code) {
+		return refused
 	}
-	return onSuccess(err)
+	return onHeartbeat(err)
+}
+
+// sameEverywhere reports whether a status says that the request is wrong rather than the server. Credentials differ from
+// server to server, and the others are about the moment.
+func sameEverywhere(code int) bool {
+	switch code {
+	case 401, 403, 404, 408, 409, 421, 425, 429:
+		return false
+	}
+	return code/100 == 4
+}
+
+// onRegister does not carry a record from server to server that is refused for who sends it.
+func onRegister(err error) verdict {
+	if s, ok := errors.AsType[*heureka.StatusError](err); ok && (s.Code == 401 || s.Code == 403) {
+		return refused
+	}
+	return onInstance(err)
 }
 
 // onCancel takes any answer for done (C-SD-4), except a redirect, which is followed where that is allowed.
@@ -138,6 +149,9 @@ type session struct {
 // do calls f with one server after the other until judge is content with what f returns, at most cfg.Attempts times.
 func (s *session) do(ctx context.Context, op string, judge func(error) verdict, f func(context.Context, *remote.Conn) error) error {
 	failure := &FailoverError{Op: op}
+	if err := s.servers.ensure(ctx); err != nil {
+		return fmt.Errorf("%s: %w: %w", op, ErrNoServers, err)
+	}
 	for conn := range s.tour(time.Now()) {
 		number := len(failure.Attempts) + 1
 		v, err := s.attempt(ctx, job{op, number, judge, f}, conn)
@@ -148,6 +162,9 @@ func (s *session) do(ctx context.Context, op string, judge func(error) verdict, 
 		if v == refused || ctx.Err() != nil || number == s.cfg.Attempts {
 			break
 		}
+	}
+	if !givenUp(ctx) {
+		s.servers.askAgain()
 	}
 	if len(failure.Attempts) == 0 {
 		return fmt.Errorf("%s: %w", op, ErrNoServers)

@@ -240,7 +240,9 @@ func TestVerdicts(t *testing.T) {
 		case "register":
 			return code == 404 || code/100 == 2 || code == 400 || code == 401 || code == 403
 		case "status", "unstatus", "metadata":
-			return code/100 == 2
+			return code/100 == 2 || code == 400 || code == 404
+		case "instance", "by id", "app":
+			return code == 400 || code == 404
 		}
 		return false // documents need a document
 	}

@@ -14,7 +14,11 @@ type serverFinder struct {
 	found   bool
 }
 
-const finderBackoffBound = 5
+const (
+	finderBackoffBound = 5
+	finderBackoff      = 30 * time.Second // the longest pause before DNS has answered once
+	finderPause        = 5 * time.Second  // the shortest between two looks
+)
 
 // run asks until ctx ends.
 func (l *serverFinder) run(ctx context.Context) {
@@ -26,6 +30,10 @@ func (l *serverFinder) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
+		case <-l.client.servers.again: // all have failed: heartbeats cannot wait for the next look
+			if !sleep(ctx, finderPause) {
+				return
+			}
 		}
 		cutOff, _ := l.once(ctx)
 		wait = l.pause(&p, cutOff)
@@ -60,4 +68,14 @@ func (c *Client) serverURLs() []string {
 		urls = append(urls, conn.URL())
 	}
 	return urls
+}
+
+// sleep reports false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }

@@ -35,13 +35,13 @@ var operations = []operation{
 		[]int{400, 401, 403, 404, 409, 429, 500, 503}, false},
 	{"set status", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
 		return a.SetStatus(ctx, in.Key(), heureka.StatusOutOfService)
-	}, nil, false},
+	}, []int{400, 404}, false},
 	{"clear status", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
 		return a.ClearStatus(ctx, in.Key(), heureka.StatusUp)
-	}, nil, false},
+	}, []int{400, 404}, false},
 	{"set metadata", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
 		return a.SetMetadata(ctx, in.Key(), map[string]string{"k": "v"})
-	}, nil, false},
+	}, []int{400, 404}, false},
 	{"registry", func(ctx context.Context, a *client.API, _ *heureka.Instance) error {
 		return answer(a.Applications(ctx))
 	}, nil, true},
@@ -54,13 +54,13 @@ var operations = []operation{
 	}, nil, true},
 	{"application", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
 		return answer(a.Application(ctx, in.App))
-	}, nil, true},
+	}, []int{400, 404}, true},
 	{"instance", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
 		return answer(a.Instance(ctx, in.Key()))
-	}, nil, true},
+	}, []int{400, 404}, true},
 	{"instance by id", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
 		return answer(a.InstanceByID(ctx, in.ID))
-	}, nil, true},
+	}, []int{400, 404}, true},
 }
 
 // statuses are the faults that are a status and nothing else.

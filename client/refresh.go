@@ -18,6 +18,8 @@ type refresher struct {
 	query  *session
 	rand   *rand.Rand
 
+	clock time.Duration // by how much the server's clock is ahead of this machine's
+
 	server   string        // that sent the last document
 	version  int64         // of the last document; -1 says that deltas make no sense (C-RF-3)
 	deltaTag string        // of the last delta, if the server tags them
@@ -104,7 +106,7 @@ func (f *refresher) report(ctx context.Context, info *RefreshInfo) {
 	f.client.counters.refreshed(info)
 	call(f.cfg.Hooks.Refresh, *info)
 	if info.Err == nil {
-		f.client.remoteStatuses()
+		f.client.remoteStatuses(f.serverTime())
 		f.backup(ctx, f.client.Snapshot())
 	}
 }
@@ -123,6 +125,7 @@ func (f *refresher) from(ctx context.Context, conn *remote.Conn, info *RefreshIn
 	if err != nil {
 		return nil, err
 	}
+	f.note(doc)
 	if !f.trail.Continues(doc, time.Now()) {
 		return nil, f.full(ctx, conn, info)
 	}
@@ -189,6 +192,7 @@ func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshIn
 	if err != nil {
 		return err
 	}
+	f.note(doc)
 	if conn.URL() != f.server {
 		f.deltaTag = ""
 		f.trail.Lose()
@@ -211,6 +215,15 @@ func (f *refresher) fetchFull(ctx context.Context, conn *remote.Conn, q remote.Q
 	}
 	return conn.Apps(ctx, q)
 }
+
+// note takes the server's clock, if it sent that.
+func (f *refresher) note(doc *remote.Document) {
+	if !doc.Date.IsZero() {
+		f.clock = time.Until(doc.Date)
+	}
+}
+
+func (f *refresher) serverTime() time.Time { return time.Now().Add(f.clock) }
 
 func (f *refresher) publish(s *Snapshot) { f.client.publish(s) }
 

@@ -20,6 +20,8 @@ type registrar struct {
 
 	log        trouble // with the registry
 	health     trouble
+	checking   outside
+	answered   time.Time // last time that a server took the instance or its heartbeat
 	registered bool
 	perhaps    bool // a registration was cut off: a server may have accepted it
 	first      backoff
@@ -144,6 +146,9 @@ func (g *registrar) push(ctx context.Context) error {
 	}
 	in, _, _ := g.r.state()
 	err := g.register(ctx, in, time.Now().Add(g.heartbeat.interval))
+	if err == nil {
+		g.answered = time.Now()
+	}
 	if err == nil && !g.registered {
 		g.registered = true
 		g.cfg.Logger.Info("registered", "app", in.App, "id", in.ResolvedID(), "status", in.Status)
@@ -195,10 +200,28 @@ func (g *registrar) beat(ctx context.Context) {
 		return
 	}
 	cutOff := info.Err != nil && errors.Is(beatCtx.Err(), context.DeadlineExceeded)
-	g.beatAt = time.Now().Add(g.heartbeat.next(cutOff, retryAfter(info.Err)))
+	if info.Err == nil {
+		g.answered = time.Now()
+	}
+	g.beatAt = time.Now().Add(g.bounded(g.heartbeat.next(cutOff, retryAfter(info.Err)), info.Err))
 	g.r.client.counters.beat(&info)
 	g.log.report(g.cfg.Logger, "heartbeat", info.Err, "app", info.Key.App, "id", info.Key.ID)
 	call(g.cfg.Hooks.Heartbeat, info)
+}
+
+// bounded keeps the pause after a heartbeat that failed to a third of what the lease leaves, whatever a server asks for:
+// there must be time for more than one try. An instance whose lease has run out cannot lose it any more, but wants it back.
+func (g *registrar) bounded(pause time.Duration, err error) time.Duration {
+	if err == nil {
+		return pause
+	}
+	in, _, _ := g.r.state()
+	lease := time.Duration(in.Lease.DurationSecs) * time.Second
+	left := lease - time.Since(g.answered)
+	if left <= 0 {
+		return min(pause, lease)
+	}
+	return min(pause, max(left/3, time.Second))
 }
 
 // renew sends a heartbeat and, if the server does not know the instance in its present state, registers it (C-HB-3).
@@ -234,7 +257,7 @@ func (g *registrar) checkHealth(ctx context.Context) {
 	checkCtx, cancel := context.WithTimeout(ctx, min(g.cfg.ReplicationInterval, maxHealthCheck))
 	defer cancel()
 	before := g.r.Status()
-	after, err := safely(check)(checkCtx, before)
+	after, err := g.ask(checkCtx, check, before)
 	if ctx.Err() != nil { // it was told to stop: what it says of the instance does not count
 		return
 	}
@@ -249,6 +272,20 @@ func (g *registrar) checkHealth(ctx context.Context) {
 		after = heureka.StatusDown
 	}
 	g.r.setStatus(after, &before)
+}
+
+// ask calls the check, but does not wait for ever.
+func (g *registrar) ask(ctx context.Context, check HealthCheck, before heureka.Status) (heureka.Status, error) {
+	said := make(chan heureka.Status, 1)
+	err := g.checking.call(ctx, func() error {
+		s, err := safely(check)(ctx, before)
+		said <- s
+		return err
+	})
+	if err != nil {
+		return heureka.StatusDown, err
+	}
+	return <-said, nil
 }
 
 // safely makes an error of a panic: a check that is broken must not take the program with it (G-RG-6).

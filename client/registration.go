@@ -31,6 +31,8 @@ type Registration struct {
 	remote   heureka.Status    // as the registry shows it
 	left     bool              // nothing more will be sent
 	leaveErr error             // of taking leave
+	overtook int               // how often a later stamp was found under the key
+	warned   bool              // that another process uses the key
 
 	leave context.CancelCauseFunc // ends the registrar; nil before it runs; guarded by the client's mutex
 	ended chan struct{}           // closed when it has ended
@@ -281,4 +283,40 @@ func (r *Registration) see(s heureka.Status) (old heureka.Status, changed bool) 
 	defer r.mu.Unlock()
 	old, r.remote = r.remote, s
 	return old, old != s
+}
+
+// maxAhead is how far ahead of its clock a server may believe a dirty timestamp.
+const maxAhead = 10 * time.Minute
+
+// mostOvertaken is how often a process may find a later stamp with its own address before that is another process, too.
+const mostOvertaken = 3
+
+// compare looks for a record that outdates this one although a server has accepted it: a registration with an earlier
+// stamp changes nothing there. If it is of this address, a process before this one had a fast clock, and is overtaken.
+func (r *Registration) compare(shown *heureka.Instance, serverTime time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	own := r.record
+	if r.dirty || r.accepted == 0 || shown.LastDirtyMS <= own.LastDirtyMS {
+		return
+	}
+	stamp := min(shown.LastDirtyMS+1, serverTime.Add(maxAhead).UnixMilli())
+	mine := shown.IPAddr == own.IPAddr || shown.HostName == own.HostName
+	log := r.client.cfg.Logger.With("app", r.key.App, "id", r.key.ID)
+	if !mine || r.overtook >= mostOvertaken || stamp <= own.LastDirtyMS {
+		if !r.warned {
+			log.Warn("another process registers under this key", "host", shown.HostName, "ip", shown.IPAddr)
+		}
+		r.warned = true
+		return
+	}
+	r.overtook++
+	log.Info("overtaking an older registration with a later stamp", "ahead", time.Duration(shown.LastDirtyMS-own.LastDirtyMS)*time.Millisecond)
+	in := own.Clone()
+	in.LastDirtyMS = stamp
+	r.record, r.dirty, r.urgent = in, true, true
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
 }

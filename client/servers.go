@@ -31,6 +31,8 @@ type serverList struct {
 	known    []address               // as configuration or DNS has them
 	list     []*remote.Conn          // in order of preference
 	shuffled time.Time
+
+	again chan struct{} // asks for another look at DNS; holds one
 }
 
 // errNoURL is a mistake rather than a state: no server will ever be known (C-ST-8).
@@ -153,4 +155,20 @@ func (l *serverList) resolve(ctx context.Context) error {
 		return fmt.Errorf("find servers of %s: no records", l.cfg.DNSName)
 	}
 	return l.set(time.Now(), known)
+}
+
+// ensure asks DNS if nobody has yet: a call may come before Run, or without it.
+func (l *serverList) ensure(ctx context.Context) error {
+	if l.cfg.DNS == DNSOff || len(l.ordered()) > 0 {
+		return nil
+	}
+	return l.resolve(ctx)
+}
+
+// askAgain tells the finder that no server has done what was asked: perhaps they have moved.
+func (l *serverList) askAgain() {
+	select {
+	case l.again <- struct{}{}:
+	default:
+	}
 }

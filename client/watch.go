@@ -36,9 +36,12 @@ type Update struct {
 func (c *Client) Watch(sv Service) *Watch { return &Watch{client: c, service: sv} }
 
 // Next returns the current instances at the first call, even if there are none, and then waits for each change. Before
-// the first registry was fetched it waits for that. It fails only with the context's error or ErrStopped; a registry
-// that cannot be fetched is no error but no news.
+// the first registry was fetched it waits for that. It fails only with the context's error, ErrStopped or
+// ErrFetchDisabled; a registry that cannot be fetched is no error but no news.
 func (w *Watch) Next(ctx context.Context) (Update, error) {
+	if w.client.cfg.DisableFetch {
+		return Update{}, ErrFetchDisabled
+	}
 	for {
 		p := w.client.state.Load()
 		if u, news := w.look(p.snapshot); news {
