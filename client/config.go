@@ -120,7 +120,9 @@ type Config struct {
 	// after IdleTimeout (30 s).
 	MaxConns, MaxConnsPerHost int
 	IdleTimeout               time.Duration
-	// Header is sent with every request, for instance a token.
+	// MaxRegistryBytes limits an answer with many instances, decompressed: 128 MiB.
+	MaxRegistryBytes int64
+	// Header is sent with every request, for instance a token, but not to another server that one redirects to.
 	Header http.Header
 	// DisableGzip asks for plain answers.
 	DisableGzip bool
@@ -154,12 +156,11 @@ const (
 )
 
 const (
-	defaultZone  = "defaultZone"
-	netflixZone  = "default"
-	localServer  = "http://localhost:8761/eureka/"
-	clientName   = "DefaultClient" // what rate limiters let through (W-GOCLI-12)
-	clientVer    = "1.4"
-	redirectFlag = "X-Discovery-AllowRedirect"
+	defaultZone = "defaultZone"
+	netflixZone = "default"
+	localServer = "http://localhost:8761/eureka/"
+	clientName  = "DefaultClient" // what rate limiters let through (W-GOCLI-12)
+	clientVer   = "1.4"
 )
 
 // setDefault replaces a zero.
@@ -191,6 +192,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	setDefault(&cfg.MaxConns, 200)
 	setDefault(&cfg.MaxConnsPerHost, 50)
 	setDefault(&cfg.IdleTimeout, 30*time.Second)
+	setDefault(&cfg.MaxRegistryBytes, remote.DefaultMaxRegistryBytes)
 	setDefault(&cfg.DNSPath, "eureka")
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -232,6 +234,9 @@ func (cfg *Config) validate() error {
 		if n.value < 1 {
 			wrong("%s must be at least 1: %d", n.name, n.value)
 		}
+	}
+	if cfg.MaxRegistryBytes < 0 {
+		wrong("MaxRegistryBytes must not be negative: %d", cfg.MaxRegistryBytes)
 	}
 	if cfg.QuarantineThreshold < 0 {
 		wrong("QuarantineThreshold must not be negative: %v", cfg.QuarantineThreshold)

@@ -93,6 +93,7 @@ func (l *serverList) conn(url string) (*remote.Conn, error) {
 		URL: url, Transport: l.transport, Header: l.cfg.Header.Clone(),
 		ClientName: clientName, ClientVersion: clientVer, ClientID: l.clientID,
 		DisableGzip: l.cfg.DisableGzip, ReadTimeout: l.cfg.ReadTimeout,
+		MaxRegistryBytes: l.cfg.MaxRegistryBytes,
 	}
 	if l.cfg.Compact {
 		cfg.Detail = wire.Compact
@@ -101,7 +102,7 @@ func (l *serverList) conn(url string) (*remote.Conn, error) {
 		if cfg.Header == nil {
 			cfg.Header = make(http.Header, 1)
 		}
-		cfg.Header.Set(redirectFlag, "true") // C-RD-2
+		cfg.Header.Set(remote.HeaderAllowRedirect, "true") // C-RD-2
 	}
 	return remote.New(cfg)
 }

@@ -104,10 +104,15 @@ func (c *Conn) readBody(reply *Reply, resp *http.Response, req Request, quiet *s
 	return nil
 }
 
+// maxPooled is the largest buffer that is kept: one answer of a broken server must not stay for good.
+const maxPooled = 16 << 20
+
 // release gives a pooled body back; nothing decoded from it refers to it.
 func (r *Reply) release() {
 	if r.buf != nil {
-		buffers.Put(r.buf)
+		if r.buf.Cap() <= maxPooled {
+			buffers.Put(r.buf)
+		}
 		r.buf, r.Body = nil, nil
 	}
 }

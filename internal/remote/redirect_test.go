@@ -101,3 +101,39 @@ func TestCredentialsDoNotTravel(t *testing.T) {
 		}
 	}
 }
+
+// What is sent to one server must not reach another that it redirects to, by whatever header it is sent.
+func TestRedirectsToAnotherOrigin(t *testing.T) {
+	sent := make(chan http.Header, 1)
+	rt := roundTripper(func(r *http.Request) (*http.Response, error) {
+		sent <- r.Header
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}}, nil
+	})
+	header := http.Header{"Authorization": {"Bearer t"}, "Cookie": {"c=1"}, "X-Api-Key": {"k"}}
+	header.Set(remote.HeaderAllowRedirect, "true")
+	conn, err := remote.New(remote.Config{URL: "https://user:secret@one/eureka/", Transport: rt, Header: header})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := conn.At("https://two/eureka/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = other.Cancel(t.Context(), key)
+	h := <-sent
+	for _, name := range []string{"Authorization", "Cookie", "X-Api-Key"} {
+		if h.Get(name) != "" {
+			t.Errorf("%s: %s was sent to another host", name, h.Get(name))
+		}
+	}
+	if h.Get(remote.HeaderAllowRedirect) == "" {
+		t.Error("the other server is not told that redirects are welcome")
+	}
+	if _, err := conn.At("http://one/eureka/"); err == nil {
+		t.Error("redirected from https to http")
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

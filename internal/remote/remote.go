@@ -19,9 +19,12 @@ import (
 // The limits on the size of an answer, decompressed. They are far above what servers send and exist so that an endless
 // body ends in an error.
 const (
-	DefaultMaxRegistryBytes = 1 << 30
+	DefaultMaxRegistryBytes = 128 << 20
 	DefaultMaxBytes         = 16 << 20
 )
+
+// HeaderAllowRedirect tells a server that redirects are welcome (C-RD-2).
+const HeaderAllowRedirect = "X-Discovery-AllowRedirect"
 
 // MaxRedirects is how many redirects one call follows if they are allowed at all (W-GOCLI-13).
 const MaxRedirects = 10
@@ -171,8 +174,9 @@ func (c *Conn) URL() string { return c.shown }
 // Host returns host and port as the URL has them.
 func (c *Conn) Host() string { return c.base.Host }
 
-// At returns a Conn with the same settings for another server, whose URL may carry credentials of its own. Those of c
-// are kept only if scheme and host are the same.
+// At returns a Conn with the same settings for another server, whose URL may carry credentials of its own. Those of c,
+// which may be in any header of Config.Header, are kept only if scheme and host are the same. Whoever sends from https to
+// http is not followed.
 func (c *Conn) At(rawURL string) (*Conn, error) {
 	cfg := c.cfg
 	cfg.URL = rawURL
@@ -180,9 +184,17 @@ func (c *Conn) At(rawURL string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if other.auth == "" && other.base.Scheme == c.base.Scheme && other.base.Host == c.base.Host {
-		other.auth = c.auth
-		other.header = other.commonHeader()
+	if c.base.Scheme == "https" && other.base.Scheme != "https" {
+		return nil, errors.New("redirected from https to http")
 	}
+	if other.base.Scheme != c.base.Scheme || other.base.Host != c.base.Host {
+		other.cfg.Header = nil
+		if v := c.cfg.Header.Get(HeaderAllowRedirect); v != "" {
+			other.cfg.Header = http.Header{http.CanonicalHeaderKey(HeaderAllowRedirect): {v}}
+		}
+	} else if other.auth == "" {
+		other.auth = c.auth
+	}
+	other.header = other.commonHeader()
 	return other, nil
 }

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"testing"
 	"time"
 )
@@ -52,5 +53,16 @@ func TestElapsedIsTheLongerTime(t *testing.T) {
 	}
 	if got := elapsed(asked, asked.Add(time.Minute)); got != time.Minute {
 		t.Errorf("elapsed = %v, want %v", got, time.Minute)
+	}
+}
+
+// The buffer of an answer that was far too large is not kept for the next.
+func TestLargeBuffersAreLetGo(t *testing.T) {
+	large := bytes.NewBuffer(make([]byte, 0, maxPooled+1))
+	for range 100 {
+		(&Reply{buf: large}).release()
+		if got := buffers.Get().(*bytes.Buffer); got == large {
+			t.Fatalf("a buffer of %d bytes was kept", got.Cap())
+		}
 	}
 }
