@@ -35,7 +35,7 @@ func (n *node) lastNew() time.Time {
 }
 
 func (n *node) replicate(action wire.ReplicationAction, key heureka.Key, origin registry.Origin, now time.Time) {
-	if origin == registry.FromClient && n.peers != nil {
+	if origin.Replicates() && n.peers != nil {
 		n.peers.Add(action, key, now)
 	}
 }
@@ -51,8 +51,8 @@ func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 }
 
 // RegisterIncarnation implements httpapi.Backend.
-func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32) error {
-	_, err := n.reg.RegisterIncarnation(in, incarnation, time.Now())
+func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error {
+	_, err := n.reg.RegisterIncarnation(in, incarnation, origin, time.Now())
 	return err
 }
 
@@ -98,12 +98,12 @@ func (n *node) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, ori
 }
 
 // SetMetadata implements httpapi.Backend. Peers are told by a registration (W-META-3).
-func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry) error {
+func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error {
 	now := time.Now()
-	if _, err := n.reg.SetMetadata(key, entries, now); err != nil {
+	if _, err := n.reg.SetMetadata(key, entries, origin, now); err != nil {
 		return err
 	}
-	n.replicate(wire.Register, key, registry.FromClient, now)
+	n.replicate(wire.Register, key, origin, now)
 	return nil
 }
 

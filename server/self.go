@@ -76,7 +76,7 @@ func (s *Server) join() {
 func (s *Server) registerOwn() {
 	in := s.cfg.Instance.Clone()
 	in.LastDirtyMS, in.Status = s.own.next(s.phase)
-	if err := s.node.Register(in, registry.FromClient); err != nil {
+	if err := s.node.Register(in, registry.FromNode); err != nil {
 		s.log.Error("cannot register the node's own instance", "err", err)
 	}
 }
@@ -89,7 +89,7 @@ func (s *Server) keepAlive(time.Time) {
 	}
 	defer s.own.steps.Done()
 	claim := registry.Claim{DirtyMS: s.own.dirty(), HasDirty: true}
-	if err := s.node.Renew(s.cfg.Instance.Key(), claim, registry.FromClient); err != nil {
+	if err := s.node.Renew(s.cfg.Instance.Key(), claim, registry.FromNode); err != nil {
 		s.registerOwn()
 	}
 }
@@ -100,7 +100,7 @@ func (s *Server) leave(ctx context.Context) {
 		return
 	}
 	s.own.end()
-	err := s.node.Cancel(s.cfg.Instance.Key(), registry.FromClient)
+	err := s.node.Cancel(s.cfg.Instance.Key(), registry.FromNode)
 	if s.peers != nil {
 		ctx, cancel := context.WithTimeout(ctx, goodbye)
 		defer cancel()

@@ -71,7 +71,7 @@ func (s *Server) lastN() *dashboard.LastN {
 func events(in []registry.Event) []dashboard.Event {
 	out := make([]dashboard.Event, len(in))
 	for i, e := range in {
-		out[i] = dashboard.Event(e)
+		out[i] = dashboard.Event{At: e.At, Key: e.Key}
 	}
 	return out
 }

@@ -52,7 +52,7 @@ func (c *call) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	case wire.Heartbeat:
 		err = c.itemRenew(key, it)
 	case wire.Cancel:
-		err = c.b.Cancel(key, registry.FromPeer)
+		err = c.b.Cancel(key, c.peer())
 	case wire.StatusUpdate:
 		err = c.itemSetStatus(key, it)
 	case wire.DeleteStatusOverride:
@@ -97,7 +97,7 @@ func (c *call) itemRegister(app string, it *wire.ReplicationItem) error {
 	if it.HasIncarnation {
 		incarnation = it.Incarnation
 	}
-	return c.b.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation)
+	return c.b.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation, c.peer())
 }
 
 func (c *call) itemRenew(key heureka.Key, it *wire.ReplicationItem) error {
@@ -108,7 +108,7 @@ func (c *call) itemRenew(key heureka.Key, it *wire.ReplicationItem) error {
 			return c.missingOr(key, errBadItem)
 		}
 	}
-	return c.b.Renew(key, claim, registry.FromPeer)
+	return c.b.Renew(key, claim, c.peer())
 }
 
 func (c *call) itemSetStatus(key heureka.Key, it *wire.ReplicationItem) error {
@@ -116,7 +116,7 @@ func (c *call) itemSetStatus(key heureka.Key, it *wire.ReplicationItem) error {
 	if !ok {
 		return c.missingOr(key, errBadItem)
 	}
-	return c.b.SetStatus(key, s, it.LastDirtyMS, registry.FromPeer)
+	return c.b.SetStatus(key, s, it.LastDirtyMS, c.peer())
 }
 
 // itemClearStatus needs a timestamp, although nothing in the protocol says what for; a missing status means UNKNOWN.
@@ -128,7 +128,7 @@ func (c *call) itemClearStatus(key heureka.Key, it *wire.ReplicationItem) error 
 	if !ok && it.Status != "" {
 		return c.missingOr(key, errBadItem)
 	}
-	return c.b.ClearStatus(key, s, it.LastDirtyMS, registry.FromPeer)
+	return c.b.ClearStatus(key, s, it.LastDirtyMS, c.peer())
 }
 
 // missingOr returns ErrNotFound if there is no such instance, which is what the reference finds out first, else err.

@@ -107,7 +107,7 @@ func TestRepl7Statuses(t *testing.T) {
 				t.Errorf("ErrorLog heard %v of a caller's mistake", n.errors)
 			}
 			for _, c := range n.changes[1:] {
-				if c.Origin != registry.FromPeer {
+				if c.Origin.By != registry.ByPeer {
 					t.Errorf("change from %v, want a peer", c.Origin)
 				}
 			}
@@ -253,7 +253,7 @@ func TestRepl1Compressed(t *testing.T) {
 	if a := n.do(t, "POST", batchPath, gzipped(body), ofJSON, "Content-Encoding: gzip"); a.status != 200 {
 		t.Errorf("compressed batch = %d %s", a.status, a.body)
 	}
-	if got := n.origin(t); got != registry.FromPeer {
+	if got := n.origin(t); got != registry.ByPeer {
 		t.Errorf("origin %v", got)
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 	"sync"
 
 	"heureka.internal/heureka/internal/registry"
@@ -13,7 +14,7 @@ import (
 type Call struct {
 	Request   *http.Request
 	Route     Route           // parsed once; nothing else looks at the path
-	Origin    registry.Origin // what the replication header claims
+	Origin    registry.Origin // peer or client as the replication header claims; where from; once authenticated, who
 	Principal Principal
 	// Done, if a step sets it, is called when the call has been answered, or has failed.
 	Done func()
@@ -55,8 +56,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.API, c.Request, c.w.call, c.w.ResponseWriter = a, r, c, w
 	defer c.rescue()
 	c.Route = a.route(r.URL)
-	c.Origin = originOf(r.Header)
-	if c.passes(a.cfg.Steps.Admit) && c.passes(a.cfg.Steps.Authenticate) && c.passes(a.cfg.Steps.Authorise) {
+	c.Origin = originOf(r)
+	if c.passes(a.cfg.Steps.Admit) && c.authenticated() && c.passes(a.cfg.Steps.Authorise) {
 		c.serve()
 	}
 	c.readOn()
@@ -86,6 +87,13 @@ func (c *call) finish() {
 	}
 }
 
+// authenticated is the second step, after which the call's origin has a name.
+func (c *call) authenticated() bool {
+	ok := c.passes(c.cfg.Steps.Authenticate)
+	c.Origin.Principal = c.Principal.Name
+	return ok
+}
+
 // rescue turns a panic into an empty 500. One that comes when the answer has begun ends the connection instead, so that
 // nobody takes half a document for a whole one.
 func (c *call) rescue() {
@@ -107,9 +115,25 @@ func (c *call) rescue() {
 }
 
 // originOf reads the replication header: exactly "true" means a peer (W-HDR-1).
-func originOf(h http.Header) registry.Origin {
-	if v := h[wire.HeaderReplication]; len(v) > 0 && v[0] == "true" {
-		return registry.FromPeer
+func originOf(r *http.Request) registry.Origin {
+	o := registry.Origin{Address: hostOf(r.RemoteAddr)}
+	if v := r.Header[wire.HeaderReplication]; len(v) > 0 && v[0] == "true" {
+		o.By = registry.ByPeer
 	}
-	return registry.FromClient
+	return o
+}
+
+// hostOf returns the address without the port, which says nothing of who it was.
+func hostOf(addr string) string {
+	if i := strings.LastIndexByte(addr, ':'); i >= 0 {
+		addr = addr[:i]
+	}
+	return strings.Trim(addr, "[]")
+}
+
+// peer is the origin of what stands in a batch, whoever posted it.
+func (c *call) peer() registry.Origin {
+	o := c.Origin
+	o.By = registry.ByPeer
+	return o
 }

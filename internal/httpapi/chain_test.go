@@ -32,7 +32,7 @@ func TestSteps(t *testing.T) {
 		n := newNode(t, httpapi.Config{Steps: httpapi.Steps{
 			Admit: step("admit", func(c *httpapi.Call) {
 				want := httpapi.Route{Resource: httpapi.InstanceResource, App: "DEMO", ID: "i"}
-				if c.Route.Resource != want.Resource || c.Route.Key() != want.Key() || c.Origin != registry.FromPeer || c.Principal.Name != "" {
+				if c.Route.Resource != want.Resource || c.Route.Key() != want.Key() || c.Origin != (registry.Origin{By: registry.ByPeer, Address: "192.0.2.1"}) || c.Principal.Name != "" {
 					t.Errorf("the steps see %+v from %v", c.Route, c.Origin)
 				}
 			}),

@@ -19,9 +19,9 @@ import (
 
 // W-HDR-1: a peer says exactly true.
 func TestHdr1Replication(t *testing.T) {
-	for value, want := range map[string]registry.Origin{
-		"true": registry.FromPeer, "TRUE": registry.FromClient, "True": registry.FromClient, "false": registry.FromClient,
-		"": registry.FromClient, "true ": registry.FromClient, "1": registry.FromClient, "true,true": registry.FromClient,
+	for value, want := range map[string]registry.By{
+		"true": registry.ByPeer, "TRUE": registry.ByClient, "True": registry.ByClient, "false": registry.ByClient,
+		"": registry.ByClient, "true ": registry.ByClient, "1": registry.ByClient, "true,true": registry.ByClient,
 	} {
 		n := newNode(t, httpapi.Config{})
 		header := "x-netflix-discovery-replication: " + value
@@ -44,7 +44,7 @@ func TestHdr1Replication(t *testing.T) {
 	}
 	n := newNode(t, httpapi.Config{})
 	n.do(t, "POST", "/eureka/apps/DEMO?isReplication=true", registration("DEMO", "i-1", nil), ofJSON)
-	if got := n.origin(t); got != registry.FromClient {
+	if got := n.origin(t); got != registry.ByClient {
 		t.Errorf("a query parameter made origin %v", got)
 	}
 }

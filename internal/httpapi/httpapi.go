@@ -18,12 +18,12 @@ import (
 // *registry.NewerError 409, anything else 500 without a body. All methods must be safe for concurrent use.
 type Backend interface {
 	Register(in *heureka.Instance, origin registry.Origin) error
-	RegisterIncarnation(in *heureka.Instance, incarnation uint32) error // from a peer, see registry.Registry
+	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error // from a peer, see registry.Registry
 	Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error
 	Cancel(key heureka.Key, origin registry.Origin) error
 	SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error // dirtyMS 0: not sent
 	ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
-	SetMetadata(key heureka.Key, entries []heureka.MetadataEntry) error
+	SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error
 	Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error)
 	InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, error)
 	Answer(q respcache.Query) (*respcache.Answer, error)

@@ -59,8 +59,8 @@ func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 	return err
 }
 
-func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32) error {
-	_, err := n.reg.RegisterIncarnation(in, incarnation, n.now)
+func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error {
+	_, err := n.reg.RegisterIncarnation(in, incarnation, origin, n.now)
 	return err
 }
 
@@ -92,11 +92,11 @@ func (n *node) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, ori
 	return n.reg.ClearStatus(key, s, dirtyMS, origin, n.now)
 }
 
-func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry) error {
+func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error {
 	if n.err != nil {
 		return n.err
 	}
-	_, err := n.reg.SetMetadata(key, entries, n.now)
+	_, err := n.reg.SetMetadata(key, entries, origin, n.now)
 	return err
 }
 
@@ -226,12 +226,12 @@ func (n *node) has(app, id string) bool {
 }
 
 // origin returns where the last change came from.
-func (n *node) origin(tb testing.TB) registry.Origin {
+func (n *node) origin(tb testing.TB) registry.By {
 	tb.Helper()
 	if len(n.changes) == 0 {
 		tb.Fatal("nothing has changed")
 	}
-	return n.changes[len(n.changes)-1].Origin
+	return n.changes[len(n.changes)-1].Origin.By
 }
 
 // wantEmpty checks an error answer or a plain success: this status, no body, no type, and a length of zero.

@@ -74,7 +74,7 @@ func (c *call) renew() {
 	if !c.acceptable() {
 		return
 	}
-	claim, err := c.claim(c.Origin)
+	claim, err := c.claim()
 	if err != nil {
 		c.badParam(err)
 		return
@@ -83,8 +83,8 @@ func (c *call) renew() {
 }
 
 // claim reads what a heartbeat says of its instance. Only a peer's override is looked at (W-RENEW-5).
-func (c *call) claim(origin registry.Origin) (claim registry.Claim, err error) {
-	if claim.DirtyMS, claim.HasDirty, err = c.dirtyMS(); err != nil || origin != registry.FromPeer {
+func (c *call) claim() (claim registry.Claim, err error) {
+	if claim.DirtyMS, claim.HasDirty, err = c.dirtyMS(); err != nil || c.Origin.By != registry.ByPeer {
 		return claim, err
 	}
 	v, ok := param(c.Request.URL.RawQuery, "overriddenstatus")
@@ -175,7 +175,8 @@ func (c *call) clearStatus() {
 // metadata serves PUT apps/{app}/{id}/metadata.
 func (c *call) metadata() {
 	if c.acceptable() {
-		c.done(c.b.SetMetadata(c.Route.Key(), metadataEntries(c.Request.URL.RawQuery)))
+		c.Origin.By = registry.ByClient // the reference does not look at the header here
+		c.done(c.b.SetMetadata(c.Route.Key(), metadataEntries(c.Request.URL.RawQuery), c.Origin))
 	}
 }
 

@@ -417,7 +417,7 @@ func TestMeta3RegisteredAgain(t *testing.T) {
 	if in.Action != heureka.ActionAdded || in.LastDirtyMS != dirty || lease.RegistrationMS != n.now.UnixMilli() {
 		t.Errorf("stored %+v", in)
 	}
-	if last := n.changes[len(n.changes)-1]; last.Kind != registry.Registered || last.Origin != registry.FromClient {
+	if last := n.changes[len(n.changes)-1]; last.Kind != registry.Registered || last.Origin.By != registry.ByClient {
 		t.Errorf("change %v from %v, want a registration by a client", last.Kind, last.Origin)
 	}
 	n.register(t, "DEMO", "i-1", nil)

@@ -17,7 +17,7 @@ func (r *Registry) Cancel(key heureka.Key, origin Origin, now time.Time) error {
 	if l == nil {
 		return fmt.Errorf("cancel %s: %w", key, heureka.ErrNotFound)
 	}
-	if origin == FromPeer {
+	if origin.By == ByPeer {
 		r.countReplication(t)
 	}
 	r.counters.cancels.Add(1)

@@ -58,7 +58,7 @@ func (r *Registry) drop(l *lease, ch Change) Change {
 	last.instance.Lease.EvictionMS = last.instance.LastUpdatedMS
 	ch.Record = last.record(l)
 	ch.Previous = &prev.instance
-	r.cancelled.add(Event{At: ch.At, Key: ch.Key})
+	r.cancelled.add(Event{At: ch.At, Key: ch.Key, Origin: ch.Origin, Reason: ch.Reason})
 	return r.report(ch)
 }
 
@@ -66,6 +66,7 @@ func (r *Registry) drop(l *lease, ch Change) Change {
 func (r *Registry) report(ch Change) Change {
 	r.seq++
 	ch.Seq = r.seq
+	r.feed.append(ch)
 	if r.cfg.OnChange != nil {
 		r.cfg.OnChange(ch)
 	}

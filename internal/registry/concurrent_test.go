@@ -97,7 +97,7 @@ func operateAtRandom(r *registry.Registry, rnd *rand.Rand, now time.Time) {
 	n := rnd.IntN(64)
 	k := heureka.Key{App: string(rune('A' + n%2)), ID: fmt.Sprint(n / 4)}
 	s := allStatuses[rnd.IntN(len(allStatuses))]
-	origin := registry.Origin(rnd.IntN(3))
+	origin := []registry.Origin{registry.FromClient, registry.FromPeer, registry.FromSync}[rnd.IntN(3)]
 	switch rnd.IntN(9) {
 	case 0, 1:
 		in := instance(k.ID, app(k.App), status(s), dirty(1+rnd.Int64N(5)), leased(30, 1+rnd.Int64N(10)))
@@ -109,7 +109,7 @@ func operateAtRandom(r *registry.Registry, rnd *rand.Rand, now time.Time) {
 	case 4:
 		r.ClearStatus(k, heureka.StatusUp, 0, origin, now)
 	case 5:
-		r.SetMetadata(k, []heureka.MetadataEntry{{Key: "k", Value: fmt.Sprint(rnd.IntN(3))}}, now)
+		r.SetMetadata(k, []heureka.MetadataEntry{{Key: "k", Value: fmt.Sprint(rnd.IntN(3))}}, registry.FromClient, now)
 	case 6:
 		if rec, ok := r.Get(k, now); ok {
 			rec.Lease()

@@ -29,8 +29,11 @@ type Config struct {
 	WarnAfter              time.Duration // S-SP-9, with CountBeats: no warning so soon after opening; 0 stands for 5 min
 	NoOverrideRepair       bool          // S-DEF-13: a peer's heartbeat of the same age never brings an override
 
-	Rand     rand.Source  // nil: seeded from the system
-	OnChange func(Change) // called in order of Seq with the registry locked: must be quick and must not call back; may be nil
+	Rand        rand.Source // nil: seeded from the system
+	FeedChanges int         // how many changes Feed keeps: 0 stands for 4096
+	FeedBytes   int64       // how many bytes they may keep alive: 0 stands for 32 MiB
+
+	OnChange func(Change) // the one follower that is never behind. Called in order of Seq with the registry locked: must be quick and must not call back; may be nil
 }
 
 // withDefaults returns c with its zero values replaced by what they stand for.
@@ -55,6 +58,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.WarnAfter == 0 {
 		c.WarnAfter = 5 * time.Minute
+	}
+	if c.FeedChanges == 0 {
+		c.FeedChanges = 4096
+	}
+	if c.FeedBytes == 0 {
+		c.FeedBytes = 32 << 20
 	}
 	if c.Rand == nil {
 		c.Rand = rand.NewPCG(systemSeed(), systemSeed())

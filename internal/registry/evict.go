@@ -115,12 +115,21 @@ func (r *Registry) evictAll(chosen []candidate, t instant) int {
 		v := c.lease.current.Load()
 		r.drop(c.lease, Change{
 			Kind: Evicted, Origin: FromNode, At: t.wall, Key: v.instance.Key(),
-			Reason: r.reason(c.beat, v.life, t),
+			Reason: r.reason(c.beat, v.life, t), LastBeat: r.heartbeat(c, t),
 		})
 		n++
 	}
 	r.counters.evictions.Add(uint64(n))
 	return n
+}
+
+// heartbeat returns the last one of a lease that has ended.
+func (r *Registry) heartbeat(c candidate, t instant) Heartbeat {
+	h := r.tellers.heartbeat(c.lease.heardFrom())
+	if isRenewal(c.beat) {
+		h.At = t.wall.Add(beatTime(c.beat) - t.at)
+	}
+	return h
 }
 
 // reason says for people why a lease has ended.

@@ -27,17 +27,17 @@ type version struct {
 
 // A lease is the place of one instance in the registry, from its first registration until it is cancelled or evicted.
 // Everything but the wheel's fields is safe to read at any time; next is guarded by the stripe, the rest is written
-// under Registry.mu, except that renewals touch beat, lastRenewalMS and silent without any lock.
+// under Registry.mu, except that renewals touch beat, shadow and silent without any lock.
 type lease struct {
 	current atomic.Pointer[version]
 	next    *lease // same id, other application
 
 	// beat is when the lease was last renewed, and whether that was a renewal rather than the registration; gone once
 	// the lease has ended. A single word, so that a heartbeat and an eviction at the same moment cannot both succeed.
-	beat          atomic.Int64
-	lastRenewalMS atomic.Int64 // as the wire shows it (W-FLD-9)
-	silent        atomic.Int64 // whether it is counted as overdue, see silence
-	nextBack      *lease       // in silence.back
+	beat     atomic.Int64
+	shadow   atomic.Int64 // what nothing depends on but what people see: see packShadow
+	silent   atomic.Int64 // whether it is counted as overdue, see silence
+	nextBack *lease       // in silence.back
 
 	wheelPrev, wheelNext *lease
 	slot                 int32
@@ -70,21 +70,28 @@ func packBeat(at time.Duration, renewal bool) int64 {
 func beatTime(w int64) time.Duration { return time.Duration(w >> 1) }
 func isRenewal(w int64) bool         { return w&1 == 1 }
 
+// packShadow makes one word of the time of the last renewal as the wire shows it (W-FLD-9), in milliseconds, and who told
+// of that renewal: one store costs a heartbeat no more than the time alone.
+func packShadow(ms int64, by teller) int64 { return ms<<16 | int64(by) }
+
+func (l *lease) lastRenewalMS() int64 { return l.shadow.Load() >> 16 }
+func (l *lease) heardFrom() teller    { return teller(l.shadow.Load()) }
+
 // start begins the lease anew: registrations are not renewals (S-LEASE-1).
-func (l *lease) start(at time.Duration, wall time.Time) {
+func (l *lease) start(at time.Duration, wall time.Time, by teller) {
 	l.beat.Store(packBeat(at, false))
-	l.lastRenewalMS.Store(wall.UnixMilli())
+	l.shadow.Store(packShadow(wall.UnixMilli(), by))
 }
 
 // renew extends the lease unless it has ended. Of concurrent renewals the latest counts.
-func (l *lease) renew(at time.Duration, wall time.Time, life time.Duration) bool {
+func (l *lease) renew(at time.Duration, wall time.Time, life time.Duration, by teller) bool {
 	for {
 		old := l.beat.Load()
 		if old == gone {
 			return false
 		}
 		if l.beat.CompareAndSwap(old, max(packBeat(at, true), old|1)) {
-			l.lastRenewalMS.Store(wall.Add(life).UnixMilli())
+			l.shadow.Store(packShadow(wall.Add(life).UnixMilli(), by))
 			return true
 		}
 	}
@@ -124,7 +131,7 @@ func (r Record) Incarnation() uint32 { return r.incarnation }
 func (r Record) Lease() heureka.LeaseInfo {
 	info := r.Instance.Lease
 	if r.lease != nil {
-		info.LastRenewalMS = r.lease.lastRenewalMS.Load()
+		info.LastRenewalMS = r.lease.lastRenewalMS()
 	}
 	return withLeaseDefaults(info)
 }

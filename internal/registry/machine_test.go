@@ -101,7 +101,7 @@ func (x *machine) doRenew(t *rapid.T) {
 	key, c, origin := drawKey.Draw(t, "key"), drawClaim.Draw(t, "claim"), drawOrigin.Draw(t, "origin")
 	got := answerOf(x.Renew(key, c, origin, x.now))
 	if want := x.model.renew(key, c, origin, x.now); got != want {
-		t.Fatalf("Renew(%v, %+v, %d) = %s, want %s", key, c, origin, got, want)
+		t.Fatalf("Renew(%v, %+v, %v) = %s, want %s", key, c, origin, got, want)
 	}
 }
 
@@ -131,7 +131,7 @@ func (x *machine) doClearStatus(t *rapid.T) {
 
 func (x *machine) doSetMetadata(t *rapid.T) {
 	key, e := drawKey.Draw(t, "key"), drawEntry.Draw(t, "entry")
-	_, err := x.SetMetadata(key, []heureka.MetadataEntry{e}, x.now)
+	_, err := x.SetMetadata(key, []heureka.MetadataEntry{e}, registry.FromClient, x.now)
 	if want := x.model.setMetadata(key, e, x.now); (err == nil) != want {
 		t.Fatalf("SetMetadata(%v) = %v, want success %v", key, err, want)
 	}

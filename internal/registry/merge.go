@@ -25,6 +25,7 @@ type Entry struct {
 	HasOverride bool
 	OverrideRev uint64
 	Age         time.Duration // since the last renewal, or the cancellation
+	From        Origin        // who told of it; zero stands for FromSync
 }
 
 // state returns what is compared about e.
@@ -107,6 +108,9 @@ func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
 	if !e.valid() {
 		return false
 	}
+	if e.From == (Origin{}) {
+		e.From = FromSync
+	}
 	t := r.instant(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -146,7 +150,7 @@ func (r *Registry) mergeTombstone(l *lease, mine, joined state, e *Entry, t inst
 	if l == nil {
 		return false
 	}
-	r.cancel(l, Change{Kind: Cancelled, Origin: FromSync, At: t.wall, Key: e.Key})
+	r.cancel(l, Change{Kind: Cancelled, Origin: e.From, At: t.wall, Key: e.Key})
 	return true
 }
 
@@ -157,10 +161,11 @@ func (r *Registry) mergeNew(joined state, e *Entry, t instant) bool {
 		return false
 	}
 	l := new(lease)
-	l.start(t.at-e.Age, t.wall.Add(-e.Age))
-	l.renew(t.at-e.Age, t.wall.Add(-e.Age), life)
-	r.put(l, r.merged(e, nil, joined, t), Change{Kind: Registered, Origin: FromSync, At: t.wall, Key: e.Key})
-	r.registered.add(Event{At: t.wall, Key: e.Key})
+	by := r.tellers.of(&e.From)
+	l.start(t.at-e.Age, t.wall.Add(-e.Age), by)
+	l.renew(t.at-e.Age, t.wall.Add(-e.Age), life, by)
+	r.put(l, r.merged(e, nil, joined, t), Change{Kind: Registered, Origin: e.From, At: t.wall, Key: e.Key})
+	r.registered.add(Event{At: t.wall, Key: e.Key, Origin: e.From})
 	return true
 }
 
@@ -171,7 +176,7 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 		return false
 	}
 	prev := l.current.Load()
-	ch := Change{Kind: Registered, Origin: FromSync, At: t.wall, Key: e.Key}
+	ch := Change{Kind: Registered, Origin: e.From, At: t.wall, Key: e.Key}
 	if joined.position.content != mine.position.content {
 		r.put(l, r.merged(e, prev, joined, t), ch)
 		r.reseat(l, t.at)
@@ -203,6 +208,6 @@ func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *ver
 func (r *Registry) freshen(l *lease, e *Entry, t instant) {
 	heard := t.at - e.Age
 	if !e.Tombstone && heard > beatTime(l.beat.Load())+creep {
-		r.renew(l, heard, t.wall.Add(-e.Age), l.current.Load().life)
+		r.renew(l, heard, t.wall.Add(-e.Age), l.current.Load().life, r.tellers.of(&e.From))
 	}
 }

@@ -61,7 +61,7 @@ func TestMergeCases(t *testing.T) {
 		{"a newer record", both, func(w *world) { w.register(instance("x", dirty(2000), status(heureka.StatusDown))) }, nothing,
 			func(t *testing.T, w *world) { w.wantStatus("x", heureka.StatusDown) }},
 		{"metadata", both, func(w *world) {
-			w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "1"}}, w.now)
+			w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "1"}}, registry.FromClient, w.now)
 		}, nothing, func(t *testing.T, w *world) {
 			if got := w.find("x").Instance.Metadata.Get("a"); got != "1" {
 				t.Errorf("metadata = %q", got)

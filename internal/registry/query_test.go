@@ -110,7 +110,7 @@ func TestReadsAreSnapshots(t *testing.T) {
 	in := w.find("x").Instance
 	before := *in
 	w.setStatus("x", heureka.StatusDown)
-	w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "2"}}, w.now)
+	w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "2"}}, registry.FromClient, w.now)
 	w.Renew(key("x"), registry.Claim{}, registry.FromClient, w.now)
 	w.cancel("x")
 	if diff := cmp.Diff(&before, in); diff != "" {

@@ -13,6 +13,9 @@ const recentSize = 1000
 type Event struct {
 	At  time.Time
 	Key heureka.Key
+
+	Origin Origin
+	Reason string // see Change
 }
 
 // recentEvents keeps the last events. Guarded by Registry.mu.

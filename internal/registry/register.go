@@ -18,7 +18,7 @@ var errNoKey = errors.New("instance without application or id")
 // registry keeps a copy. What is copied at a start from a peer that has not heard of the cancellation of this record or a
 // later one is left aside: that is no error, and the Change is zero.
 func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
-	return r.registerUnlessOver(in, origin, origin == FromSync, 0, now)
+	return r.registerUnlessOver(in, origin, origin.By == BySync || origin.By == ByStart, 0, now)
 }
 
 // AnyIncarnation stands for that of a peer that does not say which one it means.
@@ -27,8 +27,8 @@ const AnyIncarnation uint32 = math.MaxUint32
 // RegisterIncarnation is Register for what a peer replicates in a batch; the incarnation is that of the peer's record, see
 // Record.Incarnation. If that one or a later record was cancelled, the peer has not heard of it yet, and what it says is
 // left aside.
-func (r *Registry) RegisterIncarnation(in *heureka.Instance, incarnation uint32, now time.Time) (Change, error) {
-	return r.registerUnlessOver(in, FromPeer, true, revOf(incarnation), now)
+func (r *Registry) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin Origin, now time.Time) (Change, error) {
+	return r.registerUnlessOver(in, origin, true, revOf(incarnation), now)
 }
 
 // registerUnlessOver leaves in aside, if it may be late, when a record at its position or a later one has been cancelled.
@@ -38,7 +38,7 @@ func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late 
 		return Change{}, fmt.Errorf("register %s: %w", key, errNoKey)
 	}
 	t := r.instant(now)
-	if origin == FromPeer {
+	if origin.By == ByPeer {
 		r.countReplication(t)
 	}
 	r.mu.Lock()
@@ -60,17 +60,17 @@ func (r *Registry) over(key heureka.Key, p position) bool {
 // Adopt registers the record with which a peer refused this node's heartbeat as outdated; the peer's override replaces
 // this node's (S-SYNC-6). There is a tombstone only if the instance was cancelled since the heartbeat, and then the record
 // is not wanted any more unless it is later.
-func (r *Registry) Adopt(in *heureka.Instance, now time.Time) (Change, error) {
+func (r *Registry) Adopt(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
 	key := in.Key()
 	if in.OverriddenStatus != heureka.StatusUnknown {
-		r.storeOverride(key, in.OverriddenStatus, FromPeer, r.instant(now))
+		r.storeOverride(key, in.OverriddenStatus, origin, r.instant(now))
 	}
-	return r.registerUnlessOver(in, FromPeer, true, 0, now)
+	return r.registerUnlessOver(in, origin, true, 0, now)
 }
 
 // SetMetadata adds or replaces metadata and registers the instance again as by a client, its LastDirtyMS unchanged
 // (S-REGISTER-5). It returns heureka.ErrNotFound for an instance that Get does not return.
-func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, now time.Time) (Change, error) {
+func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin Origin, now time.Time) (Change, error) {
 	t := r.instant(now)
 	r.observe(t)
 	r.mu.Lock()
@@ -83,7 +83,7 @@ func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry,
 	in := v.instance
 	in.Status = v.own
 	in.Metadata = in.Metadata.With(entries...)
-	return r.register(key, &in, FromClient, t), nil
+	return r.register(key, &in, origin, t), nil
 }
 
 // register is S-REGISTER-1. With mu held.
@@ -96,13 +96,13 @@ func (r *Registry) register(key heureka.Key, in *heureka.Instance, origin Origin
 		l = new(lease)
 	}
 	next := r.registration(in, prev, origin, t)
-	l.start(t.at, t.wall)
+	l.start(t.at, t.wall, r.tellers.of(&origin))
 	ch := r.commit(l, next, Change{Kind: Registered, Origin: origin, At: t.wall, Key: key})
 	if prev != nil {
 		r.reseat(l, t.at)
 	}
 	r.counters.registrations.Add(1)
-	r.registered.add(Event{At: t.wall, Key: ch.Key})
+	r.registered.add(Event{At: t.wall, Key: ch.Key, Origin: origin})
 	return ch
 }
 
@@ -170,7 +170,7 @@ func (v *version) mark(l *lease, t instant) {
 	n.Status = effective(v.own, v.overridden, n.OverriddenStatus)
 	n.Action = heureka.ActionModified
 	n.LastUpdatedMS = t.ms()
-	n.Lease.LastRenewalMS = l.lastRenewalMS.Load()
+	n.Lease.LastRenewalMS = l.lastRenewalMS()
 }
 
 // markUp notes when the instance was first UP (S-LEASE-6).

@@ -215,7 +215,7 @@ func TestRegister5Metadata(t *testing.T) {
 	w.renewAfter("x", 30*time.Second)
 	w.setStatus("x", heureka.StatusOutOfService)
 	w.advance(time.Second)
-	ch, err := w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "2"}, {Key: "b", Value: ""}}, w.now)
+	ch, err := w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "2"}, {Key: "b", Value: ""}}, registry.FromClient, w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestRegister5MetadataOfMissingInstance(t *testing.T) {
 	w.register(instance("x"))
 	w.advance(91 * time.Second)
 	for _, id := range []string{"x", "never"} {
-		if _, err := w.SetMetadata(key(id), nil, w.now); !isNotFound(err) {
+		if _, err := w.SetMetadata(key(id), nil, registry.FromClient, w.now); !isNotFound(err) {
 			t.Errorf("SetMetadata(%s) = %v, want not found", id, err)
 		}
 	}
@@ -254,13 +254,13 @@ func TestRegister5MetadataOfMissingInstance(t *testing.T) {
 func TestSync6Adopt(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x", overridden(heureka.StatusOutOfService)))
-	if _, err := w.Adopt(instance("x", dirty(2000), overridden(heureka.StatusDown)), w.now); err != nil {
+	if _, err := w.Adopt(instance("x", dirty(2000), overridden(heureka.StatusDown)), registry.FromPeer, w.now); err != nil {
 		t.Fatal(err)
 	}
 	w.wantOverride("x", heureka.StatusDown, true)
 	w.wantStatus("x", heureka.StatusDown)
 
-	if _, err := w.Adopt(instance("x", dirty(1999), metadata("old", "1")), w.now); err != nil {
+	if _, err := w.Adopt(instance("x", dirty(1999), metadata("old", "1")), registry.FromPeer, w.now); err != nil {
 		t.Fatal(err)
 	}
 	in := w.find("x").Instance
@@ -323,7 +323,7 @@ func TestRegisterOfACancelledIncarnation(t *testing.T) {
 			t.Fatalf("registered again as incarnation %d, want 1", rec.Incarnation())
 		}
 		w.cancel("x")
-		ch, err := w.RegisterIncarnation(instance("x", dirty(tt.dirty)), tt.incarnation, w.now)
+		ch, err := w.RegisterIncarnation(instance("x", dirty(tt.dirty)), tt.incarnation, registry.FromPeer, w.now)
 		if _, ok := w.Find(key("x")); err != nil || ok != tt.want || (ch.Seq != 0) != tt.want {
 			t.Errorf("%+v: registered %v, change %+v, %v", tt, ok, ch, err)
 		}
@@ -336,7 +336,7 @@ func TestSync6AdoptAfterCancel(t *testing.T) {
 		w := newWorld(t, registry.Config{})
 		w.register(instance("x"))
 		w.cancel("x")
-		if _, err := w.Adopt(instance("x", dirty(dirtyMS)), w.now); err != nil {
+		if _, err := w.Adopt(instance("x", dirty(dirtyMS)), registry.FromPeer, w.now); err != nil {
 			t.Fatal(err)
 		}
 		if _, ok := w.Find(key("x")); ok != want {

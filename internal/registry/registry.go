@@ -21,6 +21,8 @@ type Registry struct {
 	epoch atomic.Pointer[time.Time] // the first time anybody named; leases count from it
 
 	index        index
+	feed         Feed
+	tellers      tellers
 	renewals     meter
 	replications meter
 	counters     counters
@@ -72,6 +74,7 @@ func New(cfg Config) (*Registry, error) {
 		apps:         make(map[string]app),
 		rand:         rand.New(cfg.Rand),
 	}
+	r.feed.limit(cfg.FeedChanges, cfg.FeedBytes)
 	r.clients.Store(int64(cfg.InitialClients))
 	r.opened.Store(notOpened)
 	r.metering.Store(notOpened)
@@ -160,6 +163,9 @@ func (r *Registry) all() iter.Seq[*lease] {
 		}
 	}
 }
+
+// Feed returns the last changes, for those who follow the registry.
+func (r *Registry) Feed() *Feed { return &r.feed }
 
 // Len returns the number of instances.
 func (r *Registry) Len() int { return int(r.size.Load()) }

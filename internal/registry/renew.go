@@ -24,17 +24,21 @@ func (r *Registry) Renew(key heureka.Key, claim Claim, origin Origin, now time.T
 		return r.missing()
 	}
 	v := l.current.Load()
-	if v.instance.Status == heureka.StatusUnknown || !r.renew(l, t.at, t.wall, v.life) {
+	by := client
+	if !origin.Replicates() {
+		by = r.tellers.of(&origin)
+	}
+	if v.instance.Status == heureka.StatusUnknown || !r.renew(l, t.at, t.wall, v.life, by) {
 		return r.missing()
 	}
 	r.countRenewal(bucket, t)
-	if origin == FromPeer {
+	if origin.By == ByPeer {
 		r.countReplication(t)
 	}
 	if !claim.HasDirty || r.cfg.IgnoreDirtyTimestamps {
 		return nil
 	}
-	return r.compare(l, v, claim, origin, t)
+	return r.compare(l, v, &claim, &origin, t)
 }
 
 // missing counts a heartbeat for an instance that must register.
@@ -44,18 +48,18 @@ func (r *Registry) missing() error {
 }
 
 // compare answers a heartbeat by the age of its record: steps 5 to 8 of W-RENEW-1.
-func (r *Registry) compare(l *lease, v *version, claim Claim, origin Origin, t instant) error {
+func (r *Registry) compare(l *lease, v *version, claim *Claim, origin *Origin, t instant) error {
 	mine := v.instance.LastDirtyMS
 	switch {
 	case claim.DirtyMS > mine:
-		if origin == FromPeer && claim.overrides() {
-			r.storeOverride(v.instance.Key(), claim.Override, origin, t)
+		if origin.By == ByPeer && claim.overrides() {
+			r.storeOverride(v.instance.Key(), claim.Override, *origin, t)
 		}
 		return ErrOutdated
-	case claim.DirtyMS < mine && origin == FromPeer:
+	case claim.DirtyMS < mine && origin.By == ByPeer:
 		return &NewerError{Record: v.record(l)}
-	case claim.DirtyMS == mine && origin == FromPeer && claim.overrides() && r.repairsOverride(v):
-		r.storeOverride(v.instance.Key(), claim.Override, origin, t)
+	case claim.DirtyMS == mine && origin.By == ByPeer && claim.overrides() && r.repairsOverride(v):
+		r.storeOverride(v.instance.Key(), claim.Override, *origin, t)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func effective(own heureka.Status, overridden bool, override heureka.Status) heu
 // that was UP or OUT_OF_SERVICE cannot change between the two by itself: OUT_OF_SERVICE belongs to the operator
 // (S-DEF-7). Peers hand on what somebody has already decided.
 func ownStatus(declared heureka.Status, previous *version, origin Origin) heureka.Status {
-	if previous == nil || previous.overridden || origin != FromClient || !declares(declared) {
+	if previous == nil || previous.overridden || !origin.Replicates() || !declares(declared) {
 		return declared
 	}
 	if s := previous.instance.Status; declares(s) {

@@ -44,7 +44,7 @@ func TestRule2TruthTable(t *testing.T) {
 					if !possible(override, previous) {
 						continue
 					}
-					name := fmt.Sprintf("origin %d/record %v/override %d/previous %d", origin, record, override, previous)
+					name := fmt.Sprintf("origin %v/record %v/override %d/previous %d", origin, record, override, previous)
 					t.Run(name, func(t *testing.T) {
 						w := newWorld(t, registry.Config{})
 						if previous != none {

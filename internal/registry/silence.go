@@ -84,8 +84,8 @@ func (s *silence) add(weight, sign int64) {
 }
 
 // renew extends a lease unless it has ended, and ends its silence.
-func (r *Registry) renew(l *lease, at time.Duration, wall time.Time, life time.Duration) bool {
-	if !l.renew(at, wall, life) {
+func (r *Registry) renew(l *lease, at time.Duration, wall time.Time, life time.Duration, by teller) bool {
+	if !l.renew(at, wall, life, by) {
 		return false
 	}
 	if l.silent.Load() > audible {

@@ -64,10 +64,10 @@ func (r *Registry) touch(key heureka.Key, origin Origin, t instant) (*lease, err
 	if l == nil || r.hidden(l, t) {
 		return nil, heureka.ErrNotFound
 	}
-	if origin == FromPeer {
+	if origin.By == ByPeer {
 		r.countReplication(t)
 	}
-	r.renew(l, t.at, t.wall, l.current.Load().life)
+	r.renew(l, t.at, t.wall, l.current.Load().life, r.tellers.of(&origin))
 	return l, nil
 }
 

@@ -9,17 +9,6 @@ import (
 	"heureka.internal/heureka"
 )
 
-// An Origin says who asked for an operation.
-type Origin uint8
-
-// The origins. What came from a peer is never replicated on (S-REPL-2).
-const (
-	FromClient Origin = iota
-	FromPeer          // replicated by another node
-	FromSync          // copied at start-up or by anti-entropy
-	FromNode          // this node itself: eviction
-)
-
 // A ChangeKind says what happened to an instance.
 type ChangeKind uint8
 
@@ -42,6 +31,7 @@ type Change struct {
 	Record   Record            // the state after the change; the last state when removed
 	Previous *heureka.Instance // the state before, nil if the instance is new
 	Reason   string            // for people: why an instance was evicted
+	LastBeat Heartbeat         // of an instance that was evicted
 }
 
 // Removed reports whether the instance is gone after the change.

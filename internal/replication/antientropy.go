@@ -103,7 +103,7 @@ func (p *peer) mayExchange(now time.Time) bool {
 // exchange takes over what the peer knows better. What this node knows better the peer finds out in the same way, soon,
 // because the request tells it that the digests differ.
 func (p *peer) exchange(ctx context.Context) (healed int, err error) {
-	f := p.set.fetcher(p.conn)
+	f := p.set.fetcher(p.conn, registry.BySync)
 	theirs, err := f.digest(ctx)
 	if err != nil {
 		return 0, err
@@ -127,14 +127,15 @@ var errNotHeureka = errors.New("not a heureka node")
 type fetcher struct {
 	conn  *remote.Conn
 	store Store
+	by    registry.By
 	hello func() http.Header
 
 	node, phase string // what the node said of itself in its last answer
 	received    int    // instances
 }
 
-func (ps *Peers) fetcher(conn *remote.Conn) *fetcher {
-	return &fetcher{conn: conn, store: ps.cfg.Store, hello: ps.greeting}
+func (ps *Peers) fetcher(conn *remote.Conn, by registry.By) *fetcher {
+	return &fetcher{conn: conn, by: by, store: ps.cfg.Store, hello: ps.greeting}
 }
 
 // ask sends one request and decodes its answer.
@@ -211,6 +212,7 @@ func (f *fetcher) merge(docs []entryDoc) (changed int, err error) {
 		if !e.Tombstone {
 			f.received++
 		}
+		e.From = registry.Origin{By: f.by, Address: f.conn.URL()}
 		if f.store.Merge(e, now) {
 			changed++
 		}

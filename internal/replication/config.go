@@ -18,7 +18,7 @@ import (
 type Store interface {
 	Source
 	Register(in *heureka.Instance, origin registry.Origin, now time.Time) (registry.Change, error)
-	Adopt(in *heureka.Instance, now time.Time) (registry.Change, error)
+	Adopt(in *heureka.Instance, origin registry.Origin, now time.Time) (registry.Change, error)
 	Digest() [registry.Buckets]uint64
 	Bucket(i int, now time.Time) []registry.Entry
 	Merge(e registry.Entry, now time.Time) (changed bool)

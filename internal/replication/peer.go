@@ -15,6 +15,7 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/remote"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -229,7 +230,7 @@ func (p *peer) settle(b *Batch, r *reply) {
 	differs := p.health.compare(r, news, p.set.cfg.DisableAntiEntropy)
 	p.mu.Unlock()
 	for _, in := range adopt {
-		_, _ = p.set.cfg.Store.Adopt(in, r.came) // a record that the registry refuses is the peer's own affair
+		_, _ = p.set.cfg.Store.Adopt(in, registry.Origin{By: registry.ByPeer, Address: p.conn.URL()}, r.came) // a record that the registry refuses is the peer's own affair
 	}
 	p.report(news)
 	if news.changed {

@@ -14,6 +14,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -32,7 +33,7 @@ func TestRepl1OneHop(t *testing.T) {
 			{func() { a.register("1") }, "Register 1"},
 			{func() { a.override("1", heureka.StatusOutOfService) }, "StatusUpdate 1"},
 			{func() {
-				_ = a.reg.ClearStatus(keyOf("1"), heureka.StatusUp, 0, 0, time.Now())
+				_ = a.reg.ClearStatus(keyOf("1"), heureka.StatusUp, 0, registry.FromClient, time.Now())
 				a.peers.Add(wire.DeleteStatusOverride, keyOf("1"), time.Now())
 			}, "DeleteStatusOverride 1"},
 			{func() { a.cancel("1") }, "Cancel 1"},
@@ -296,7 +297,7 @@ func TestSync7LostRegister(t *testing.T) {
 		a := r.start("a", []string{"b"})
 		b := r.start("b", nil, java)
 		r.wait(time.Second)
-		if _, err := a.reg.Register(instance("1"), 0, time.Now()); err != nil { // never replicated
+		if _, err := a.reg.Register(instance("1"), registry.FromClient, time.Now()); err != nil { // never replicated
 			t.Fatal(err)
 		}
 		a.renew("1")

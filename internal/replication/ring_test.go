@@ -217,7 +217,7 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 		if it.HasIncarnation {
 			incarnation = it.Incarnation
 		}
-		_, err = n.reg.RegisterIncarnation(it.Instance, incarnation, now)
+		_, err = n.reg.RegisterIncarnation(it.Instance, incarnation, registry.FromPeer, now)
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)
 	case wire.StatusUpdate:

@@ -86,7 +86,7 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 	defer cancel()
 	began := time.Now()
 	c := &Copied{Peer: p.conn.URL()}
-	f := ps.fetcher(p.conn)
+	f := ps.fetcher(p.conn, registry.ByStart)
 	theirs, err := f.digest(ctx)
 	switch {
 	case f.node == ps.nodeID:
@@ -138,7 +138,7 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
 	for _, app := range doc.Apps.Apps {
 		for _, in := range app.Instances {
 			c.Instances++
-			if ps.takeOver(in, now) {
+			if ps.takeOver(in, c.Peer, now) {
 				c.Changed++
 			}
 		}
@@ -146,10 +146,10 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
 }
 
 // takeOver registers a record unless there is one that is as new, or was.
-func (ps *Peers) takeOver(in *heureka.Instance, now time.Time) bool {
+func (ps *Peers) takeOver(in *heureka.Instance, peer string, now time.Time) bool {
 	if mine, ok := ps.cfg.Store.Find(in.Key()); ok && mine.Instance.LastDirtyMS >= in.LastDirtyMS {
 		return false
 	}
-	ch, err := ps.cfg.Store.Register(in, registry.FromSync, now)
+	ch, err := ps.cfg.Store.Register(in, registry.Origin{By: registry.ByStart, Address: peer}, now)
 	return err == nil && ch.Seq != 0
 }

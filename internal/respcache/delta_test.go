@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/respcache"
 )
 
@@ -65,7 +66,7 @@ func TestDeletedInstanceIsComplete(t *testing.T) {
 	f := newRegistryFixture(t, respcache.Config{})
 	f.register(instance("A", "1", heureka.StatusUp))
 	f.now = f.now.Add(5 * time.Second)
-	if err := f.registry.Cancel(heureka.Key{App: "A", ID: "1"}, 0, f.now); err != nil {
+	if err := f.registry.Cancel(heureka.Key{App: "A", ID: "1"}, registry.FromClient, f.now); err != nil {
 		t.Fatal(err)
 	}
 	apps := f.decode(deltaQuery)

@@ -113,12 +113,12 @@ func (n *node) changed(ch registry.Change) {
 	case ch.Previous == nil && !ch.Removed():
 		n.lastNew = n.s.now
 	}
-	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin], n.name, ch.Key.ID, int(ch.Record.Instance.Status))
+	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin.By], n.name, ch.Key.ID, int(ch.Record.Instance.Status))
 }
 
 var (
 	kindNames   = map[registry.ChangeKind]string{registry.Registered: "registered", registry.StatusChanged: "status", registry.Cancelled: "cancelled", registry.Evicted: "evicted"}
-	originNames = map[registry.Origin]string{registry.FromClient: " by client", registry.FromPeer: " by peer", registry.FromSync: " by comparing", registry.FromNode: ""}
+	originNames = map[registry.By]string{registry.ByClient: " by client", registry.ByPeer: " by peer", registry.BySync: " by comparing", registry.ByNode: ""}
 )
 
 // copied is what a round of the start-up copy has come to, in numbers of peers.
@@ -230,7 +230,7 @@ func (n *node) clearStatus(key heureka.Key, status heureka.Status) {
 }
 
 func (n *node) setMetadata(key heureka.Key, k, v string) {
-	if _, err := n.reg.SetMetadata(key, []heureka.MetadataEntry{{Key: k, Value: v}}, n.now()); err == nil {
+	if _, err := n.reg.SetMetadata(key, []heureka.MetadataEntry{{Key: k, Value: v}}, registry.FromClient, n.now()); err == nil {
 		n.replicate(wire.Register, key)
 	}
 }
@@ -275,7 +275,7 @@ func (n *node) itemRegister(it *wire.ReplicationItem) error {
 	if n.s.opt.Bug.is(NoIncarnations) {
 		incarnation = registry.AnyIncarnation
 	}
-	_, err := n.reg.RegisterIncarnation(it.Instance, incarnation, n.now())
+	_, err := n.reg.RegisterIncarnation(it.Instance, incarnation, registry.FromPeer, n.now())
 	return err
 }
 

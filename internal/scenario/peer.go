@@ -165,7 +165,7 @@ func (p *peer) settle(b *replication.Batch, a answer, o replication.Outcome) {
 	mine := p.from.store.Digest()
 	exchange := p.ok && p.compare(&a.digest, &mine, first)
 	for _, in := range adopt {
-		_, _ = p.from.store.Adopt(in, now)
+		_, _ = p.from.store.Adopt(in, registry.FromPeer, now)
 	}
 	if exchange {
 		p.exchange()
