@@ -41,6 +41,7 @@ var mayImport = map[string][]string{
 	"internal/bench":            {"", "internal/wire"},
 	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication"},
 	"internal/scenario/cmd/sim": {"internal/scenario"},
+	"internal/tools/mutate":     {},
 	"internal/config":           {"", "server", "internal/spring"},
 	"examples":                  {},
 	"examples/service":          {"client"},

@@ -9,6 +9,9 @@ do_check() { .ci/run checks test; }
 #: ci [PART...]           what CI runs; the parts are those of .ci/run
 do_ci() { .ci/run "$@"; }
 
+#: nightly                thousands of simulations, long fuzzing, every interop client, mutants of the core
+do_nightly() { .ci/run nightly; }
+
 #: build                  the static binary, ./heureka
 do_build() { CGO_ENABLED=0 go build -trimpath -ldflags="-s -w $(stamp)" -o heureka ./cmd/heureka; }
 
