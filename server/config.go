@@ -48,6 +48,7 @@ type Config struct {
 	DisableTransparentFallback bool
 	DashboardPath              string
 	DisableDashboard           bool
+	Actions                    bool   // operators may change what the node holds, such as end a protection
 	ContextPath                string // server.servlet.context-path
 	Environment                string // eureka.environment, shown only
 	DataCenter                 string // eureka.datacenter, shown only

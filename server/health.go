@@ -22,7 +22,7 @@ func (s *Server) health() httpapi.Health {
 		details["since"] = since.UTC().Format(time.RFC3339)
 	}
 	h.Components["registry"] = httpapi.Component{Status: h.Readiness, Details: details}
-	h.Components["selfPreservation"] = protectionHealth(s.reg.Stats(now))
+	h.Components["selfPreservation"] = s.protectionHealth(now)
 	if peers, ok := s.node.peersHealth(now); ok {
 		h.Components["peers"] = peers
 	}
@@ -46,15 +46,24 @@ func (r *region) health() httpapi.Component {
 }
 
 // protectionHealth shows the numbers behind the decision to evict or not.
-func protectionHealth(st registry.Stats) httpapi.Component {
+func (s *Server) protectionHealth(now time.Time) httpapi.Component {
+	st := s.reg.Stats(now)
 	details := map[string]any{
 		"enabled":             st.SelfPreservationEnabled,
-		"active":              st.SelfPreservationEnabled && st.BelowThreshold,
+		"active":              s.active(st),
 		"evictionAllowed":     st.EvictionAllowed,
 		"renewalsLastMinute":  st.RenewalsLastMinute,
 		"renewalsExpected":    st.RenewalsExpected,
 		"renewalThreshold":    st.RenewalThreshold,
 		"instancesRegistered": st.Instances,
+		"instancesOverdue":    st.Overdue,
+		"minMissing":          st.MinMissing,
+	}
+	if held := s.heldNames(now); len(held) > 0 {
+		details["expired"] = held
+	}
+	if exits := s.exits(st); exits != nil {
+		details["exits"] = exits
 	}
 	if why := heldBack(st); why != "" {
 		details["why"] = why

@@ -42,11 +42,12 @@ func counter(name, help string, read func(registry.Stats) uint64) number {
 
 var numbers = []number{
 	gauge("applications", "Applications with at least one instance.", func(st registry.Stats) float64 { return float64(st.Apps) }),
-	gauge("renewals_last_minute", "Heartbeats of the last minute, from clients and peers.", func(st registry.Stats) float64 { return float64(st.RenewalsLastMinute) }),
+	gauge("renewals_last_minute", "Heartbeats a minute of the instances that are not overdue.", func(st registry.Stats) float64 { return float64(st.RenewalsLastMinute) }),
 	gauge("renewals_expected", "Heartbeats a minute that the registered leases promise.", func(st registry.Stats) float64 { return st.RenewalsExpected }),
 	gauge("renewal_threshold", "Heartbeats a minute below which nothing is evicted.", func(st registry.Stats) float64 { return float64(st.RenewalThreshold) }),
 	gauge("eviction_allowed", "1 while expired leases are evicted, 0 while self-preservation holds them.", func(st registry.Stats) float64 { return oneIf(st.EvictionAllowed) }),
 	gauge("renewals_below_threshold", "1 while fewer heartbeats arrive than the threshold.", func(st registry.Stats) float64 { return oneIf(st.BelowThreshold) }),
+	gauge("instances_overdue", "Instances whose heartbeat is late by more than half an interval.", func(st registry.Stats) float64 { return float64(st.Overdue) }),
 	gauge("replications_last_minute", "Operations of the last minute that came from peers.", func(st registry.Stats) float64 { return float64(st.ReplicationsLastMinute) }),
 	counter("renewals", "Heartbeats that renewed a lease.", func(st registry.Stats) uint64 { return st.Renewals }),
 	counter("registrations", "Registrations, new and repeated.", func(st registry.Stats) uint64 { return st.Registrations }),
@@ -58,6 +59,7 @@ var numbers = []number{
 var (
 	instancesDesc = prometheus.NewDesc("heureka_instances", "Instances by status.", []string{"status"}, nil)
 	refusedDesc   = prometheus.NewDesc("heureka_requests_refused_total", "Requests answered with 400 and above, by the word in X-Heureka-Reason.", []string{"reason"}, nil)
+	expiredDesc   = prometheus.NewDesc("heureka_instances_expired", "Instances whose lease ran out and that are still listed, by application; those without any are left out.", []string{"application"}, nil)
 	phaseDesc     = prometheus.NewDesc("heureka_phase", "1 for the phase the node is in.", []string{"phase"}, nil)
 )
 
@@ -70,6 +72,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 		ch <- n.desc
 	}
 	ch <- instancesDesc
+	ch <- expiredDesc
 	ch <- phaseDesc
 	ch <- refusedDesc
 	describePeers(ch)
@@ -84,6 +87,9 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	for s := heureka.StatusUnknown; s <= heureka.StatusUp; s++ {
 		ch <- prometheus.MustNewConstMetric(instancesDesc, prometheus.GaugeValue, float64(st.Statuses[s]), s.String())
+	}
+	for app, n := range st.Expired {
+		ch <- prometheus.MustNewConstMetric(expiredDesc, prometheus.GaugeValue, float64(n), app)
 	}
 	now, _, _ := c.s.phase.current()
 	for _, ph := range []Phase{Syncing, Waiting, Open, Stopping} {

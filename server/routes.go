@@ -22,6 +22,7 @@ func (s *Server) routes() (all, management *httpapi.API) {
 		ErrorLog:       s.requestFailed,
 		Metrics:        s.metricsHandler(),
 		Pages:          s.pages(),
+		Operations:     s.operations(),
 		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{
 			Prefix:   s.cfg.ContextPath,
 			Health:   s.health,

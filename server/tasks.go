@@ -5,8 +5,6 @@ import (
 	"log/slog"
 	"sync"
 	"time"
-
-	"heureka.internal/heureka/internal/registry"
 )
 
 // Run runs the node's tasks until ctx ends, and returns when all of them have: start-up, peers, eviction, caches. Serve calls
@@ -45,6 +43,7 @@ const (
 func (s *Server) maintain(now time.Time) {
 	s.cache.Maintain(now, maintainChunks)
 	s.reg.Advance(now)
+	s.reportProtection(now)
 }
 
 // every calls do at each interval until ctx ends. A run that takes longer than the interval delays the next one.
@@ -79,31 +78,15 @@ func (s *Server) syncReadOnly(ctx context.Context) {
 // evict runs one eviction tick and says what it did.
 func (s *Server) evict(now time.Time) {
 	ev := s.reg.Evict(now)
+	numbers := slog.Group("leases", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit)
 	switch {
+	case ev.Released:
+		s.log.Warn("released instances evicted", numbers)
 	case ev.Evicted > 0 && s.protected.Load():
-		s.log.Warn("self-preservation has lasted its longest: evicting although too few heartbeats arrive", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit)
+		s.log.Warn("self-preservation limit reached, evicting below threshold", numbers)
 	case ev.Evicted > 0:
-		s.log.Info("evicted instances whose leases ran out", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit)
+		s.log.Info("instances evicted", numbers)
 	case ev.Expired > 0:
 		s.log.Debug("eviction held back", "expired", ev.Expired, "allowed", ev.Allowed)
 	}
-	s.reportProtection(now)
-}
-
-// reportProtection logs when self-preservation begins and ends: once each, with the numbers that decided it.
-func (s *Server) reportProtection(now time.Time) {
-	st := s.reg.Stats(now)
-	protected := st.SelfPreservationEnabled && st.BelowThreshold
-	if protected == s.protected.Swap(protected) {
-		return
-	}
-	if protected {
-		s.log.Warn("self-preservation: too few heartbeats arrive, nothing is evicted until they recover", protectionNumbers(st))
-		return
-	}
-	s.log.Info("self-preservation ended: heartbeats have recovered", protectionNumbers(st))
-}
-
-func protectionNumbers(st registry.Stats) slog.Attr {
-	return slog.Group("renewals", "last_minute", st.RenewalsLastMinute, "threshold", st.RenewalThreshold, "instances", st.Instances)
 }

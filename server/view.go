@@ -5,6 +5,7 @@ import (
 	"path"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/registry"
 )
@@ -23,6 +24,7 @@ func (s *Server) view(now time.Time) *dashboard.View {
 	st := s.reg.Stats(now)
 	phase, why, since := s.phase.current()
 	info := s.node.StatusInfo()
+	expired := s.expiredKeys(now)
 	v := &dashboard.View{
 		Paths:       s.paths(),
 		Version:     s.cfg.Version,
@@ -34,18 +36,28 @@ func (s *Server) view(now time.Time) *dashboard.View {
 		PhaseWhy:    why,
 		PhaseSince:  since,
 		Reads:       s.phase.readsAllowed(),
-		Renewals:    renewalsView(st),
+		Renewals:    s.renewalsView(st),
 		General:     append(info.General, info.Application...),
 		Own:         dashboard.OwnInfo(info.Instance),
 		Replicas:    s.node.replicas(now),
 	}
 	for _, app := range s.cache.Apps() {
-		v.Apps = append(v.Apps, dashboard.NewApp(app.Name, app.Instances))
+		v.Apps = append(v.Apps, dashboard.NewApp(app.Name, app.Instances, expired))
 	}
 	return v
 }
 
-func renewalsView(st registry.Stats) dashboard.Renewals {
+// expiredKeys returns which leases ran out, as many as the page can show at most.
+func (s *Server) expiredKeys(now time.Time) map[heureka.Key]bool {
+	const most = 2000
+	keys := map[heureka.Key]bool{}
+	for _, l := range s.reg.Expired(most, now) {
+		keys[l.Key] = true
+	}
+	return keys
+}
+
+func (s *Server) renewalsView(st registry.Stats) dashboard.Renewals {
 	r := dashboard.Renewals{
 		LastMinute:      st.RenewalsLastMinute,
 		Expected:        st.RenewalsExpected,
@@ -55,6 +67,10 @@ func renewalsView(st registry.Stats) dashboard.Renewals {
 		EvictionAllowed: st.EvictionAllowed,
 		Why:             heldBack(st),
 		ProtectedSince:  st.ProtectedSince,
+		Exits:           s.exits(st),
+	}
+	for _, n := range st.Expired {
+		r.Expired += n
 	}
 	if ev := st.LastEviction; !st.LastEvictionAt.IsZero() {
 		r.LastEviction = fmt.Sprintf("%d of %d expired at %s", ev.Evicted, ev.Expired, st.LastEvictionAt.Format(time.RFC3339))

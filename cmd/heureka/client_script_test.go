@@ -13,7 +13,7 @@ import (
 
 // TestClientScripts runs the commands that talk to servers. Each story of testdata/client has a server of its own, at
 // $EUREKA_SERVER_URL, and another one at $OTHER, which $NO_PATH and $TLS miss narrowly; $DEAD is a URL where nobody listens,
-// and the peer of the server at $RING.
+// and the peer of the server at $RING; the server at $ACTIONS allows operators to act.
 func TestClientScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/client",
@@ -32,11 +32,13 @@ func TestClientScripts(t *testing.T) {
 				cfg.WaitTimeWhenSyncEmpty, cfg.SyncRetries = -1, -1
 			})
 			e.Setenv("RING", ring.URL)
+			e.Setenv("ACTIONS", heurekatest.NewServer(t, func(cfg *server.Config) { cfg.Actions = true }).URL)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": scriptStatus,
 			"http":   scriptHTTP,
+			"await":  scriptAwait,
 		},
 	})
 }

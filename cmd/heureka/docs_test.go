@@ -45,6 +45,7 @@ var recordings = []struct {
 	}},
 	{"status clear", []string{"heureka status clear ORDERS orders-1 --as UP"}},
 	{"health", []string{"heureka health -o wide", "heureka health --server $ONE,$DEAD"}},
+	{"protection release", []string{"heureka protection release"}},
 	{"peers", []string{"heureka peers --server $RING"}},
 	{"top", []string{"heureka top --once"}},
 	{"watch", []string{"heureka watch orders --initial --count 2", "heureka watch users --initial --count 1 -o json"}},

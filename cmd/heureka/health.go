@@ -31,14 +31,21 @@ type serverHealth struct {
 }
 
 func (p *program) healthCommand() *cobra.Command {
-	return p.remoteCommand(&cobra.Command{
+	var explain bool
+	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "health",
 		Short: "Check each server: reachable, phase, self-preservation, registry",
 		Long: `Check each server of --server. A server is healthy if it answers reads of its registry and its health document, where it has
 one, says UP. The exit status is 1 if any is not. PHASE, PROTECTION and RENEWALS (of the last minute, and the threshold
-below which evictions stop) are known of heureka nodes only; of a Java server, the page at / tells of self-preservation.`,
+below which evictions stop) are known of heureka nodes only; of a Java server, the page at / tells of self-preservation.
+
+With --explain, heureka nodes tell what self-preservation does and why: the numbers that decide, who is silent since when,
+what each application lost, what will happen when, and the ways out.`,
 		Args: cobra.NoArgs,
 	}, []string{"table", "wide", "json", "yaml", "name"}, func(ctx context.Context, r *remote, _ []string) error {
+		if explain {
+			return r.explain(ctx)
+		}
 		var all []serverHealth
 		var sick []error
 		for _, server := range r.servers {
@@ -60,6 +67,8 @@ below which evictions stop) are known of heureka nodes only; of a Java server, t
 		summary := fmt.Errorf("%d of %s not healthy", len(sick), count(len(all), "server is", "servers are"))
 		return errors.Join(append(sick, &failure{status: statusFailed, err: summary})...)
 	})
+	cmd.Flags().BoolVar(&explain, "explain", false, "tell what self-preservation does and why")
+	return cmd
 }
 
 // healthOf asks one server. Only a mistake in its URL is an error.

@@ -101,10 +101,11 @@ func distinct(app *heureka.Application, f func(*heureka.Instance) string) []stri
 type filter struct {
 	status    []heureka.Status
 	zone, vip string
+	expired   map[heureka.Key]bool // nil: all
 }
 
 func (f *filter) admits(in *heureka.Instance) bool {
-	return (len(f.status) == 0 || slices.Contains(f.status, in.Status)) &&
+	return (f.expired == nil || f.expired[in.Key()]) && (len(f.status) == 0 || slices.Contains(f.status, in.Status)) &&
 		(f.zone == "" || strings.EqualFold(f.zone, client.Zone(in))) &&
 		(f.vip == "" || listed(in.VIPAddress, f.vip) || listed(in.SecureVIPAddress, f.vip))
 }
@@ -134,6 +135,7 @@ func (f *filter) apply(apps *heureka.Applications) *heureka.Applications {
 func (p *program) instancesCommand() *cobra.Command {
 	var f filter
 	var statuses []string
+	var expired bool
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:     "instances [APP]",
 		Aliases: []string{"list"},
@@ -153,8 +155,14 @@ func (p *program) instancesCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if expired {
+			if f.expired, err = r.expired(ctx); err != nil {
+				return err
+			}
+		}
 		return r.out.instances(f.apply(apps))
 	})
+	cmd.Flags().BoolVar(&expired, "expired", false, "only those whose lease ran out, as a heureka node tells")
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only in one of these statuses")
 	cmd.Flags().StringVar(&f.zone, "zone", "", "only in this zone")
 	cmd.Flags().StringVar(&f.vip, "vip", "", "only with this VIP address or secure VIP address")

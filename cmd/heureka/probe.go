@@ -36,7 +36,11 @@ func (r *remote) probe(server string) (*probe, error) {
 // fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
 // sick ones answer.
 func (p *probe) fetch(ctx context.Context, op string, u *url.URL, accept string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	return p.send(ctx, http.MethodGet, op, u, accept)
+}
+
+func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -101,16 +105,9 @@ func (c healthComponent) nested() map[string]map[string]string {
 
 // health fetches the actuator's document, which stands beside the API.
 func (p *probe) health(ctx context.Context) (*healthDocument, error) {
-	u := *p.base
-	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "v2/"), "eureka/") + "actuator/health"
-	u.RawPath = ""
-	body, err := p.fetch(ctx, "fetch health", &u, "application/json")
-	if err != nil {
-		return nil, err
-	}
 	var doc healthDocument
-	if err := json.Unmarshal(body, &doc); err != nil {
-		return nil, fmt.Errorf("fetch health at %s: %w", p.shown, err)
+	if err := p.ask(ctx, http.MethodGet, "fetch health", "actuator/health", &doc); err != nil {
+		return nil, err
 	}
 	return &doc, nil
 }

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -38,6 +39,21 @@ func scriptStatus(ts *testscript.TestScript, _ bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
+}
+
+// scriptAwait runs the program until it prints so many lines:
+//
+//	await 2 instances --expired -o name
+func scriptAwait(ts *testscript.TestScript, _ bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		ts.Check(ts.Exec("heureka", args[1:]...))
+		if strings.Count(ts.ReadFile("stdout"), "\n") == want {
+			return
+		}
+	}
+	ts.Fatalf("not %d lines within %v", want, patience)
 }
 
 // A running server of a script.

@@ -132,14 +132,24 @@ func (p *program) readFile(name string) (body []byte, err error) {
 }
 
 func (p *program) deregisterCommand() *cobra.Command {
-	return p.remoteCommand(&cobra.Command{
-		Use:   "deregister APP ID",
-		Short: "Remove an instance",
+	var expired bool
+	cmd := p.remoteCommand(&cobra.Command{
+		Use:   "deregister APP ID | --expired",
+		Short: "Remove an instance, or all whose leases ran out",
 		Long: `Remove an instance. If its program still runs, its next heartbeat brings it back: to keep callers away from it,
-use heureka status set APP ID OUT_OF_SERVICE.`,
-		Example: "  heureka deregister ORDERS host1:orders:8080",
-		Args:    cobra.RangeArgs(1, 2),
+use heureka status set APP ID OUT_OF_SERVICE.
+
+With --expired, remove all instances whose leases ran out on the server, which must be a heureka node. That is the way out of
+a self-preservation that holds instances which are known to be dead; heureka instances --expired lists them before.`,
+		Example: "  heureka deregister ORDERS host1:orders:8080\n  heureka deregister --expired",
+		Args:    cobra.RangeArgs(0, 2),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
+		if expired && len(args) == 0 {
+			return r.deregisterExpired(ctx)
+		}
+		if expired {
+			return usage("", "--expired stands alone: unexpected argument %q", args[0])
+		}
 		key, err := onlyKey(args)
 		if err != nil {
 			return err
@@ -149,6 +159,8 @@ use heureka status set APP ID OUT_OF_SERVICE.`,
 		}
 		return r.out.say("removed %s", key)
 	})
+	cmd.Flags().BoolVar(&expired, "expired", false, "remove all whose leases ran out")
+	return cmd
 }
 
 func (p *program) metadataCommand() *cobra.Command {

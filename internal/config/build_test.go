@@ -34,6 +34,7 @@ heureka:
   self-preservation-max-duration: 15m
   self-preservation-min-missing: 3
   max-lease-duration: 7d
+  dashboard.actions: true
   max-body-size: 2MB
   max-batch-size: 32MB
   limits: {fetches-in-flight: 50, pages-in-flight: 3, batches-per-peer: 2}
@@ -100,6 +101,7 @@ eureka:
 		SelfPreservationMaxDuration:    15 * time.Minute,
 		SelfPreservationMinMissing:     3,
 		MaxLease:                       168 * time.Hour,
+		Actions:                        true,
 		IgnoreDirtyTimestamps:          true,
 		LeaseExpiry:                    server.LeaseExpiryExact,
 		Compatibility:                  server.CompatibilityNetflix,

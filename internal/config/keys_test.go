@@ -321,6 +321,7 @@ var own = map[string]string{
 	"heureka.self-preservation-max-duration":      "unlimited",
 	"heureka.self-preservation-min-missing":       "2",
 	"heureka.max-lease-duration":                  "24h",
+	"heureka.dashboard.actions":                   "false",
 	"heureka.max-body-size":                       "1MB",
 	"heureka.max-batch-size":                      "16MB",
 }

@@ -35,6 +35,7 @@ type Link struct {
 	ID         string
 	URL        string // "" if its status page cannot be linked safely
 	Overridden bool   // the status was set on the server
+	Expired    bool   // its lease ran out
 }
 
 // maxLinks is how many instances of one status and application the page lists. A page for people need not hold more, and
@@ -61,15 +62,18 @@ var groupOrder = []heureka.Status{
 	heureka.StatusUp, heureka.StatusDown, heureka.StatusOutOfService, heureka.StatusStarting, heureka.StatusUnknown,
 }
 
-// NewApp groups the instances of one application. It keeps no reference to the slice, and changes nothing in it.
-func NewApp(name string, instances []*heureka.Instance) App {
+// NewApp groups the instances of one application, and marks those whose lease ran out. It keeps no reference to the slice,
+// and changes nothing in it.
+func NewApp(name string, instances []*heureka.Instance, expired map[heureka.Key]bool) App {
 	amis, zones := map[string]int{}, map[string]int{}
 	links := map[heureka.Status][]Link{}
 	for _, in := range instances {
 		ami, zone := place(in)
 		amis[ami]++
 		zones[zone]++
-		links[in.Status] = append(links[in.Status], newLink(in))
+		link := newLink(in)
+		link.Expired = expired[in.Key()]
+		links[in.Status] = append(links[in.Status], link)
 	}
 	app := App{Name: name, AMIs: counts(amis), Zones: counts(zones)}
 	for _, s := range groupOrder {

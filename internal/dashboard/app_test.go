@@ -34,7 +34,7 @@ func TestDash2NewApp(t *testing.T) {
 	nowhere.DataCenter = nil
 	in := []*heureka.Instance{down, zoned, amazon("b", "ami-2", "us-east-1c"), amazon("a", "ami-2", "us-east-1c"), nowhere}
 
-	got := dashboard.NewApp("ORDERS", in)
+	got := dashboard.NewApp("ORDERS", in, nil)
 	url := func(id string) string { return "http://host-" + id + ":8080/info" }
 	want := dashboard.App{
 		Name:  "ORDERS",
@@ -59,7 +59,7 @@ func TestDash2Instances(t *testing.T) {
 	down := instance("b")
 	down.Status, down.OverriddenStatus = heureka.StatusDown, heureka.StatusDown
 	v := aView()
-	v.Apps = []dashboard.App{dashboard.NewApp("ORDERS", []*heureka.Instance{instance("a"), down})}
+	v.Apps = []dashboard.App{dashboard.NewApp("ORDERS", []*heureka.Instance{instance("a"), down}, nil)}
 	page := render(t, v)
 	wantText(t, page, "Application AMIs Availability Zones Status ORDERS n/a (2) n/a (2) UP (1) a DOWN (1) b override")
 	for _, want := range []string{
@@ -81,7 +81,7 @@ func TestHostileInstances(t *testing.T) {
 	} {
 		in := instance("x")
 		in.StatusPageURL = u
-		app := dashboard.NewApp("A", []*heureka.Instance{in})
+		app := dashboard.NewApp("A", []*heureka.Instance{in}, nil)
 		if got := app.Groups[0].Links[0].URL; got != "" {
 			t.Errorf("status page %q is linked as %q", u, got)
 		}
@@ -89,7 +89,7 @@ func TestHostileInstances(t *testing.T) {
 	in := instance(`"><script>alert(1)</script>`)
 	in.StatusPageURL = `http://h/"onmouseover="alert(1)`
 	v := aView()
-	v.Apps = []dashboard.App{dashboard.NewApp(`<img src=x>`, []*heureka.Instance{in})}
+	v.Apps = []dashboard.App{dashboard.NewApp(`<img src=x>`, []*heureka.Instance{in}, nil)}
 	page := render(t, v)
 	for _, bad := range []string{"<script", "<img", `"onmouseover`} {
 		if strings.Contains(page, bad) {
@@ -102,7 +102,7 @@ func TestLinkableSchemes(t *testing.T) {
 	for _, u := range []string{"http://h:1/info", "https://h/", "HTTP://h/"} {
 		in := instance("x")
 		in.StatusPageURL = u
-		if got := dashboard.NewApp("A", []*heureka.Instance{in}).Groups[0].Links[0].URL; got != u {
+		if got := dashboard.NewApp("A", []*heureka.Instance{in}, nil).Groups[0].Links[0].URL; got != u {
 			t.Errorf("status page %q is linked as %q", u, got)
 		}
 	}
@@ -111,7 +111,7 @@ func TestLinkableSchemes(t *testing.T) {
 // One application with very many instances does not make the page grow without end.
 func TestHugeApplicationIsCut(t *testing.T) {
 	v := aView()
-	v.Apps = []dashboard.App{dashboard.NewApp("BIG/ONE", fleet(2000))}
+	v.Apps = []dashboard.App{dashboard.NewApp("BIG/ONE", fleet(2000), nil)}
 	page := render(t, v)
 	wantText(t, page, "UP (2000)", "and 1500 more: see all of them")
 	if !strings.Contains(page, `href="/eureka/apps/BIG%2FONE"`) {
@@ -150,7 +150,7 @@ func tenThousand() *dashboard.View {
 	v := aView()
 	v.Apps = nil
 	for i := range 500 {
-		v.Apps = append(v.Apps, dashboard.NewApp(fmt.Sprintf("SERVICE-%03d", i), fleet(20)))
+		v.Apps = append(v.Apps, dashboard.NewApp(fmt.Sprintf("SERVICE-%03d", i), fleet(20), nil))
 	}
 	return v
 }

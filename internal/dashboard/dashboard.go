@@ -45,6 +45,8 @@ type Renewals struct {
 	Why             string    // why nothing is evicted, where no warning says it
 	ProtectedSince  time.Time // zero: not shown
 	LastEviction    string    // for people: what the last tick did; "" before the first
+	Expired         int       // leases that ran out and are still listed
+	Exits           []string  // ways out of a protection; nil while there is none
 }
 
 // A Replica is a peer.

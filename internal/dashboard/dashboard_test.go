@@ -32,7 +32,7 @@ func aView() *dashboard.View {
 		Renewals: dashboard.Renewals{
 			LastMinute: 2000, Expected: 2000, Threshold: 1700, ProtectionOn: true, EvictionAllowed: true,
 		},
-		Apps: []dashboard.App{dashboard.NewApp("ORDERS", []*heureka.Instance{instance("a"), instance("b")})},
+		Apps: []dashboard.App{dashboard.NewApp("ORDERS", []*heureka.Instance{instance("a"), instance("b")}, nil)},
 	}
 }
 

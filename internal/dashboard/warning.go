@@ -40,7 +40,7 @@ func (r *Renewals) warning(now time.Time) Warning {
 	switch {
 	case r.BelowThreshold && r.ProtectionOn:
 		return Warning{Severe: true, Text: "EMERGENCY: renewals are below the threshold, so no instance is being expired, just to be safe. " +
-			"Instances may be listed as UP that are not. " + r.numbers() + r.protected(now)}
+			"Instances may be listed as UP that are not" + r.held() + ". " + r.numbers() + r.protected(now)}
 	case r.BelowThreshold:
 		return Warning{Severe: true, Text: "Renewals are below the threshold and self-preservation is turned off: instances that miss their heartbeats " +
 			"are being expired, also when only the network is to blame. " + r.numbers()}
@@ -52,6 +52,16 @@ func (r *Renewals) warning(now time.Time) Warning {
 
 func (r *Renewals) numbers() string {
 	return fmt.Sprintf("%d renewals in the last minute, threshold %d, expected %s.", r.LastMinute, r.Threshold, decimal(r.Expected))
+}
+
+func (r *Renewals) held() string {
+	switch r.Expired {
+	case 0:
+		return ""
+	case 1:
+		return ": 1 lease ran out and is held"
+	}
+	return fmt.Sprintf(": %d leases ran out and are held", r.Expired)
 }
 
 func (r *Renewals) protected(now time.Time) string {

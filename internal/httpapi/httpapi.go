@@ -44,7 +44,9 @@ type Config struct {
 	Ring     Ring                    // nil: a node without peers
 	Actuator *Actuator               // serves {Prefix}/actuator; nil: nobody does
 	Metrics  http.Handler            // serves {Prefix}/metrics and {Prefix}/actuator/prometheus; nil: nobody does
-	Pages    map[string]http.Handler // by path below Prefix
+	Pages    map[string]http.Handler // by path below Prefix, for people
+
+	Operations map[string]http.Handler // by path below Prefix, what operators ask of a node
 
 	// DeltaReach returns how far deltas reach back now, which their readers are told in a header. Nil: they are not.
 	DeltaReach func() time.Duration
@@ -183,7 +185,7 @@ func (c *call) dispatchRare() {
 		c.buckets()
 	case ActuatorResource:
 		c.cfg.Actuator.serve(&c.w, c.Request, c.Route.ID)
-	case MetricsResource, PageResource:
+	case MetricsResource, PageResource, OperationResource:
 		c.Route.handler.ServeHTTP(&c.w, c.Request)
 	}
 }

@@ -34,6 +34,7 @@ const (
 	ActuatorResource              // /actuator and what is below it, beside the API
 	MetricsResource               // /metrics and /actuator/prometheus
 	PageResource                  // a page for people
+	OperationResource             // what operators ask of a node
 )
 
 // A method is a set of HTTP methods; HEAD is GET here.
@@ -131,6 +132,9 @@ func (a *API) beside(path string) Route {
 	}
 	if page := a.cfg.Pages[rest]; page != nil {
 		return Route{Resource: PageResource, handler: page}
+	}
+	if op := a.cfg.Operations[rest]; op != nil {
+		return Route{Resource: OperationResource, handler: op}
 	}
 	return Route{}
 }

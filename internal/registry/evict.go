@@ -11,6 +11,7 @@ type Eviction struct {
 	Expired      int // leases that had run out
 	Limit        int // how many one tick may evict
 	Evicted      int
+	Released     bool          // what was evicted was held, and given up by Release
 	Compensation time.Duration // by how much leases were extended because the tick was late (S-EVICT-5)
 }
 
@@ -62,9 +63,10 @@ func (r *Registry) choose(t instant) (Eviction, []candidate) {
 	e.Expired = len(expired)
 	e.Limit = size - int(float64(size)*r.cfg.RenewalPercentThreshold)
 	if !allowed {
-		return e, nil
+		expired = r.ofReleased(expired)
+		e.Released = len(expired) > 0
 	}
-	return e, r.draw(expired, min(e.Expired, e.Limit))
+	return e, r.draw(expired, min(len(expired), e.Limit))
 }
 
 // compensation returns by how much this tick is late. With mu held.

@@ -62,11 +62,10 @@ func (r *Registry) MisplacedLeases() int {
 // next returns when a lease must be looked at.
 func (r *Registry) next(l *lease) time.Duration {
 	beat, v := l.beat.Load(), l.current.Load()
-	ends := expiry(beat, v.life, r.cfg.DoubledLeases)
 	if l.silent.Load() > audible {
-		return ends
+		return expiry(beat, v.life, r.cfg.DoubledLeases)
 	}
-	return min(beatTime(beat)+v.patience(), ends)
+	return r.due(beat, v)
 }
 
 // RecountedSilence is how many millionths of a renewal a minute, and leases, are marked as overdue, and RecountedRate what

@@ -47,6 +47,7 @@ type Registry struct {
 	cancelled  recentEvents
 	rand       *rand.Rand
 	lastTick   lastTick
+	released   time.Duration // leases that ran out before are not held; 0: there is none
 }
 
 // An app is an application with instances.

@@ -97,12 +97,16 @@ func (r *Registry) renew(l *lease, at time.Duration, wall time.Time, life time.D
 // deadline returns when l has to be looked at next: when it is overdue, or runs out. One that is overdue is counted.
 func (r *Registry) deadline(l *lease, now time.Duration) time.Duration {
 	beat, v := l.beat.Load(), l.current.Load()
-	ends := expiry(beat, v.life, r.cfg.DoubledLeases)
-	if due := min(beatTime(beat)+v.patience(), ends); now <= due {
+	if due := r.due(beat, v); now <= due {
 		return due
 	}
 	r.silence.begin(l, beat, r.weightOf(v))
-	return ends
+	return expiry(beat, v.life, r.cfg.DoubledLeases)
+}
+
+// due returns when a lease with this beat is overdue, which is when it runs out at the latest.
+func (r *Registry) due(beat int64, v *version) time.Duration {
+	return min(beatTime(beat)+v.patience(), expiry(beat, v.life, r.cfg.DoubledLeases))
 }
 
 // seat puts a lease that is in no slot of the wheel where it belongs. With mu held.

@@ -1,0 +1,145 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"heureka.internal/heureka/internal/registry"
+)
+
+// The paths below which a node tells of its self-preservation and lets operators end it.
+const (
+	protectionPath = "/heureka/v1/protection"
+	releasePath    = protectionPath + "/release"
+)
+
+// A protection is what a node says of its self-preservation: the numbers that decide, who is missing, and what will happen.
+type protection struct {
+	Enabled         bool          `json:"enabled"`
+	Active          bool          `json:"active"`
+	EvictionAllowed bool          `json:"evictionAllowed"`
+	Since           *time.Time    `json:"since,omitempty"`
+	Expected        float64       `json:"expected"` // renewals a minute, as the next two
+	Present         int64         `json:"present"`
+	Threshold       int64         `json:"threshold"`
+	Instances       int           `json:"instances"`
+	Overdue         int           `json:"overdue"`
+	MinMissing      int           `json:"minMissing"`
+	Explanation     []string      `json:"explanation"`
+	Exits           []string      `json:"exits,omitempty"`
+	Applications    []loss        `json:"applications"`
+	Silent          []silentLease `json:"silent"` // overdue, the longest silent first
+}
+
+type loss struct {
+	App       string `json:"app"`
+	Instances int    `json:"instances"`
+	Overdue   int    `json:"overdue"`
+	Expired   int    `json:"expired"`
+}
+
+type silentLease struct {
+	App       string    `json:"app"`
+	ID        string    `json:"id"`
+	Status    string    `json:"status"`
+	LastHeard time.Time `json:"lastHeard"`
+	RunsOut   time.Time `json:"runsOut"`
+	Expired   bool      `json:"expired"`
+}
+
+func (s *Server) protection(now time.Time) protection {
+	silent, losses := s.reg.Silence(now)
+	st := s.reg.Stats(now)
+	p := protection{
+		Enabled: st.SelfPreservationEnabled, Active: s.active(st), EvictionAllowed: st.EvictionAllowed,
+		Expected: st.RenewalsExpected, Present: st.RenewalsLastMinute, Threshold: st.RenewalThreshold,
+		Instances: st.Instances, Overdue: st.Overdue, MinMissing: st.MinMissing,
+		Explanation: s.explain(st, silent, now), Exits: s.exits(st),
+		Applications: []loss{}, Silent: []silentLease{},
+	}
+	if !st.ProtectedSince.IsZero() {
+		p.Since = new(st.ProtectedSince.UTC())
+	}
+	for _, l := range losses {
+		p.Applications = append(p.Applications, loss(l))
+	}
+	for i := range silent {
+		p.Silent = append(p.Silent, silentLeaseOf(&silent[i], now))
+	}
+	return p
+}
+
+func silentLeaseOf(l *registry.Silent, now time.Time) silentLease {
+	return silentLease{
+		App: l.Key.App, ID: l.Key.ID, Status: l.Status.String(),
+		LastHeard: l.Heard.UTC().Truncate(time.Second), RunsOut: l.RunsOut.UTC().Truncate(time.Second), Expired: l.Expired(now),
+	}
+}
+
+// active reports whether self-preservation holds leases now.
+func (s *Server) active(st registry.Stats) bool {
+	return st.SelfPreservationEnabled && st.BelowThreshold
+}
+
+// operations are what operators ask of a node, by path.
+func (s *Server) operations() map[string]http.Handler {
+	noForeign := http.NewCrossOriginProtection() // another site's page must not release anything
+	return map[string]http.Handler{
+		protectionPath: http.HandlerFunc(s.serveProtection),
+		releasePath:    noForeign.Handler(http.HandlerFunc(s.serveRelease)),
+	}
+}
+
+func (s *Server) serveProtection(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		return
+	}
+	writeJSON(w, r, http.StatusOK, s.protection(time.Now()))
+}
+
+// serveRelease lets held leases go. It answers how many they are.
+func (s *Server) serveRelease(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.Method != http.MethodPost:
+		w.Header().Set("Allow", "POST")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+	case !s.cfg.Actions:
+		s.log.Warn("release refused", "remote", remoteHost(r), "why", actionsOff)
+		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": actionsOff})
+	default:
+		n := s.reg.Release(time.Now())
+		s.log.Warn("protection released", "remote", remoteHost(r), "user_agent", r.UserAgent(), "instances", n)
+		writeJSON(w, r, http.StatusOK, map[string]int{"released": n})
+	}
+}
+
+// actionsOff is why operators' requests are refused.
+const actionsOff = "actions are not allowed on this node: heureka.dashboard.actions=true allows them"
+
+func remoteHost(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("server: %v", err)) // a mistake in this package
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = w.Write(body) // an error means that the client is gone
+	}
+}
