@@ -3,9 +3,7 @@
 // live in packages of their own and meet only through these nouns.
 package heureka
 
-import (
-	"strings"
-)
+import ()
 
 // A Key names one instance in a registry: its application, in upper case, and its resolved id (W-IDENT-1).
 type Key struct {
@@ -15,24 +13,6 @@ type Key struct {
 
 // String returns "APP/ID".
 func (k Key) String() string { return k.App + "/" + k.ID }
-
-// AppName returns the form in which application names are compared and sent: upper case in ASCII, whatever the locale
-// (W-IDENT-5, S-DEF-34). Letters beyond ASCII stay as they are.
-func AppName(s string) string {
-	for i := range len(s) {
-		if c := s[i]; 'a' <= c && c <= 'z' {
-			return strings.Map(upperASCII, s)
-		}
-	}
-	return s
-}
-
-func upperASCII(r rune) rune {
-	if 'a' <= r && r <= 'z' {
-		return r - 'a' + 'A'
-	}
-	return r
-}
 
 // A Status is what an instance says of itself, or what an override says of it.
 type Status uint8

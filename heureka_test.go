@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"unicode"
 
 	"heureka.internal/heureka"
 )
@@ -66,10 +67,22 @@ func TestResolvedID(t *testing.T) { // W-IDENT-1
 	}
 }
 
-func TestAppNameIsUpperCasedInASCIIOnly(t *testing.T) { // S-DEF-34
-	for in, want := range map[string]string{"orders-1": "ORDERS-1", "ORDERS": "ORDERS", "straße": "STRAßE", "": ""} {
+// S-DEF-34: application names are upper-cased as Java does it without a locale. The wanted forms are Java 17's.
+func TestAppNameIsUpperCasedAsInJava(t *testing.T) {
+	for in, want := range map[string]string{
+		"orders-1": "ORDERS-1", "ORDERS": "ORDERS", "": "", "müsli": "MÜSLI", "straße": "STRASSE", "ﬁle": "FILE", "ıi": "II",
+		"ŉ": "ʼN", "\u0390": "\u0399\u0308\u0301", "ǆ": "Ǆ", "жук": "ЖУК", "日本": "日本", "a\xffb": "A\xffB",
+	} {
 		if got := heureka.AppName(in); got != want {
 			t.Errorf("AppName(%q) = %q, want %q", in, got, want)
+		}
+		if got := string(heureka.AppendAppName([]byte("x/"), in)); got != "x/"+want {
+			t.Errorf("AppendAppName(x/, %q) = %q, want %q", in, got, "x/"+want)
+		}
+	}
+	for r := range unicode.MaxRune { // or two nodes would not agree on a name that one of them has changed
+		if once := heureka.AppName(string(r)); heureka.AppName(once) != once {
+			t.Errorf("%q becomes %q, and that %q", r, once, heureka.AppName(once))
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"iter"
 	"maps"
+
+	"heureka.internal/heureka"
 )
 
 // shardCount makes copying one shard of a large index cheap, and the array of shards still small.
@@ -11,7 +13,7 @@ const shardCount = 64
 
 var seed = maphash.MakeSeed()
 
-// An index is an immutable map with upper-case keys. Lookups ignore the case of ASCII letters and allocate nothing; a
+// An index is an immutable map with upper-case keys. Lookups ignore case, as heureka.AppName does, and allocate nothing; a
 // change copies only the shards that it touches. The zero value is empty.
 type index[V any] struct {
 	shards *[shardCount]map[string]V
@@ -21,25 +23,13 @@ type index[V any] struct {
 // get looks key up in any case.
 func (x *index[V]) get(key string) (V, bool) {
 	var buf [96]byte // on the stack; longer names spill to the heap
-	upper := appendUpper(buf[:0], key)
+	upper := heureka.AppendAppName(buf[:0], key)
 	if x.shards == nil {
 		var zero V
 		return zero, false
 	}
 	v, ok := x.shards[maphash.Bytes(seed, upper)%shardCount][string(upper)]
 	return v, ok
-}
-
-// appendUpper is heureka.AppName without its allocation.
-func appendUpper(b []byte, s string) []byte {
-	for i := range len(s) {
-		c := s[i]
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		b = append(b, c)
-	}
-	return b
 }
 
 // all iterates in no particular order.

@@ -203,12 +203,16 @@ func TestApp1Lookup(t *testing.T) {
 	wantEmpty(t, n.get(t, "/eureka/apps/DEMO"), http.StatusNotFound)
 }
 
-// Upper-casing is ASCII whatever the language, unlike W-IDENT-5.
-func TestIdent5ASCIIOnly(t *testing.T) {
+// Names are upper-cased in full, whatever the language of the server, unlike W-IDENT-5.
+func TestIdent5FullUpperCase(t *testing.T) {
 	n := newNode(t, httpapi.Config{})
 	n.do(t, "POST", "/eureka/apps/stra%C3%9Fe", registration("straße", "i-1", nil), ofJSON)
-	if !n.has("STRAßE", "i-1") {
-		t.Error("straße is not STRAßE")
+	if !n.has("STRASSE", "i-1") {
+		t.Error("straße is not STRASSE")
+	}
+	n.do(t, "POST", "/eureka/apps/M%C3%9CSLI", registration("müsli", "i-2", nil), ofJSON)
+	if a := n.do(t, "PUT", "/eureka/apps/m%C3%BCsli/i-2", ""); a.status != 200 {
+		t.Errorf("a heartbeat of müsli = %d", a.status)
 	}
 }
 

@@ -102,7 +102,7 @@ func TestDecodeRegistrationJSON(t *testing.T) {
 		{"W-JDEC-7 null parts are 0 and false", `"port":{"$":null,"@enabled":null},"securePort":{"$":null}`,
 			func(in *instance) { in.Port, in.SecurePort = heureka.Port{}, heureka.Port{} }},
 		{"W-JDEC-8 upper case", `"app":"demo-ä","appGroupName":"grp-ß"`,
-			func(in *instance) { in.App, in.AppGroupName = "DEMO-ä", "GRP-ß" }},
+			func(in *instance) { in.App, in.AppGroupName = "DEMO-Ä", "GRP-SS" }},
 		{"W-JDEC-9 scalars", `"metadata":{"n":1,"f":1.50,"t":true,"null":null,"s":"","@class":"x"}`,
 			func(in *instance) {
 				in.Metadata = metadata("n", "1", "f", "1.50", "t", "true", "null", "null", "s", "")

@@ -35,12 +35,7 @@ func (t *textBuffer) add(b []byte) span {
 // addUpper adds a string in upper case, see heureka.AppName.
 func (t *textBuffer) addUpper(b []byte) span {
 	n := len(t.buf)
-	t.buf = append(t.buf, b...)
-	for i, c := range t.buf[n:] {
-		if 'a' <= c && c <= 'z' {
-			t.buf[n+i] = c - 'a' + 'A'
-		}
-	}
+	t.buf = heureka.AppendAppName(t.buf, string(b))
 	return t.settle(n)
 }
 
