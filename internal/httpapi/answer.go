@@ -46,9 +46,19 @@ func (c *call) header(key string) string {
 	}
 }
 
-// ok is the 200 of a write; net/http adds the Content-Length of zero. There must be no body: clients would decode it
-// (W-RENEW-3).
-func (c *call) ok() { c.writeHeader(http.StatusOK) }
+// ok is the 200 of a write.
+func (c *call) ok() { c.success(http.StatusOK) }
+
+// success answers a write; net/http adds the Content-Length of zero. There must be no body: clients would decode it
+// (W-RENEW-3). Some clients on aiohttp look at the type all the same (W-ERR-8).
+func (c *call) success(status int) {
+	if accept := c.header("Accept"); accept != "" {
+		if f, ok := wire.NegotiateSingle(accept); ok {
+			c.w.Header()["Content-Type"] = mediaType(f)
+		}
+	}
+	c.writeHeader(status)
+}
 
 // empty answers with no body, which is part of the protocol: clients that find one in an error answer try to decode it
 // and do not recover (W-ERR-1, W-ERR-3).

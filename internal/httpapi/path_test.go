@@ -94,7 +94,7 @@ func TestPath5TrailingSlash(t *testing.T) {
 		}
 		wantEmpty(t, n.do(t, firstMethod(r.methods), "/eureka/"+r.path+"//", "", asJSON), http.StatusNotFound)
 	}
-	for _, path := range []string{"/eureka//apps", "//eureka/apps", "/eureka/apps//i-1", "/eureka/apps//", "/eureka/v2//apps",
+	for _, path := range []string{"/eureka//apps", "/eureka/apps//i-1", "/eureka/apps//", "/eureka/v2//apps",
 		"/eureka/vips//", "/eureka/vips/;x", "/eureka/svips/;/"} {
 		wantEmpty(t, n.do(t, "GET", "http://h"+path, "", asJSON), http.StatusNotFound)
 	}
@@ -140,6 +140,19 @@ func TestPath7Decoding(t *testing.T) {
 			if got := n.do(t, "PUT", "/eureka/apps/DEMO/"+p+"/", ""); got.status != http.StatusOK {
 				t.Errorf("renew %q by %s/ = %d", id, p, got.status)
 			}
+		}
+	}
+}
+
+// Slashes in front of the first one are left out, as on the reference's 2025 line; no others are.
+func TestLeadingSlashes(t *testing.T) {
+	n := demo(t, httpapi.Config{Pages: map[string]http.Handler{"/": http.NotFoundHandler()}})
+	for path, want := range map[string]int{
+		"//eureka/apps": 200, "///eureka/v2/apps/DEMO/i-1": 200, "//eureka/apps/DEMO/i%2D1": 200, "//eureka/peerreplication/batch": 405,
+		"/eureka//apps": 404, "//eureka//apps": 404, "//other/eureka/apps": 404,
+	} {
+		if a := n.do(t, "GET", "http://h"+path, "", asJSON); a.status != want {
+			t.Errorf("GET %s = %d, want %d", path, a.status, want)
 		}
 	}
 }

@@ -109,13 +109,23 @@ const maxSegments = 4
 
 // route parses the path of u, once for everything that has to know where a call goes. Nothing is ever redirected or
 // cleaned (W-PATH-6).
+// Slashes before the first one are left out, as the reference does: some clients join "http://host:8761/" and
+// "/eureka".
 func (a *API) route(u *url.URL) Route {
 	if a.b != nil {
 		if to, ok := a.within(u); ok {
 			return to
 		}
 	}
-	return a.beside(u.Path)
+	return a.beside(oneSlash(u.Path))
+}
+
+// oneSlash leaves one of the slashes that path begins with.
+func oneSlash(path string) string {
+	for strings.HasPrefix(path, "//") {
+		path = path[1:]
+	}
+	return path
 }
 
 // beside finds what is not below the API's bases: health, metrics, pages.
@@ -246,9 +256,9 @@ type cursor struct {
 // escaped, so that its decoded path splits into the same segments.
 func newCursor(u *url.URL) cursor {
 	if u.RawPath == "" {
-		return cursor{rest: u.Path}
+		return cursor{rest: oneSlash(u.Path)}
 	}
-	return cursor{rest: u.EscapedPath(), escaped: true}
+	return cursor{rest: oneSlash(u.EscapedPath()), escaped: true}
 }
 
 // done reports whether nothing is left but, perhaps, one slash (W-PATH-5).

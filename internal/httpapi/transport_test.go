@@ -281,7 +281,7 @@ func TestOddRequestLines(t *testing.T) {
 			"PUT /eureka/apps/DEMO/i-1%":                       400,
 			"PUT /eureka/apps/DEMO/i-1?lastDirtyTimestamp=%zz": 400,
 			"GET http://elsewhere/eureka/apps":                 200,
-			"GET //eureka/apps":                                404,
+			"GET //eureka/apps":                                200,
 			"GET /eureka/apps/../apps":                         404,
 			"GET /eureka/apps/?#":                              200,
 			"GET *":                                            404,

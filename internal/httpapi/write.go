@@ -54,7 +54,7 @@ func (c *call) register() {
 		c.fail(err)
 		return
 	}
-	c.writeHeader(http.StatusNoContent)
+	c.success(http.StatusNoContent)
 }
 
 // incomplete is the 400 for a registration that fails a check: the plain sentence, labelled by Accept though it is neither

@@ -468,3 +468,29 @@ func TestErr7NoCallerCauses500(t *testing.T) {
 		t.Errorf("ErrorLog heard %v", n.errors)
 	}
 }
+
+// W-ERR-8: clients on aiohttp look at the type of an answer before they look whether it has a body.
+func TestErr8BodilessAnswersHaveAType(t *testing.T) {
+	n := newNode(t, httpapi.Config{})
+	for _, want := range []string{"application/json", "application/xml"} {
+		accept := "Accept: " + want
+		for _, r := range []struct{ method, path, body string }{
+			{"POST", "apps/DEMO", registration("DEMO", "i-1", nil)},
+			{"PUT", "apps/DEMO/i-1", ""},
+			{"PUT", "apps/DEMO/i-1/status?value=DOWN", ""},
+			{"DELETE", "apps/DEMO/i-1/status", ""},
+			{"PUT", "apps/DEMO/i-1/metadata?k=v", ""},
+			{"DELETE", "apps/DEMO/i-1", ""},
+		} {
+			a := n.do(t, r.method, "/eureka/"+r.path, r.body, ofJSON, accept)
+			if a.status/100 != 2 || a.header.Get("Content-Type") != want {
+				t.Errorf("%s %s for %s = %d with type %q", r.method, r.path, want, a.status, a.header.Get("Content-Type"))
+			}
+		}
+	}
+	for _, refused := range []string{"apps/DEMO/nobody", "apps/DEMO/nobody?lastDirtyTimestamp=x"} {
+		if a := n.do(t, "PUT", "/eureka/"+refused, "", asJSON); a.header.Get("Content-Type") != "" {
+			t.Errorf("a refusal = %d with type %q: clients would decode it", a.status, a.header.Get("Content-Type"))
+		}
+	}
+}
