@@ -36,7 +36,7 @@ func prepareAll() error {
 		return nil
 	}
 	for _, prepare := range []func() (string, error){
-		heurekaBinary, javaFixtures, pythonFixture, nodeFixture, goFixture, prometheusBinary,
+		heurekaBinary, previousBinary, javaFixtures, pythonFixture, nodeFixture, goFixture, prometheusBinary,
 	} {
 		if _, err := prepare(); err != nil {
 			return err

@@ -162,7 +162,7 @@ func (o *observer) read(i int) {
 		s.complete = true
 	case !partial:
 		s.silent++
-	case node.gen != heurekaGen && !s.complete:
+	case node.gen != heurekaGen && node.gen != previousGen && !s.complete:
 		s.partial++
 	default:
 		o.fail("%s (%s, complete before: %v): %v", node.name, node.gen, s.complete, missing)

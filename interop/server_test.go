@@ -70,9 +70,14 @@ func launch(t testing.TB, gen string, port int, peers []string, extra ...string)
 	args := replacing(serverSettings(port, peers), extra)
 	s := &server{gen: gen, port: port, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	var cmd *exec.Cmd
-	if gen == heurekaGen {
-		cmd = exec.Command(need(t, heurekaBinary), append([]string{"serve"}, args...)...)
-	} else {
+	switch gen {
+	case heurekaGen, previousGen:
+		binary := heurekaBinary
+		if gen == previousGen {
+			binary = previousBinary
+		}
+		cmd = exec.Command(need(t, binary), append([]string{"serve"}, args...)...)
+	default:
 		cmd = javaCommand(need(t, javaFixtures), "server-"+gen, nil, "heureka.interop.Server", 256, replacing(javaServerSettings(port), args))
 	}
 	s.proc = start(t, fmt.Sprintf("server-%s-%d", gen, port), cmd)

@@ -20,7 +20,7 @@ const (
 // compare looks at the digest that came with a batch, and reports whether to exchange now: at the first contact, or when
 // the difference has lasted.
 func (h *health) compare(r *reply, n news, disabled bool) bool {
-	theirs := r.header.Get(HeaderDigest)
+	theirs := r.said.Digest
 	if theirs == "" || disabled || r.err != nil {
 		return false
 	}
@@ -80,6 +80,7 @@ func (p *peer) repair(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 			return
+		case errors.Is(err, errOtherProtocol): // its next batch is answered in that protocol too, and compares nothing
 		case err != nil:
 			complain.about(log, "cannot compare registries with peer", err.Error())
 		case healed > 0:
@@ -123,12 +124,15 @@ func (p *peer) exchange(ctx context.Context) (healed int, err error) {
 // errNotHeureka marks answers of anything else.
 var errNotHeureka = errors.New("not a heureka node")
 
+// errOtherProtocol marks answers that this node must not take for what it knows.
+var errOtherProtocol = errors.New("a heureka node that speaks another protocol")
+
 // A fetcher asks one heureka node for parts of its registry, and merges them.
 type fetcher struct {
 	conn  *remote.Conn
 	store Store
 	by    registry.By
-	hello func() http.Header
+	hello func() Greeting
 
 	node, phase string // what the node said of itself in its last answer
 	received    int    // instances
@@ -140,14 +144,20 @@ func (ps *Peers) fetcher(conn *remote.Conn, by registry.By) *fetcher {
 
 // ask sends one request and decodes its answer.
 func (f *fetcher) ask(ctx context.Context, req remote.Request, answer any) error {
-	req.Header = f.hello()
+	hello := f.hello()
+	req.Header = make(http.Header)
+	hello.addTo(req.Header)
 	reply, err := f.conn.Do(ctx, req)
-	f.node, f.phase = reply.Header.Get(HeaderNode), reply.Header.Get(HeaderPhase)
+	said := greetingIn(reply.Header)
+	f.node, f.phase = said.Node, said.Phase
 	if err != nil {
 		return err
 	}
 	if f.node == "" {
 		return fmt.Errorf("%s: %w", f.conn.URL(), errNotHeureka)
+	}
+	if version := reply.Header.Get(HeaderProtocol); !speaks(version) {
+		return fmt.Errorf("%s: %w, %s", f.conn.URL(), errOtherProtocol, version)
 	}
 	if err := json.Unmarshal(reply.Body, answer); err != nil {
 		return fmt.Errorf("%s%s: %w", f.conn.URL(), req.Path, err)
@@ -185,7 +195,7 @@ func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err err
 }
 
 func (f *fetcher) buckets(ctx context.Context, buckets []int) (*bucketsAnswer, error) {
-	var ask bucketsRequest
+	ask := bucketsRequest{Protocol: Protocol}
 	now := time.Now()
 	for _, i := range buckets {
 		b := bucketRequest{Bucket: i}

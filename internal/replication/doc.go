@@ -7,6 +7,6 @@
 // when a node may answer reads is left to package server.
 //
 // Peers speak the protocol of the reference (batches of operations, POST peerreplication/batch/), so that Java servers
-// and heureka nodes can be mixed in one ring. What heureka nodes say to each other in addition travels in two headers
-// and on two resources beside the batch, which Java servers ignore or do not have.
+// and heureka nodes can be mixed in one ring. What heureka nodes say to each other in addition travels in headers and on
+// two resources beside the batch, which Java servers ignore or do not have; Protocol is its version.
 package replication

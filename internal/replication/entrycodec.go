@@ -14,16 +14,18 @@ import (
 )
 
 // What heureka nodes say to each other beside batches. It is ours alone: both ends are heureka, and what one does not
-// know it leaves out.
+// know it leaves out. The documents say their protocol for those who keep them; a request and its answer say it in a header.
 
 // digestAnswer answers GET peerreplication/digest.
 type digestAnswer struct {
-	Digest []byte `json:"digest"` // one number of eight bytes for each bucket
+	Protocol int    `json:"protocol,omitempty"`
+	Digest   []byte `json:"digest"` // one number of eight bytes for each bucket
 }
 
 // bucketsRequest asks POST peerreplication/buckets for what the asker lacks.
 type bucketsRequest struct {
-	Buckets []bucketRequest `json:"buckets"`
+	Protocol int             `json:"protocol,omitempty"`
+	Buckets  []bucketRequest `json:"buckets"`
 }
 
 // bucketRequest names a bucket, and what the asker has in it.
@@ -35,8 +37,9 @@ type bucketRequest struct {
 // bucketsAnswer holds the entries of the first buckets asked for that the asker does not have; those in Rest it must ask
 // for again.
 type bucketsAnswer struct {
-	Entries []entryDoc `json:"entries"`
-	Rest    []int      `json:"rest,omitempty"`
+	Protocol int        `json:"protocol,omitempty"`
+	Entries  []entryDoc `json:"entries"`
+	Rest     []int      `json:"rest,omitempty"`
 }
 
 // entryDoc is a registry.Entry.

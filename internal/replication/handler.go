@@ -2,7 +2,6 @@ package replication
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"time"
 
@@ -21,16 +20,22 @@ const maxBucketsBatch = 8 << 20
 
 // Admit decides about a batch with these headers, of a heureka node, all of which has come: 0 to perform it, 421 for what
 // this node sent itself (W-REPL-16), 425 for what comes too late. Performing either would bring cancelled instances back.
+//
+// A batch of a node that speaks another protocol is performed like that of a Java server: what h says beside it is taken out.
 func (ps *Peers) Admit(h http.Header) (status int) {
-	from := h.Get(HeaderNode)
-	if from == ps.nodeID {
+	from := greetingIn(h)
+	switch {
+	case from.Node == ps.nodeID:
 		return http.StatusMisdirectedRequest
+	case !speaks(h.Get(HeaderProtocol)):
+		silence(h)
+		return 0
 	}
 	ps.mu.Lock()
-	admitted := ps.guard.Admit(from, h.Get(HeaderBatch), h.Get(HeaderHeard), time.Now())
+	admitted := ps.guard.Admit(from.Node, from.Batch, from.Heard, time.Now())
 	ps.mu.Unlock()
 	if !admitted {
-		ps.heard(from, "", "", false) // all that a node asks for that has nothing to send
+		ps.heard(from.Node, "", "", false) // all that a node asks for that has nothing to send
 		return http.StatusTooEarly
 	}
 	return 0
@@ -38,14 +43,16 @@ func (ps *Peers) Admit(h http.Header) (status int) {
 
 // Performed notes that the batch with these headers has been performed.
 func (ps *Peers) Performed(h http.Header) {
-	ps.heard(h.Get(HeaderNode), h.Get(HeaderDigest), ps.digest(), false)
+	from := greetingIn(h)
+	ps.heard(from.Node, from.Digest, ps.digest(), false)
 }
 
 // Greet adds what this node says of itself to an answer. Called when the answer begins, its digest contains what the
 // request has changed.
 func (ps *Peers) Greet(h http.Header) {
-	maps.Copy(h, ps.greeting())
-	h.Set(HeaderClock, ps.guard.Clock(time.Now()))
+	hello := ps.greeting()
+	hello.Clock = ps.guard.Clock(time.Now())
+	hello.addTo(h)
 }
 
 // heard notes that a node has spoken to this one, and whether its registry is like ours. If it is comparing, it has seen a
@@ -84,18 +91,23 @@ func (ps *Peers) Digest(h http.Header) []byte {
 		return nil
 	}
 	d := ps.cfg.Store.Digest()
-	doc := encoded(digestAnswer{Digest: appendWords(nil, d[:]...)})
-	ps.heard(h.Get(HeaderNode), h.Get(HeaderDigest), ps.digest(), true)
+	doc := encoded(digestAnswer{Protocol: Protocol, Digest: appendWords(nil, d[:]...)})
+	from := greetingIn(h)
+	ps.heard(from.Node, from.Digest, ps.digest(), true)
 	return doc
 }
 
-// Buckets answers with the entries that the asker lacks; nil if it asks for what there is not.
-func (ps *Peers) Buckets(_ http.Header, body []byte) []byte {
+// Buckets answers with the entries that the asker lacks; nil if it asks for what there is not. One that speaks another
+// protocol lacks nothing that this node could tell it.
+func (ps *Peers) Buckets(h http.Header, body []byte) []byte {
+	answer := bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}
+	if !speaks(h.Get(HeaderProtocol)) {
+		return encoded(answer)
+	}
 	var ask bucketsRequest
 	if ps.cfg.DisableAntiEntropy || json.Unmarshal(body, &ask) != nil || len(ask.Buckets) > registry.Buckets {
 		return nil
 	}
-	answer := bucketsAnswer{Entries: []entryDoc{}}
 	size := 0
 	for _, b := range ask.Buckets {
 		switch {

@@ -73,15 +73,15 @@ type news struct {
 // note takes in what came back for a batch; the next probe is due after pause.
 func (h *health) note(r *reply, o Outcome, pause time.Duration) news {
 	h.probeAt = r.came.Add(pause)
-	id := r.header.Get(HeaderNode)
+	id := r.said.Node
 	n := news{nodeID: id}
-	if r.header != nil && !r.date.IsZero() {
+	if !r.date.IsZero() {
 		h.s.ClockSkew = new(skew(r))
 		h.s.RTT = r.came.Sub(r.sent)
 	}
 	if id != "" || o == Delivered { // an error may come from a proxy
 		n.changed = id != h.s.NodeID
-		h.s.NodeID, h.s.Phase = id, r.header.Get(HeaderPhase)
+		h.s.NodeID, h.s.Phase = id, r.said.Phase
 	}
 	if o == Delivered {
 		h.succeed(r, &n)

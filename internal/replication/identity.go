@@ -2,16 +2,6 @@ package replication
 
 import "slices"
 
-// Headers that heureka nodes add to batches and their answers. Java servers ignore the first and send neither.
-const (
-	HeaderNode   = "X-Heureka-Node"   // who speaks: 128 random bits, in hexadecimal
-	HeaderDigest = "X-Heureka-Digest" // hash of the whole registry of who speaks
-	HeaderPhase  = "X-Heureka-Phase"  // how far the start of who speaks has come
-	HeaderBatch  = "X-Heureka-Batch"  // number of the batch: a later one of the same node has a higher number
-	HeaderClock  = "X-Heureka-Clock"  // of an answer: when it was given, to be sent back as HeaderHeard
-	HeaderHeard  = "X-Heureka-Heard"  // of a batch: the newest HeaderClock that its sender has from the receiver
-)
-
 // A role is what a URL is used for.
 type role int32
 

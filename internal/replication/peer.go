@@ -32,7 +32,7 @@ type peer struct {
 	target   Target
 	conn     *remote.Conn
 	rng      *rand.Rand    // used by run only
-	heard    string        // newest HeaderClock of the node behind the URL; used by run only
+	heard    string        // newest Greeting.Clock of the node behind the URL; used by run only
 	wake     chan struct{} // the queue may have something earlier than run waits for
 	differs  chan struct{} // wakes repair
 	role     atomic.Int32
@@ -152,7 +152,7 @@ func (p *peer) next(now time.Time) (*Batch, time.Duration) {
 type reply struct {
 	err        error
 	results    []wire.ReplicationResult
-	header     http.Header
+	said       Greeting
 	date       time.Time // the peer's clock
 	sent, came time.Time
 	digest     string // this node's, when the answer had come
@@ -196,10 +196,11 @@ func (p *peer) post(ctx context.Context, items []wire.ReplicationItem) *reply {
 func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *reply {
 	req := remote.Request{
 		Method: http.MethodPost, Path: batchPath + "/",
-		Header: p.set.greeting(), Body: body, Limit: maxBatchAnswer,
+		Header: make(http.Header), Body: body, Limit: maxBatchAnswer,
 	}
-	req.Header.Set(HeaderBatch, strconv.FormatUint(p.set.batches.Add(1), 10))
-	req.Header.Set(HeaderHeard, p.heard)
+	hello := p.set.greeting()
+	hello.Batch, hello.Heard = strconv.FormatUint(p.set.batches.Add(1), 10), p.heard
+	hello.addTo(req.Header)
 	if incarnations != "" {
 		req.Header.Set(wire.HeaderIncarnations, incarnations)
 	}
@@ -208,10 +209,10 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 	}
 	r := &reply{sent: time.Now()}
 	answer, err := p.conn.Do(ctx, req)
-	r.came, r.err, r.header, r.date = time.Now(), err, answer.Header, answer.Date()
+	r.came, r.err, r.said, r.date = time.Now(), err, greetingIn(answer.Header), answer.Date()
 	r.digest = p.set.digest()
-	if clock := r.header.Get(HeaderClock); clock != "" {
-		p.heard = clock
+	if r.said.Clock != "" {
+		p.heard = r.said.Clock
 	}
 	if err == nil {
 		if r.results, err = wire.DecodeBatchResult(answer.Body); err != nil {
@@ -250,13 +251,9 @@ func (p *peer) pause() time.Duration {
 	return jitter(p.rng, recheckInterval)
 }
 
-// greeting returns the headers by which heureka nodes know each other.
-func (ps *Peers) greeting() http.Header {
-	return http.Header{
-		HeaderNode:   {ps.nodeID},
-		HeaderDigest: {ps.digest()},
-		HeaderPhase:  {ps.cfg.Phase()},
-	}
+// greeting returns what this node says of itself.
+func (ps *Peers) greeting() Greeting {
+	return Greeting{Node: ps.nodeID, Digest: ps.digest(), Phase: ps.cfg.Phase()}
 }
 
 func compressed(b []byte) []byte {

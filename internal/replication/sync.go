@@ -110,7 +110,7 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 // answered reports whether err is an answer, if not one of a heureka node.
 func answered(err error) bool {
 	_, refused := errors.AsType[*heureka.StatusError](err)
-	return refused || errors.Is(err, errNotHeureka)
+	return refused || errors.Is(err, errNotHeureka) || errors.Is(err, errOtherProtocol)
 }
 
 // nonZero returns the buckets that are not empty.
