@@ -28,9 +28,10 @@ var mayImport = map[string][]string{
 	"internal/dashboard":   {""},
 	"internal/respcache":   {"", "internal/wire", "internal/registry"},
 	"internal/remote":      {"", "internal/wire"},
-	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote"},
+	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote", "internal/discover"},
 	"internal/httpapi":     {"", "internal/wire", "internal/registry", "internal/respcache"},
-	"client":               {"", "internal/wire", "internal/remote", "internal/spring"},
+	"client":               {"", "internal/wire", "internal/remote", "internal/spring", "internal/discover"},
+	"internal/discover":    {},
 	"internal/spring":      {},
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
 		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/listener", "internal/admission"},
@@ -76,7 +77,7 @@ var (
 )
 
 // standardLibraryOnly are the packages whose importers must not be given any dependency.
-var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote", "internal/spring"}
+var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote", "internal/spring", "internal/discover"}
 
 func TestImportDirection(t *testing.T) {
 	for _, dir := range packageDirs(t) {

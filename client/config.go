@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"time"
 
+	"heureka.internal/heureka/internal/discover"
 	"heureka.internal/heureka/internal/remote"
 )
 
@@ -198,7 +199,7 @@ func (cfg Config) withDefaults() (Config, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Resolver == nil {
-		cfg.Resolver = new(systemResolver)
+		cfg.Resolver = discover.System()
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.NewPCG(rand.Uint64(), rand.Uint64()) // the one place where chance comes in

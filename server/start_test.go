@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,18 +18,18 @@ import (
 // A fakeDNS knows one name, once it works.
 type fakeDNS struct{ works atomic.Bool }
 
-func (d *fakeDNS) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+func (d *fakeDNS) LookupHost(context.Context, string) ([]string, error) {
 	if !d.works.Load() {
 		return nil, errors.New("no such host")
 	}
-	return []netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil
+	return []string{"10.0.0.1"}, nil
 }
 
 func (d *fakeDNS) LookupSRV(context.Context, string, string, string) (string, []*net.SRV, error) {
 	return "", nil, errors.New("no such service")
 }
 
-func (d *fakeDNS) LookupTexts(context.Context, string) ([]string, error) {
+func (d *fakeDNS) LookupTXT(context.Context, string) ([]string, error) {
 	return nil, errors.New("no such text")
 }
 

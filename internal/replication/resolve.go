@@ -6,11 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"heureka.internal/heureka/internal/discover"
 )
 
 // defaultZone is the key of the URLs for zones without an entry of their own, and the zone of a region without zones.
@@ -35,14 +36,6 @@ type Resolver interface {
 	Resolve(ctx context.Context) ([]Target, error)
 }
 
-// A DNS answers the questions of a Zones resolver. SystemDNS is the real one.
-type DNS interface {
-	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
-	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
-	// LookupTexts returns the character-strings of all TXT records of a name, not joined.
-	LookupTexts(ctx context.Context, name string) ([]string, error)
-}
-
 // ZonesConfig sets up a Zones resolver with the properties of the reference (S-PEER-1).
 type ZonesConfig struct {
 	Region            string              // "" stands for us-east-1
@@ -55,7 +48,7 @@ type ZonesConfig struct {
 	TXTPort    int    // of those hosts; required with TXTName
 	TXTContext string // path of their API, such as "eureka"
 
-	DNS DNS // nil: SystemDNS
+	DNS discover.Resolver // nil: discover.System
 }
 
 // Zones resolves the nodes of all zones of one region, own zone first. Its methods are safe for concurrent use.
@@ -68,7 +61,7 @@ type Zones struct {
 func NewZones(cfg ZonesConfig) (*Zones, error) {
 	cfg.Region = cmp.Or(cfg.Region, "us-east-1")
 	if cfg.DNS == nil {
-		cfg.DNS = SystemDNS()
+		cfg.DNS = discover.System()
 	}
 	z := &Zones{cfg: cfg, zones: cfg.AvailabilityZones[cfg.Region]}
 	if len(z.zones) == 0 {
@@ -147,18 +140,16 @@ func (z *Zones) expand(ctx context.Context, t Target) ([]Target, error) {
 
 func (z *Zones) hosts(ctx context.Context, u *url.URL, isAddress bool) (hosts []string, err error) {
 	if isAddress {
-		addrs, err := z.cfg.DNS.LookupNetIP(ctx, "ip", u.Hostname())
-		for _, a := range addrs {
-			hosts = append(hosts, joinPort(a.Unmap().String(), u.Port()))
+		found, err := discover.Addresses(ctx, z.cfg.DNS, u.Hostname())
+		for _, s := range found {
+			hosts = append(hosts, joinPort(s.Host, u.Port()))
 		}
-		slices.Sort(hosts)
 		return hosts, err
 	}
-	_, records, err := z.cfg.DNS.LookupSRV(ctx, "", "", u.Hostname())
-	for _, r := range records {
-		hosts = append(hosts, joinPort(strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))))
+	found, err := discover.SRV(ctx, z.cfg.DNS, u.Hostname())
+	for _, s := range found {
+		hosts = append(hosts, joinPort(s.Host, strconv.Itoa(s.Port)))
 	}
-	slices.Sort(hosts)
 	return hosts, err
 }
 
@@ -172,43 +163,14 @@ func joinPort(host, port string) string {
 	return host
 }
 
-// fromTexts follows the reference's two levels of TXT records. A failing lookup fails everything (C-DN-5): half a list
-// would make nodes forget each other.
 func (z *Zones) fromTexts(ctx context.Context) ([]Target, error) {
-	zones, err := z.texts(ctx, "txt."+z.cfg.Region+"."+z.cfg.TXTName)
-	if err != nil {
-		return nil, err
-	}
+	found, err := discover.TXT(ctx, z.cfg.DNS, z.cfg.Region, z.cfg.TXTName)
 	var all []Target
-	for _, domain := range zones {
-		hosts, err := z.texts(ctx, "txt."+strings.TrimPrefix(domain, "txt."))
-		if err != nil {
-			return nil, err
-		}
-		zone, _, _ := strings.Cut(strings.TrimPrefix(domain, "txt."), ".")
-		for _, h := range hosts {
-			u := url.URL{Scheme: "http", Host: joinPort(h, strconv.Itoa(z.cfg.TXTPort)), Path: "/" + strings.Trim(z.cfg.TXTContext, "/")}
-			all = append(all, Target{URL: withSlash(u.String()), Zone: zone})
-		}
+	for _, s := range found {
+		u := url.URL{Scheme: "http", Host: joinPort(s.Host, strconv.Itoa(z.cfg.TXTPort)), Path: "/" + strings.Trim(z.cfg.TXTContext, "/")}
+		all = append(all, Target{URL: withSlash(u.String()), Zone: s.Zone})
 	}
-	return all, nil
-}
-
-// texts returns the names in the TXT records of a name, sorted (C-DN-3, C-DN-4).
-func (z *Zones) texts(ctx context.Context, name string) ([]string, error) {
-	texts, err := z.cfg.DNS.LookupTexts(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("look up TXT records of %s: %w", name, err)
-	}
-	var names []string
-	for _, t := range texts {
-		names = append(names, strings.Fields(strings.Trim(t, `"`))...)
-	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("TXT records of %s name nothing", name)
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
+	return all, err
 }
 
 func unique(ts []Target) []Target {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -22,14 +21,11 @@ type fakeDNS struct {
 
 var errNoName = errors.New("no such name")
 
-func (d *fakeDNS) LookupNetIP(_ context.Context, _, host string) (out []netip.Addr, err error) {
-	for a := range strings.FieldsSeq(d.addrs[host]) {
-		out = append(out, netip.MustParseAddr(a))
-	}
-	if out == nil {
+func (d *fakeDNS) LookupHost(_ context.Context, host string) ([]string, error) {
+	if d.addrs[host] == "" {
 		return nil, errNoName
 	}
-	return out, nil
+	return strings.Fields(d.addrs[host]), nil
 }
 
 func (d *fakeDNS) LookupSRV(_ context.Context, service, proto, name string) (string, []*net.SRV, error) {
@@ -39,7 +35,7 @@ func (d *fakeDNS) LookupSRV(_ context.Context, service, proto, name string) (str
 	return name, d.srv[name], nil
 }
 
-func (d *fakeDNS) LookupTexts(_ context.Context, name string) ([]string, error) {
+func (d *fakeDNS) LookupTXT(_ context.Context, name string) ([]string, error) {
 	if t, ok := d.texts[name]; ok {
 		return t, nil
 	}
@@ -59,11 +55,13 @@ func show(ts []replication.Target) []string {
 func TestPeer1Zones(t *testing.T) {
 	dns := &fakeDNS{
 		addrs: map[string]string{"headless": "10.0.0.2 10.0.0.1 fd00::1 ::ffff:10.0.0.3", "portless": "10.0.0.1 fd00::1"},
-		srv:   map[string][]*net.SRV{"_eureka._tcp.example.com": {{Target: "b.example.com.", Port: 8762}, {Target: "a.example.com.", Port: 8761}}},
+		srv: map[string][]*net.SRV{"_eureka._tcp.example.com": {
+			{Target: "b.example.com.", Port: 8762, Priority: 1}, {Target: "c.example.com.", Port: 8761}, {Target: "a.example.com.", Port: 8761, Priority: 2},
+		}},
 		texts: map[string][]string{
 			"txt.us-east-1.example.com":  {"us-east-1d.example.com txt.us-east-1c.example.com"},
 			"txt.us-east-1c.example.com": {"c2.example.com", "c1.example.com"},
-			"txt.us-east-1d.example.com": {`"d1.example.com c1.example.com"`},
+			"txt.us-east-1d.example.com": {`"d1.example.com" "c1.example.com."`},
 		},
 	}
 	tests := []struct {
@@ -99,8 +97,11 @@ func TestPeer1Zones(t *testing.T) {
 			[]string{"defaultZone https://10.0.0.1/", "defaultZone https://[fd00::1]/"},
 		},
 		{
-			"SRV", replication.ZonesConfig{ServiceURLs: map[string][]string{"defaultZone": {"dnssrv+https://_eureka._tcp.example.com/eureka/"}}},
-			[]string{"defaultZone https://a.example.com:8761/eureka/", "defaultZone https://b.example.com:8762/eureka/"},
+			"SRV, the best priority first", replication.ZonesConfig{ServiceURLs: map[string][]string{"defaultZone": {"dnssrv+https://_eureka._tcp.example.com/eureka/"}}},
+			[]string{
+				"defaultZone https://c.example.com:8761/eureka/", "defaultZone https://b.example.com:8762/eureka/",
+				"defaultZone https://a.example.com:8761/eureka/",
+			},
 		},
 		{
 			"TXT", replication.ZonesConfig{TXTName: "example.com", TXTPort: 7001, TXTContext: "/eureka/v2"},
@@ -145,7 +146,7 @@ func TestResolveErrors(t *testing.T) {
 		},
 		{"C-DN-5 one zone fails", "txt.z2.half", replication.ZonesConfig{TXTName: "half", TXTPort: 1}, []string{}},
 		{"C-DN-5 root fails", "txt.us-east-1.none", replication.ZonesConfig{TXTName: "none", TXTPort: 1}, []string{}},
-		{"C-DN-5 root is empty", "name nothing", replication.ZonesConfig{TXTName: "empty", TXTPort: 1}, []string{}},
+		{"C-DN-5 root is empty", "no TXT record names anything", replication.ZonesConfig{TXTName: "empty", TXTPort: 1}, []string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
