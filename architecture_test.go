@@ -27,14 +27,15 @@ var mayImport = map[string][]string{
 	"internal/admission":   {},
 	"internal/dashboard":   {""},
 	"internal/respcache":   {"", "internal/wire", "internal/registry"},
-	"internal/remote":      {"", "internal/wire"},
-	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote", "internal/discover"},
+	"internal/remote":      {"", "internal/wire", "internal/outbound"},
+	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote", "internal/discover", "internal/outbound"},
 	"internal/httpapi":     {"", "internal/wire", "internal/registry", "internal/respcache"},
-	"client":               {"", "internal/wire", "internal/remote", "internal/spring", "internal/discover"},
+	"client":               {"", "internal/wire", "internal/remote", "internal/spring", "internal/discover", "internal/outbound"},
 	"internal/discover":    {},
+	"internal/outbound":    {},
 	"internal/spring":      {},
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
-		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/listener", "internal/admission"},
+		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/listener", "internal/admission", "internal/outbound"},
 	"heurekatest":               {"", "server", "internal/memnet", "internal/remote"},
 	"bench":                     {"internal/bench"},
 	"bench/baseline":            {},
@@ -43,11 +44,12 @@ var mayImport = map[string][]string{
 	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication"},
 	"internal/scenario/cmd/sim": {"internal/scenario"},
 	"internal/tools/mutate":     {},
-	"internal/config":           {"", "server", "internal/spring"},
+	"internal/config":           {"", "server", "internal/spring", "internal/outbound"},
 	"examples":                  {},
 	"examples/service":          {"client"},
 	"examples/caller":           {"client"},
-	"cmd/heureka":               {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire"},
+	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire", "internal/spring",
+		"internal/outbound"},
 }
 
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing
@@ -77,7 +79,7 @@ var (
 )
 
 // standardLibraryOnly are the packages whose importers must not be given any dependency.
-var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote", "internal/spring", "internal/discover"}
+var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote", "internal/spring", "internal/discover", "internal/outbound"}
 
 func TestImportDirection(t *testing.T) {
 	for _, dir := range packageDirs(t) {

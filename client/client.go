@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/remote"
 	"heureka.internal/heureka/internal/spring"
 )
@@ -120,17 +121,11 @@ func newTransport(cfg *Config) (*http.Transport, error) {
 	if proxy == nil {
 		proxy = http.ProxyFromEnvironment
 	}
-	return &http.Transport{
-		Proxy:               proxy,
-		DialContext:         (&net.Dialer{Timeout: cfg.ConnectTimeout}).DialContext,
-		TLSClientConfig:     tlsConfig,
-		TLSHandshakeTimeout: cfg.ConnectTimeout,
-		ForceAttemptHTTP2:   true,
-		MaxIdleConns:        cfg.MaxConns,
-		MaxIdleConnsPerHost: cfg.MaxConnsPerHost,
-		MaxConnsPerHost:     cfg.MaxConnsPerHost,
-		IdleConnTimeout:     cfg.IdleTimeout,
-	}, nil
+	t := outbound.Transport(&net.Dialer{Timeout: cfg.ConnectTimeout})
+	t.Proxy, t.TLSClientConfig, t.ForceAttemptHTTP2 = proxy, tlsConfig, true
+	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = cfg.MaxConns, cfg.MaxConnsPerHost, cfg.MaxConnsPerHost
+	t.IdleConnTimeout = cfg.IdleTimeout
+	return t, nil
 }
 
 // tlsConfig adds the files to the program's own settings. Verification stays on unless those turn it off (C-TL-1).

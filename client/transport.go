@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // Transport is an http.RoundTripper for services: a request to http://ORDERS/path goes to an instance of ORDERS. Client is
@@ -107,15 +108,11 @@ func (t *Transport) base() http.RoundTripper {
 		return t.Base
 	}
 	t.ownOnce.Do(func() {
-		t.own = &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         (&net.Dialer{Timeout: 2 * time.Second}).DialContext,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        200,
-			MaxIdleConnsPerHost: 50,
-			IdleConnTimeout:     90 * time.Second,
-			TLSHandshakeTimeout: 5 * time.Second,
-		}
+		own := outbound.Transport(&net.Dialer{Timeout: 2 * time.Second})
+		own.Proxy, own.ForceAttemptHTTP2 = http.ProxyFromEnvironment, true
+		own.MaxIdleConns, own.MaxIdleConnsPerHost = 200, 50
+		own.TLSHandshakeTimeout = 5 * time.Second
+		t.own = own
 	})
 	return t.own
 }

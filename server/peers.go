@@ -13,6 +13,7 @@ import (
 
 	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/replication"
 )
 
@@ -95,13 +96,9 @@ func (c *Config) peerTransport() http.RoundTripper {
 	if c.Transport != nil {
 		return c.Transport
 	}
-	return &http.Transport{
-		DialContext:           (&net.Dialer{Timeout: c.PeerConnectTimeout}).DialContext,
-		TLSHandshakeTimeout:   c.PeerReadTimeout,
-		MaxIdleConnsPerHost:   peerIdleConns,
-		IdleConnTimeout:       peerIdleTimeout,
-		ExpectContinueTimeout: time.Second,
-	}
+	t := outbound.Transport(&net.Dialer{Timeout: c.PeerConnectTimeout})
+	t.TLSHandshakeTimeout, t.IdleConnTimeout, t.MaxIdleConnsPerHost = c.PeerReadTimeout, peerIdleTimeout, peerIdleConns
+	return t
 }
 
 // ownHosts is how URLs may name this node, until whoever answers there says otherwise.

@@ -14,6 +14,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/internal/spring"
 )
 
 func (p *program) appsCommand() *cobra.Command {
@@ -111,7 +112,7 @@ func (f *filter) admits(in *heureka.Instance) bool {
 }
 
 func listed(list, name string) bool {
-	return slices.ContainsFunc(splitList(list), func(v string) bool { return strings.EqualFold(v, name) })
+	return slices.ContainsFunc(spring.SplitList(list), func(v string) bool { return strings.EqualFold(v, name) })
 }
 
 // apply returns apps without what f does not admit, and without applications that are empty then.

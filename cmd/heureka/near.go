@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"heureka.internal/heureka/internal/config"
 )
 
 // nearest returns up to three names that one may have meant by name: those that differ by the fewest letters, if that is
@@ -16,7 +18,7 @@ func nearest(name string, names []string) []string {
 	var found []candidate
 	for _, n := range names {
 		a, b := strings.ToUpper(name), strings.ToUpper(n)
-		far := distance(a, b)
+		far := config.Distance(a, b, len(a)+len(b)+1)
 		switch {
 		case far <= max(2, len(a)/4):
 		case len(a) >= 3 && strings.Contains(b, a):
@@ -34,24 +36,4 @@ func nearest(name string, names []string) []string {
 		}
 	}
 	return near
-}
-
-// distance is how many letters must be added, removed or replaced to make a into b.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost = 1 + min(diagonal, row[j], row[j+1])
-			}
-			diagonal, row[j+1] = row[j+1], cost
-		}
-	}
-	return row[len(b)]
 }

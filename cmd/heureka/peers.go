@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"heureka.internal/heureka/internal/outbound"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // A peerState is what one server says of one of its peers.
@@ -93,9 +96,9 @@ func (p *probe) peers(ctx context.Context) ([]peerState, error) {
 		details = health.Components["peers"].nested()
 	}
 	var all []peerState
-	available := splitList(page.Stats.Available)
-	for _, peer := range splitList(page.Stats.Registered) {
-		s := peerState{Server: p.shown, Peer: withoutUser(peer), State: "unavailable", Details: details[peer]}
+	available := spring.SplitList(page.Stats.Available)
+	for _, peer := range spring.SplitList(page.Stats.Registered) {
+		s := peerState{Server: p.shown, Peer: outbound.Hide(peer), State: "unavailable", Details: details[peer]}
 		if slices.Contains(available, peer) {
 			s.State = "available"
 		}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // maxProbe limits what is read of a health or status document.
@@ -30,7 +31,7 @@ func (r *remote) probe(server string) (*probe, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
-	return &probe{base: u, shown: withoutUser(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}}, nil
+	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}}, nil
 }
 
 // fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
@@ -54,7 +55,7 @@ func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
-		return nil, &heureka.StatusError{Op: op, URL: withoutUser(u.String()), Code: resp.StatusCode}
+		return nil, &heureka.StatusError{Op: op, URL: outbound.Hide(u.String()), Code: resp.StatusCode}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
 	if err != nil {
@@ -110,13 +111,4 @@ func (p *probe) health(ctx context.Context) (*healthDocument, error) {
 		return nil, err
 	}
 	return &doc, nil
-}
-
-func withoutUser(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.User == nil {
-		return raw
-	}
-	u.User = nil
-	return u.String()
 }

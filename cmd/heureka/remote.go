@@ -19,6 +19,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/internal/spring"
 )
 
 const (
@@ -66,7 +67,7 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 // prepare checks the servers and makes the API of all of them. It sends nothing.
 func (r *remote) prepare() error {
 	if len(r.servers) == 0 {
-		r.servers = splitList(r.variable(serverVariable))
+		r.servers = spring.SplitList(r.variable(serverVariable))
 	}
 	if len(r.servers) == 0 {
 		r.servers = []string{localServer}
@@ -118,16 +119,6 @@ func (p *program) variable(name string) string {
 		}
 	}
 	return ""
-}
-
-func splitList(s string) []string {
-	var list []string
-	for part := range strings.SplitSeq(s, ",") {
-		if part = strings.TrimSpace(part); part != "" {
-			list = append(list, part)
-		}
-	}
-	return list
 }
 
 // usage is a mistake in the command line: nothing has been sent.

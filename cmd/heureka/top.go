@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 func (p *program) topCommand() *cobra.Command {
@@ -120,7 +121,7 @@ func (v view) text() string {
 func (v view) shownServers() []string {
 	list := make([]string, len(v.servers))
 	for i, s := range v.servers {
-		list[i] = withoutUser(s)
+		list[i] = outbound.Hide(s)
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/spring"
 )
 
@@ -187,7 +188,7 @@ func (r *reader) missing(loc location) {
 
 // skip tells that a location cannot be read, which is only a warning where it is optional anyway.
 func (r *reader) skip(loc location) {
-	m := &Mistake{Origin: loc.asked.Origin, Key: loc.asked.Raw, Value: maskURL(loc.scheme + ":" + loc.path),
+	m := &Mistake{Origin: loc.asked.Origin, Key: loc.asked.Raw, Value: outbound.Masked(loc.scheme + ":" + loc.path),
 		Problem: "heureka reads files only", Hint: "put the settings into a file, or into environment variables"}
 	if loc.optional || loc.scheme == "classpath" {
 		r.warn(m)

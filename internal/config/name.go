@@ -118,7 +118,7 @@ func Nearest(raw string) *Key {
 	limit := max(1, len(spring.SquashAll(strings.Join(elems, "")))/4) + 1
 	for _, k := range table.keys {
 		for _, alias := range k.names() {
-			if d := distance(want, spring.SquashAll(alias), limit); d < limit {
+			if d := Distance(want, spring.SquashAll(alias), limit); d < limit {
 				best, limit = k, d
 			}
 		}
@@ -126,9 +126,9 @@ func Nearest(raw string) *Key {
 	return best
 }
 
-// distance is the edit distance of a and b, with neighbours that changed places counting once, or limit if it is not below
+// Distance is the edit distance of a and b, with neighbours that changed places counting once, or limit if it is not below
 // that.
-func distance(a, b string, limit int) int {
+func Distance(a, b string, limit int) int {
 	if d := len(a) - len(b); d >= limit || -d >= limit {
 		return limit
 	}

@@ -162,3 +162,14 @@ error: argument: eureka.client.eureka-server-port: want the port of the peers, s
 	}
 	args(on, "--eureka.client.eureka-server-d-n-s-name=example.com", "--eureka.client.eureka-server-port=8761").mustLoad(t)
 }
+
+func TestDistance(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}, {"abc", "abc", 0}, {"ab", "ba", 1}, {"abcdef", "ghijkl", 5}} {
+		if got := config.Distance(tt.a, tt.b, 5); got != tt.want {
+			t.Errorf("Distance(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/spring"
 )
 
@@ -152,23 +152,14 @@ func (k *Key) parseWord(text string) (string, error) {
 }
 
 func checkURL(text string) error {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !isPort(u.Port()) {
+	if _, err := outbound.ParseURL(text); err != nil {
 		return errors.New("a URL such as http://peer2:8761/eureka/")
 	}
 	return nil
 }
 
-// isPort reports whether digits, as a URL may have them, are a port that can be connected to, or none.
-func isPort(digits string) bool {
-	n, err := strconv.ParseUint(digits, 10, 16)
-	return digits == "" || err == nil && n > 0
-}
-
 // brokenByPassword guesses why a URL is none.
 func brokenByPassword(text string) bool { return strings.Contains(text, "@") && checkURL(text) != nil }
-
-const mask = "******"
 
 // masked returns the text with passwords replaced.
 func (k *Key) masked(v Value) string {
@@ -176,9 +167,9 @@ func (k *Key) masked(v Value) string {
 	case v.Text == "":
 		return ""
 	case k.isSecret(v.Sub):
-		return mask
+		return outbound.Mask
 	case k.Kind == URL || k.Kind == URLs:
-		return maskURL(v.Text)
+		return outbound.Masked(v.Text)
 	}
 	return v.Text
 }
@@ -192,24 +183,9 @@ func (k *Key) isSecret(sub string) bool {
 // refuse it long after the program that printed it has gone.
 func (k *Key) showsMask(v Value, canonical string) bool {
 	if k.Kind == URL || k.Kind == URLs {
-		return strings.Contains(v.Text, "://"+mask+"@")
+		return strings.Contains(v.Text, "://"+outbound.Mask+"@")
 	}
-	return v.Text == mask && k.isSecret(strings.TrimPrefix(canonical, k.Name+"."))
+	return v.Text == outbound.Mask && k.isSecret(strings.TrimPrefix(canonical, k.Name+"."))
 }
 
-// maskURL hides the credentials of a URL, or of each in a comma list. Where a list does not parse, everything up to the
-// last '@' might be a password.
-func maskURL(text string) string {
-	for _, u := range spring.SplitList(text) {
-		if checkURL(u) != nil {
-			return suspects.ReplaceAllString(text, "${1}"+mask+"@")
-		}
-	}
-	return credentials.ReplaceAllString(text, "${1}"+mask+"@")
-}
-
-var (
-	secretName  = regexp.MustCompile(`(?i)passw|secret|token|credential`)
-	credentials = regexp.MustCompile(`(://)[^/?#,]*@`)
-	suspects    = regexp.MustCompile(`(?s)(://).*@`)
-)
+var secretName = regexp.MustCompile(`(?i)passw|secret|token|credential`)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -93,20 +94,11 @@ func New(cfg Config) (*Conn, error) {
 	return c, nil
 }
 
-// parseBase never quotes the URL in its errors: it may hold a password, at a place that depends on what is wrong with it.
+// parseBase separates a server's URL from its credentials.
 func parseBase(raw string) (*url.URL, *url.Userinfo, error) {
-	u, err := url.Parse(strings.TrimSpace(raw))
+	u, err := outbound.ParseURL(raw)
 	if err != nil {
-		if ue, ok := errors.AsType[*url.Error](err); ok {
-			err = ue.Err
-		}
-		return nil, nil, fmt.Errorf("server URL: %w", hideDetail(err))
-	}
-	if u.Scheme != "http" && u.Scheme != "https" {
-		return nil, nil, errors.New("server URL must begin with http:// or https://")
-	}
-	if u.Hostname() == "" {
-		return nil, nil, errors.New("server URL has no host")
+		return nil, nil, fmt.Errorf("server URL %w", err)
 	}
 	if u.RawQuery != "" || u.Fragment != "" || u.ForceQuery {
 		return nil, nil, fmt.Errorf("server URL of %s must not have a query or a fragment", u.Host)
@@ -120,17 +112,6 @@ func parseBase(raw string) (*url.URL, *url.Userinfo, error) {
 		}
 	}
 	return base, user, nil
-}
-
-// hideDetail keeps the kind of a URL error but not the text it quotes, which may be part of a password.
-func hideDetail(err error) error {
-	if _, ok := errors.AsType[url.EscapeError](err); ok {
-		return errors.New("invalid percent-encoding")
-	}
-	if _, ok := errors.AsType[url.InvalidHostError](err); ok {
-		return errors.New("invalid character in host name")
-	}
-	return errors.New("not a valid URL (reserved characters in a password must be percent-encoded)")
 }
 
 // basicAuth splits at the first colon and allows an empty password, unlike some Java transports (C-AU-2).

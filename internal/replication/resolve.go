@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"heureka.internal/heureka/internal/discover"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // defaultZone is the key of the URLs for zones without an entry of their own, and the zone of a region without zones.
@@ -189,19 +190,14 @@ func withSlash(u string) string {
 	return u + "/"
 }
 
-// parsePeerURL never quotes the URL in its errors, because that may hold a password.
+// parsePeerURL reads a service URL, or one that stands for many.
 func parsePeerURL(raw string) (*url.URL, error) {
 	for _, prefix := range []string{addressPrefix, srvPrefix} {
 		raw = strings.TrimPrefix(raw, prefix)
 	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return nil, errors.New("service URL is not a URL (reserved characters in a password must be percent-encoded)")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, fmt.Errorf("service URL must begin with http:// or https://, not %q", u.Scheme)
-	case u.Hostname() == "":
-		return nil, errors.New("service URL has no host")
+	u, err := outbound.ParseURL(raw)
+	if err != nil {
+		return nil, fmt.Errorf("service URL %w", err)
 	}
 	return u, nil
 }
