@@ -52,8 +52,9 @@ type Config struct {
 	ContextPath                string // server.servlet.context-path
 	Environment                string // eureka.environment, shown only
 	DataCenter                 string // eureka.datacenter, shown only
-	MaxBodyBytes               int64
-	MaxBatchBytes              int64
+	MaxBodyBytes               int64  // heureka.limits.record-bytes
+	MaxBatchBytes              int64  // heureka.limits.batch-bytes
+	Limits                     Limits
 	Management                 Management // where health, metrics and info are served
 	Profiling                  bool       // ManagementHandler serves Go's profiles
 	MaxConnections             int        // open at once; zero: what the limit of open files leaves

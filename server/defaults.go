@@ -40,12 +40,13 @@ func DefaultConfig() Config {
 		DashboardPath:           "/",
 		Environment:             "test",
 		DataCenter:              "default",
-		MaxBodyBytes:            1 << 20,
+		MaxBodyBytes:            10 << 20,
 		MaxBatchBytes:           16 << 20,
 		FetchesInFlight:         256,
 		PagesInFlight:           8,
 		BatchesPerPeer:          4,
 		MinAvailablePeers:       new(-1),
+		Limits:                  defaultLimits(),
 
 		WaitTimeWhenSyncEmpty: 5 * time.Minute,
 		SyncRetries:           5,
@@ -108,7 +109,12 @@ func (c *Config) fill(def Config) {
 	if c.ExpectedClientRenewalInterval < 0 { // S-DEF-23
 		c.ExpectedClientRenewalInterval = 0
 	}
-	to, from := reflect.ValueOf(c).Elem(), reflect.ValueOf(def)
+	fill(reflect.ValueOf(c).Elem(), reflect.ValueOf(def))
+	fill(reflect.ValueOf(&c.Limits).Elem(), reflect.ValueOf(def.Limits))
+}
+
+// fill takes each field of a struct that is zero from another one.
+func fill(to, from reflect.Value) {
 	for i := range to.NumField() {
 		if to.Field(i).IsZero() {
 			to.Field(i).Set(from.Field(i))

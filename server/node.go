@@ -100,10 +100,35 @@ func (n *node) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, ori
 // SetMetadata implements httpapi.Backend. Peers are told by a registration (W-META-3).
 func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error {
 	now := time.Now()
+	if err := n.fits(key, entries); err != nil {
+		return err
+	}
 	if _, err := n.reg.SetMetadata(key, entries, origin, now); err != nil {
 		return err
 	}
 	n.replicate(wire.Register, key, origin, now)
+	return nil
+}
+
+// fits returns an error if an instance with these entries added would be one that could not be registered.
+func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry) error {
+	rec, ok := n.reg.Find(key)
+	if !ok {
+		return nil // as the registry finds out
+	}
+	in := *rec.Instance
+	in.Metadata = in.Metadata.With(entries...)
+	limits := n.cfg.Limits.decoding()
+	if err := limits.CheckMetadata(&in); err != nil {
+		return err
+	}
+	size := 0
+	for _, e := range in.Metadata {
+		size += len(e.Key) + len(e.Value)
+	}
+	if most := n.cfg.MaxBodyBytes; most > 0 && int64(size) > most {
+		return wire.LimitError("instance.metadata: has more bytes than heureka.limits.record-bytes allows")
+	}
 	return nil
 }
 

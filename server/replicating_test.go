@@ -207,7 +207,7 @@ func TestRepl15RecordOfAConflict(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		results, err := wire.DecodeBatchResult(answer.Body)
+		results, err := wire.DecodeBatchResult(answer.Body, 2)
 		if err != nil || len(results) != 2 || results[0].StatusCode != 409 || results[1].StatusCode != 200 {
 			t.Fatalf("%s, %v; want 409 and 200", answer.Body, err)
 		}

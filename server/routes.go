@@ -16,6 +16,8 @@ func (s *Server) routes() (all, management *httpapi.API) {
 		Prefix:         s.cfg.ContextPath,
 		MaxBodyBytes:   s.cfg.MaxBodyBytes,
 		MaxBatchBytes:  s.cfg.MaxBatchBytes,
+		MaxHeldBytes:   s.cfg.Limits.DecodingBytes,
+		Limits:         s.cfg.Limits.decoding(),
 		NotReadyStatus: s.cfg.notReadyStatus(),
 		DisableDelta:   s.cfg.DisableDelta,
 		DeltaReach:     s.deltaReach,
@@ -23,6 +25,9 @@ func (s *Server) routes() (all, management *httpapi.API) {
 		Metrics:        s.metricsHandler(),
 		Pages:          s.pages(),
 		Operations:     s.operations(),
+
+		RegistrationRefused: newRefusalLog(s.log).refused,
+
 		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{
 			Prefix:   s.cfg.ContextPath,
 			Health:   s.health,

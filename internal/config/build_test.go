@@ -120,6 +120,7 @@ eureka:
 		Environment:                    "prod",
 		DataCenter:                     "dc1",
 		MaxBodyBytes:                   2 << 20,
+		Limits:                         server.DefaultConfig().Limits,
 		MaxBatchBytes:                  32 << 20,
 		Management:                     server.ManagementSeparate, Profiling: true, MaxConnections: 8192,
 		FetchesInFlight: 50, PagesInFlight: 3, BatchesPerPeer: 2,

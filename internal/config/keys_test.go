@@ -322,8 +322,8 @@ var own = map[string]string{
 	"heureka.self-preservation-min-missing":       "2",
 	"heureka.max-lease-duration":                  "24h",
 	"heureka.dashboard.actions":                   "false",
-	"heureka.max-body-size":                       "1MB",
-	"heureka.max-batch-size":                      "16MB",
+	"heureka.limits.record-bytes":                 "10MB",
+	"heureka.limits.batch-bytes":                  "16MB",
 }
 
 func TestOwnDefaults(t *testing.T) {

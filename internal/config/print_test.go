@@ -54,7 +54,7 @@ func TestYAMLRoundTrip(t *testing.T) {
 		"--eureka.instance.metadata-map.p=${random.uuid}",
 		"--eureka.client.service-url.defaultZone=http://u:p$(@a:1/eureka/,http://b/",
 		"--eureka.server.remote-region-trust-store-password=geheim",
-		"--heureka.max-body-size=3 MiB",
+		"--heureka.limits.record-bytes=3 MiB",
 		"--eureka.server.enable-self-preservation=no",
 		"--eureka.server.eviction-interval-timer-in-ms=60_000",
 	)
@@ -200,7 +200,7 @@ func TestWriteJSON(t *testing.T) {
 		"eureka.server.enable-self-preservation":      {"value": true},
 		"eureka.server.eviction-interval-timer-in-ms": {"value": 60000.0, "unit": "ms", "default": 60000.0},
 		"eureka.server.my-url":                        {"value": "", "default": ""},
-		"heureka.max-body-size":                       {"value": "1MB", "unit": "bytes"},
+		"heureka.limits.record-bytes":                 {"value": "10MB", "unit": "bytes"},
 	} {
 		for field, value := range want {
 			if diff := cmp.Diff(value, byKey[key][field]); diff != "" {

@@ -73,6 +73,15 @@ func (c *call) refuse(status int, why Reason) {
 	c.empty(status)
 }
 
+// because gives the refusal that follows its reason in full: the detail goes into the header, and of a registration into
+// the log.
+func (c *call) because(why Reason, detail string) {
+	c.w.reason, c.w.detail = why, detail
+	if c.Route.Resource == AppResource {
+		c.cfg.RegistrationRefused(c.Request, c.Route.App, why.String()+": "+printable(detail))
+	}
+}
+
 // bad answers 400 and says in one line what is wrong.
 func (c *call) bad(why string) {
 	c.w.reason = BadParameter
@@ -99,6 +108,11 @@ func (c *call) fail(err error) {
 	default:
 		if newer, ok := errors.AsType[*registry.NewerError](err); ok {
 			c.conflict(newer)
+			return
+		}
+		if limit, ok := errors.AsType[wire.LimitError](err); ok {
+			c.because(OverLimit, limit.Error())
+			c.empty(http.StatusBadRequest)
 			return
 		}
 		c.cfg.ErrorLog(c.Request, err)

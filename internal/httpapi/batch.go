@@ -21,15 +21,25 @@ func (c *call) batch() {
 	if !c.readBody(in, c.cfg.MaxBatchBytes) || !c.admitted() {
 		return
 	}
-	items, err := wire.DecodeBatch(in.B)
-	if err != nil || f != wire.JSON {
-		c.undecodable()
+	if f != wire.JSON {
+		c.undecodable("want a batch in JSON")
+		return
+	}
+	items, err := c.cfg.Limits.DecodeBatch(in.B)
+	if err != nil {
+		c.badBody(err)
 		return
 	}
 	wire.SetIncarnations(items, c.Request.Header.Get(wire.HeaderIncarnations))
 	results := make([]wire.ReplicationResult, len(items))
+	room := maxBatchAnswer
 	for i := range items {
 		results[i] = c.item(&items[i])
+		if in := results[i].Instance; in != nil {
+			if room -= size(in); room < 0 {
+				results[i].Instance = nil // the sender hears of it with the next heartbeat
+			}
+		}
 	}
 	out := buffers.take()
 	defer buffers.give(out)
@@ -39,10 +49,27 @@ func (c *call) batch() {
 	c.performed()
 }
 
+// maxBatchAnswer bounds the records that a batch is answered with: its sender reads 8 MiB, and a short batch can ask for many
+// large ones.
+const maxBatchAnswer = 6 << 20
+
+// size returns about how many bytes a record has in an answer.
+func size(in *heureka.Instance) int {
+	n := 2<<10 + len(in.HomePageURL) + len(in.StatusPageURL) + len(in.HealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress)
+	for _, e := range in.Metadata {
+		n += len(e.Key) + len(e.Value) + 8
+	}
+	return n
+}
+
 // item runs one entry like the single request that it stands for, sent by a peer, and never stops the others (W-REPL-7).
 func (c *call) item(it *wire.ReplicationItem) wire.ReplicationResult {
 	if it.App == "" {
 		return wire.ReplicationResult{StatusCode: http.StatusInternalServerError}
+	}
+	if it.Fault != nil { // no reason to refuse the others
+		c.refused[OverLimit].Add(1)
+		return wire.ReplicationResult{StatusCode: http.StatusBadRequest}
 	}
 	key := heureka.Key{App: heureka.AppName(it.App), ID: it.ID}
 	var err error

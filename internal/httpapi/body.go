@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -60,7 +62,7 @@ func (c *call) readBody(b *buffer, limit int64) bool {
 	}
 	var err error
 	switch {
-	case c.Request.ContentLength > limit:
+	case limit > 0 && c.Request.ContentLength > limit:
 		err = errTooLarge
 	case compressed:
 		err = c.appendInflated(b, limit)
@@ -91,12 +93,18 @@ func (c *call) badBody(err error) {
 	switch {
 	case errors.Is(err, errTooLarge):
 		c.refuse(http.StatusRequestEntityTooLarge, TooLarge)
+	case errors.Is(err, wire.ErrTooManyEntries):
+		c.refuse(http.StatusRequestEntityTooLarge, TooManyEntries)
 	case errors.Is(err, errBusy):
 		c.refuse(http.StatusServiceUnavailable, Busy)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		c.refuse(http.StatusRequestTimeout, TooSlow)
 	default:
-		c.undecodable()
+		if syntax, ok := errors.AsType[*wire.SyntaxError](err); ok {
+			c.undecodable(syntax.Reason())
+			return
+		}
+		c.undecodable(err.Error())
 	}
 }
 
@@ -108,7 +116,7 @@ func (c *call) appendInflated(b *buffer, limit int64) error {
 		zr = new(gzip.Reader)
 	}
 	defer inflate.Put(zr)
-	if err := zr.Reset(&limitedReader{c.Request.Body, limit}); err != nil {
+	if err := zr.Reset(&limitedReader{c.Request.Body, cmp.Or(max(limit, 0), math.MaxInt64)}); err != nil {
 		return err
 	}
 	return c.appendAll(b, zr, limit)
@@ -132,13 +140,19 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 func (c *call) appendAll(b *buffer, src io.Reader, limit int64) error {
 	for {
 		if len(b.B) == cap(b.B) {
-			if err := c.grow(b); err != nil {
+			if err := c.hold(2 * cap(b.B)); err != nil {
 				return err
 			}
+			b.B = slices.Grow(b.B, cap(b.B))
 		}
 		n, err := src.Read(b.B[len(b.B):cap(b.B)])
 		b.B = b.B[:len(b.B)+n]
-		if int64(len(b.B)) > limit {
+		if len(b.B) > smallBody { // in a buffer that is large already
+			if err := c.hold(cap(b.B)); err != nil {
+				return err
+			}
+		}
+		if limit > 0 && int64(len(b.B)) > limit {
 			return errTooLarge
 		}
 		if err == io.EOF {
@@ -154,17 +168,17 @@ func (c *call) appendAll(b *buffer, src io.Reader, limit int64) error {
 // usual registrations out. Connections bound what small ones take.
 const smallBody = 64 << 10
 
-// grow makes room in b, within the budget.
-func (c *call) grow(b *buffer) error {
-	if size := 2 * int64(cap(b.B)); size > smallBody {
-		take := size - c.held
-		if c.API.held.Add(take) > c.cfg.MaxHeldBytes {
-			c.API.held.Add(-take)
-			return errBusy
-		}
-		c.held = size
+// hold takes what a buffer of this size needs from the budget.
+func (c *call) hold(size int) error {
+	take := int64(size) - c.held
+	if size <= smallBody || take <= 0 {
+		return nil
 	}
-	b.B = slices.Grow(b.B, cap(b.B))
+	if c.API.held.Add(take) > c.cfg.MaxHeldBytes && c.cfg.MaxHeldBytes > 0 {
+		c.API.held.Add(-take)
+		return errBusy
+	}
+	c.held += take
 	return nil
 }
 
@@ -187,12 +201,16 @@ func (c *call) readOn() {
 	_, _ = io.CopyN(io.Discard, c.Request.Body, maxReadOn)
 }
 
-// undecodable is the 400 for a body that cannot be read or parsed: fixed text, under the type that the request had
-// (W-ERR-4).
-func (c *call) undecodable() {
-	c.w.reason = Undecodable
+// undecodable is the 400 for a body that cannot be read or parsed: the reference's text and why, under the type that the
+// request had (W-ERR-4).
+func (c *call) undecodable(why string) {
+	c.because(Undecodable, why)
+	c.unparsed(why)
+}
+
+func (c *call) unparsed(why string) {
 	h := c.w.Header()
 	h["Content-Type"] = c.Request.Header["Content-Type"]
 	h["X-Content-Type-Options"] = noSniff
-	c.body(http.StatusBadRequest, wire.AppendParseError(nil, c.header("Content-Type")))
+	c.body(http.StatusBadRequest, wire.AppendParseError(nil, c.header("Content-Type"), printable(why)))
 }

@@ -12,6 +12,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A Backend is the node behind the API. Errors mean: heureka.ErrNotFound 404, heureka.ErrNotReady the gate (W-GATE-1),
@@ -38,7 +39,7 @@ type Config struct {
 	MaxBatchBytes  int64  // of one batch; 0 stands for 16 MiB
 	NotReadyStatus int    // answer to reads while ErrNotReady: 0 stands for 503; 403 as the reference
 	DisableDelta   bool   // 403 on deltas (W-DELTA-8)
-	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; 0 stands for 128 MiB
+	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; 0 stands for 128 MiB, negative for no limit
 
 	Steps    Steps
 	Ring     Ring                    // nil: a node without peers
@@ -50,6 +51,12 @@ type Config struct {
 
 	// DeltaReach returns how far deltas reach back now, which their readers are told in a header. Nil: they are not.
 	DeltaReach func() time.Duration
+
+	Limits wire.Limits // of what bodies become
+
+	// RegistrationRefused hears of every refused registration with its reason. It is called on the request's goroutine. Nil:
+	// nobody does.
+	RegistrationRefused func(r *http.Request, app, why string)
 
 	// ErrorLog hears of every answer 500: err is the Backend's error, or what a handler panicked with. Nil: nobody does.
 	// It is called on the request's goroutine.
@@ -90,6 +97,9 @@ func New(cfg Config, b Backend) *API {
 	}
 	if cfg.ErrorLog == nil {
 		cfg.ErrorLog = func(*http.Request, any) {}
+	}
+	if cfg.RegistrationRefused == nil {
+		cfg.RegistrationRefused = func(*http.Request, string, string) {}
 	}
 	return &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix)}
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"iter"
 	"net/http"
+	"strings"
 	"sync/atomic"
 )
 
@@ -15,26 +16,28 @@ type Reason uint8
 
 // The reasons.
 const (
-	Unspecified   Reason = iota // told by the status alone
-	UnknownPath                 // no such resource
-	WrongMethod                 // not one of the resource's
-	NotAcceptable               // the client takes neither format
-	UnknownType                 // of a body
-	UnknownCoding               // of a body
-	TooLarge                    // a body, as sent or decompressed
-	TooSlow                     // a body
-	Undecodable                 // a body
-	Incomplete                  // a registration that fails the checks
-	BadParameter                // in the query
-	NotRegistered               // no such instance
-	NotReady                    // reads, until the registry is whole
-	DeltaDisabled               // by configuration
-	NewerRecord                 // this node's is newer than the peer's
-	OwnBatch                    // sent by this node itself
-	LateBatch                   // of a node that cannot have heard of this one lately, or overtaken
-	Busy                        // too many bytes of bodies are held at the moment
-	Crowded                     // too many requests of the class are under way
-	Failed                      // of the node, logged
+	Unspecified    Reason = iota // told by the status alone
+	UnknownPath                  // no such resource
+	WrongMethod                  // not one of the resource's
+	NotAcceptable                // the client takes neither format
+	UnknownType                  // of a body
+	UnknownCoding                // of a body
+	TooLarge                     // a body, as sent or decompressed
+	TooSlow                      // a body
+	TooManyEntries               // in a batch
+	OverLimit                    // a record, or a part of it
+	Undecodable                  // a body
+	Incomplete                   // a registration that fails the checks
+	BadParameter                 // in the query
+	NotRegistered                // no such instance
+	NotReady                     // reads, until the registry is whole
+	DeltaDisabled                // by configuration
+	NewerRecord                  // this node's is newer than the peer's
+	OwnBatch                     // sent by this node itself
+	LateBatch                    // of a node that cannot have heard of this one lately, or overtaken
+	Busy                         // too many bytes of bodies are held at the moment
+	Crowded                      // too many requests of the class are under way
+	Failed                       // of the node, logged
 	reasonCount
 )
 
@@ -42,7 +45,8 @@ const (
 var reasonWords = [reasonCount][]string{
 	Unspecified: {"unspecified"}, UnknownPath: {"unknown-path"}, WrongMethod: {"wrong-method"},
 	NotAcceptable: {"not-acceptable"}, UnknownType: {"unknown-type"}, UnknownCoding: {"unknown-coding"},
-	TooLarge: {"too-large"}, TooSlow: {"too-slow"}, Undecodable: {"undecodable"}, Incomplete: {"incomplete"},
+	TooLarge: {"too-large"}, TooSlow: {"too-slow"}, TooManyEntries: {"too-many-entries"}, OverLimit: {"over-limit"},
+	Undecodable: {"undecodable"}, Incomplete: {"incomplete"},
 	BadParameter: {"bad-parameter"}, NotRegistered: {"not-registered"}, NotReady: {"not-ready"},
 	DeltaDisabled: {"delta-disabled"}, NewerRecord: {"newer-record"}, OwnBatch: {"own-batch"}, LateBatch: {"late-batch"},
 	Busy: {"busy"}, Crowded: {"crowded"}, Failed: {"failed"},
@@ -73,10 +77,24 @@ func (n *refusals) add(w *response) {
 	}
 	n[w.reason].Add(1)
 	if w.detail != "" {
-		w.Header()[HeaderReason] = []string{w.reason.String() + ": " + w.detail}
+		w.Header()[HeaderReason] = []string{w.reason.String() + ": " + printable(w.detail)}
 		return
 	}
 	w.Header()[HeaderReason] = reasonWords[w.reason]
+}
+
+// maxDetail bounds what strangers can have this node repeat.
+const maxDetail = 400
+
+// printable returns a text that a header, a log and a terminal can show, for it may repeat what a stranger has sent.
+func printable(s string) string {
+	s = s[:min(len(s), maxDetail)]
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 // Refused iterates over how many requests were refused for each reason.

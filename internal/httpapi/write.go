@@ -41,9 +41,14 @@ func (c *call) register() {
 	if !c.readBody(b, c.cfg.MaxBodyBytes) {
 		return
 	}
-	in, err := wire.DecodeInstance(f, b.B)
+	in, err := c.cfg.Limits.DecodeInstance(f, b.B)
+	if limit, ok := errors.AsType[wire.LimitError](err); ok {
+		c.because(OverLimit, limit.Error())
+		c.unparsed(limit.Error())
+		return
+	}
 	if err != nil {
-		c.undecodable()
+		c.badBody(err)
 		return
 	}
 	if err := wire.CheckRegistration(in, c.Route.App); err != nil {
@@ -60,7 +65,7 @@ func (c *call) register() {
 // incomplete is the 400 for a registration that fails a check: the plain sentence, labelled by Accept though it is neither
 // (W-ERR-5).
 func (c *call) incomplete(sentence string) {
-	c.w.reason = Incomplete
+	c.because(Incomplete, sentence)
 	f, _ := wire.NegotiateSingle(c.header("Accept"))
 	h := c.w.Header()
 	h["Content-Type"] = mediaType(f)

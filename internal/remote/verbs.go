@@ -98,7 +98,7 @@ func (c *Conn) Batch(ctx context.Context, items []wire.ReplicationItem, header h
 	if err != nil {
 		return nil, reply.Header, err
 	}
-	results, err := wire.DecodeBatchResult(reply.Body)
+	results, err := wire.DecodeBatchResult(reply.Body, len(items))
 	if err != nil {
 		return nil, reply.Header, fmt.Errorf("%s: %w", op, c.undecodable(reply, err))
 	}

@@ -215,7 +215,7 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 		p.heard = r.said.Clock
 	}
 	if err == nil {
-		if r.results, err = wire.DecodeBatchResult(answer.Body); err != nil {
+		if r.results, err = wire.DecodeBatchResult(answer.Body, batchSize); err != nil {
 			r.err = fmt.Errorf("replicate to %s: unreadable answer of type %q, %w", p.conn.URL(), answer.Header.Get("Content-Type"), errUnreadable)
 		}
 	}

@@ -50,7 +50,10 @@ func appendSent(b []byte, name, value string) []byte {
 // DecodeBatch reads the body of a batch as strictly as W-REPL-9 asks. An error refuses the whole batch: it is
 // ErrNoReplicationList or a *SyntaxError. Instances are read by the rules of registrations.
 func DecodeBatch(body []byte) ([]ReplicationItem, error) {
-	d := batchReader{scanner: newScanner(body, false)}
+	return Limits{}.DecodeBatch(body)
+}
+
+func (d *batchReader) read() ([]ReplicationItem, error) {
 	if d.peek() == 'n' {
 		return nil, ErrNoReplicationList
 	}
@@ -61,6 +64,9 @@ func DecodeBatch(body []byte) ([]ReplicationItem, error) {
 		case !d.null():
 			d.list()
 		}
+	}
+	if d.crowded {
+		return nil, ErrTooManyEntries
 	}
 	if err := d.failure(); err != nil {
 		return nil, err
@@ -74,14 +80,18 @@ func DecodeBatch(body []byte) ([]ReplicationItem, error) {
 // A batchReader decodes batches; one record serves all of its instances.
 type batchReader struct {
 	scanner
-	items  []ReplicationItem
-	names  textBuffer // of the entry at hand
-	record record
+	items   []ReplicationItem
+	crowded bool       // it has too many
+	names   textBuffer // of the entry at hand
+	record  record
 }
 
 func (d *batchReader) list() {
 	d.items = []ReplicationItem{}
 	for range d.elements {
+		if d.crowded = d.limits.BatchEntries > 0 && len(d.items) == d.limits.BatchEntries; d.crowded {
+			return
+		}
 		d.items = append(d.items, d.item())
 	}
 }
@@ -109,7 +119,9 @@ func (d *batchReader) item() ReplicationItem {
 		case "status":
 			it.Status = d.statusText()
 		case "instanceInfo":
-			it.Instance = d.instance(&d.record)
+			if it.Instance = d.instance(&d.record); it.Instance != nil {
+				it.Fault = d.limits.check(&d.record, it.Instance)
+			}
 		case "action":
 			it.Action = d.action()
 		default:
@@ -118,6 +130,9 @@ func (d *batchReader) item() ReplicationItem {
 	}
 	names := string(d.names.buf)
 	it.App, it.ID = app.of(names), id.of(names)
+	if it.Fault == nil {
+		it.Fault = d.limits.CheckKey(heureka.Key{App: it.App, ID: it.ID})
+	}
 	return it
 }
 
@@ -177,7 +192,9 @@ func AppendBatchResult(b []byte, results []ReplicationResult) []byte {
 
 // DecodeBatchResult reads the answer to a batch, leniently: members that are not known are skipped, and so is an
 // instance that makes no sense.
-func DecodeBatchResult(body []byte) ([]ReplicationResult, error) {
+//
+// The batch had most entries: of more results only one is kept, which shows that they fit nothing.
+func DecodeBatchResult(body []byte, most int) ([]ReplicationResult, error) {
 	d := newDocumentReader(body)
 	var results []ReplicationResult
 	found := false
@@ -188,6 +205,10 @@ func DecodeBatchResult(body []byte) ([]ReplicationResult, error) {
 		}
 		found, results = true, nil
 		for range d.elements {
+			if len(results) > most {
+				d.skip()
+				continue
+			}
 			results = append(results, d.result())
 		}
 	}

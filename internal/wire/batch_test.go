@@ -156,7 +156,7 @@ func TestBatchResults(t *testing.T) {
 	if want := `{"responseList":[{"statusCode":200},{"statusCode":409,"responseEntity":` + bare(in) + `},{"statusCode":404}]}`; string(body) != want {
 		t.Errorf("got  %s\nwant %s", body, want)
 	}
-	got, err := wire.DecodeBatchResult(body)
+	got, err := wire.DecodeBatchResult(body, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,13 +174,13 @@ func TestDecodeBatchResultLeniently(t *testing.T) {
 		`{"responseList":[{"responseEntity":{"app":"A"},"statusCode":409},{"a":{"b":1}}]}`: {{StatusCode: 409}, {}},
 	}
 	for body, want := range tests {
-		got, err := wire.DecodeBatchResult([]byte(body))
+		got, err := wire.DecodeBatchResult([]byte(body), 1000)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v\n%s", body, err, diff)
 		}
 	}
 	for _, body := range []string{``, `{}`, `{"responseList":null}`, `{"responseList":{}}`, `{"responseList":[1]}`, `{"responseList":[`} {
-		if got, err := wire.DecodeBatchResult([]byte(body)); err == nil || got != nil {
+		if got, err := wire.DecodeBatchResult([]byte(body), 1000); err == nil || got != nil {
 			t.Errorf("%s: got %v, %v", body, got, err)
 		}
 	}

@@ -114,7 +114,7 @@ func TestAppendParseError(t *testing.T) {
 		"application/json":               `{"error": "cannot parse request body"}`,
 		"application/json;charset=UTF-8": xml, "application/xml": xml, "*/*": xml, "": xml,
 	} {
-		if got := string(wire.AppendParseError(nil, contentType)); got != want {
+		if got := string(wire.AppendParseError(nil, contentType, "")); got != want {
 			t.Errorf("%q: got %s", contentType, got)
 		}
 	}

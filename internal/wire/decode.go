@@ -7,7 +7,7 @@ import "heureka.internal/heureka"
 //
 // The instance keeps no part of body. In JSON, text that is not UTF-8 is an error, half a surrogate pair U+FFFD.
 func DecodeInstance(f Format, body []byte) (*heureka.Instance, error) {
-	return decode(f, body, decodeRegistrationJSON, decodeRegistrationXML)
+	return Limits{}.DecodeInstance(f, body)
 }
 
 // DecodeApplications reads an applications document as leniently as W-JLEG-1, W-JLEG-2, W-GOCLI-8 and W-GOCLI-9 ask: for

@@ -119,7 +119,7 @@ func FuzzSkip(f *testing.F) {
 func FuzzDecodeBatch(f *testing.F) {
 	seed(f, wire.JSON)
 	f.Fuzz(func(t *testing.T, body []byte) {
-		_, _ = wire.DecodeBatchResult(body)
+		_, _ = wire.DecodeBatchResult(body, 1000)
 		items, err := wire.DecodeBatch(body)
 		if err != nil {
 			if !errors.Is(err, wire.ErrNoReplicationList) {
@@ -186,7 +186,7 @@ func FuzzContentType(f *testing.F) {
 		if ok && !strings.Contains(strings.ToLower(contentType), want) && !strings.Contains(contentType, "/*") {
 			t.Errorf("%q accepted as %s", contentType, want)
 		}
-		checkValid(t, parseErrorFormat(contentType), wire.AppendParseError(nil, contentType))
+		checkValid(t, parseErrorFormat(contentType), wire.AppendParseError(nil, contentType, ""))
 	})
 }
 

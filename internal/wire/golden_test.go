@@ -77,7 +77,7 @@ func reencode(t *testing.T, name string, f wire.Form, body []byte) []byte {
 		}
 		return f.Format.AppendSingle(nil, in, in.Lease)
 	case "batch":
-		results, err := wire.DecodeBatchResult(body)
+		results, err := wire.DecodeBatchResult(body, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,10 +3,11 @@ package wire
 import "heureka.internal/heureka"
 
 // decodeRegistrationJSON reads {"instance":{…}} by the rules of W-JDEC.
-func decodeRegistrationJSON(body []byte) (*heureka.Instance, error) {
+func decodeRegistrationJSON(body []byte, l Limits) (*heureka.Instance, error) {
 	r := records.Get().(*record)
 	defer r.release()
 	s := newScanner(body, false)
+	s.limits = l
 	var in *heureka.Instance
 	for name := range s.members {
 		if in != nil || string(name) != "instance" { // W-JDEC-1
@@ -18,7 +19,26 @@ func decodeRegistrationJSON(body []byte) (*heureka.Instance, error) {
 	if in == nil {
 		s.fail("no instance")
 	}
-	return in, s.failure()
+	return s.checked(r, in)
+}
+
+// checked returns in, or what is wrong with it.
+func (s *scanner) checked(r *record, in *heureka.Instance) (*heureka.Instance, error) {
+	if err := s.failure(); err != nil {
+		return nil, err
+	}
+	if err := s.limits.check(r, in); err != nil {
+		return nil, err
+	}
+	return in, nil
+}
+
+// check is Check for a record that has just been decoded, as far as its metadata may go.
+func (l *Limits) check(r *record, in *heureka.Instance) error {
+	if l.full(r.metadata) || l.full(r.amazon) {
+		return tooManyEntries(l.MetadataEntries)
+	}
+	return l.Check(in)
 }
 
 // instance reads one bare instance. It returns nil after an error only.
@@ -92,6 +112,9 @@ func (s *scanner) port(p *heureka.Port) {
 	if s.lenient && s.peek() != '{' {
 		p.Number = int(s.integer32())
 		return
+	}
+	if s.err == nil && s.peek() != '{' {
+		s.fail(`want {"$":8080,"@enabled":"true"}`)
 	}
 	for name := range s.members {
 		switch string(name) {
@@ -176,6 +199,10 @@ func (s *scanner) metadata(r *record, pairs []pair) []pair {
 	}
 	for name := range s.members {
 		if string(name) == emptyMapMarker {
+			s.skip()
+			continue
+		}
+		if s.limits.full(pairs) {
 			s.skip()
 			continue
 		}

@@ -19,6 +19,7 @@ type scanner struct {
 	pos     int
 	depth   int
 	lenient bool // client side: bear what W-JLEG-2 lists
+	limits  Limits
 	tmp     []byte
 	err     *SyntaxError
 }
@@ -139,8 +140,14 @@ func (s *scanner) members(yield func(name []byte) bool) {
 			s.unexpected("a member name")
 			return
 		}
+		from := s.pos + 1
 		name := s.string()
-		if !s.punctuation(':') || !yield(name) {
+		to := s.pos - 1
+		ok := s.punctuation(':') && yield(name)
+		if s.err != nil {
+			s.err.within(s.data[from:max(from, to)])
+		}
+		if !ok {
 			return
 		}
 	}
@@ -151,8 +158,15 @@ func (s *scanner) elements(yield func() bool) {
 	if !s.enter('[', "an array") {
 		return
 	}
-	for first := true; !s.leave(']'); first = false {
-		if !first && !s.punctuation(',') || !yield() {
+	for n := 0; !s.leave(']'); n++ {
+		if n > 0 && !s.punctuation(',') {
+			return
+		}
+		ok := yield()
+		if s.err != nil {
+			s.err.withinElement(n)
+		}
+		if !ok {
 			return
 		}
 	}

@@ -62,6 +62,8 @@ type ReplicationItem struct {
 
 	Incarnation    uint32 // of the record that a registration means; not in the body, see HeaderIncarnations
 	HasIncarnation bool   // the receiver knows it
+
+	Fault error // the LimitError that its receiver has for it; nil: none
 }
 
 // A ReplicationResult is the answer to one entry of a batch.

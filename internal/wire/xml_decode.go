@@ -13,6 +13,7 @@ import (
 type xmlReader struct {
 	xmlScanner
 	record record
+	limits Limits
 	key    []byte
 	// fault is what is wrong with the instance at hand though its XML is fine. A registration is refused for it, a
 	// client goes on with the next instance.
@@ -34,8 +35,12 @@ const (
 )
 
 // decodeRegistrationXML reads <instance>…</instance>.
-func decodeRegistrationXML(body []byte) (*heureka.Instance, error) {
+func decodeRegistrationXML(body []byte, l Limits) (*heureka.Instance, error) {
+	if err := checkTags(body); err != nil {
+		return nil, err
+	}
 	x := newXMLReader(body)
+	x.limits = l
 	root := x.root()
 	if n := fullName(root.Name); x.err == nil && n != instanceElement && n != instanceClass {
 		x.fail("root element is " + n)
@@ -48,7 +53,13 @@ func decodeRegistrationXML(body []byte) (*heureka.Instance, error) {
 	if x.err == nil {
 		x.err = x.fault
 	}
-	return in, x.failure()
+	if err := x.failure(); err != nil {
+		return nil, err
+	}
+	if err := l.check(&x.record, in); err != nil {
+		return nil, err
+	}
+	return in, nil
 }
 
 // instance reads one instance; what is wrong with it is left in fault. It returns nil after an error only.
@@ -57,11 +68,22 @@ func (x *xmlReader) instance(element xml.StartElement) *heureka.Instance {
 	x.record.begin()
 	for child := range x.children(element) {
 		x.instanceChild(&x.record, child)
+		x.locate(child)
 	}
 	if x.err != nil {
 		return nil
 	}
 	return x.record.finish()
+}
+
+// locate says in which child of the instance the error is that has just been found, if any.
+func (x *xmlReader) locate(child xml.StartElement) {
+	for _, e := range [...]*SyntaxError{x.err, x.fault} {
+		if e != nil && e.Path == "" {
+			e.within([]byte(fullName(child.Name)))
+			e.within([]byte(instanceElement))
+		}
+	}
 }
 
 func (x *xmlReader) instanceChild(r *record, child xml.StartElement) {
@@ -202,6 +224,10 @@ func (x *xmlReader) interval(dst *int64, e xml.StartElement) {
 func (x *xmlReader) metadata(r *record, e xml.StartElement, pairs []pair) []pair {
 	pairs = pairs[:0]
 	for child := range x.children(e) {
+		if x.limits.full(pairs) {
+			x.skip(child)
+			continue
+		}
 		x.key = appendXMLKey(x.key[:0], fullName(child.Name))
 		key := r.text.add(x.key)
 		pairs = append(pairs, pair{key, r.text.add(x.text(child))})

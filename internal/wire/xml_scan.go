@@ -186,3 +186,60 @@ func fullName(n xml.Name) string {
 	}
 	return n.Space + ":" + n.Local
 }
+
+// maxAttributes is how many attributes a tag may have. The protocol has one; the decoder keeps all of a tag at a time.
+const maxAttributes = 64
+
+// checkTags refuses a document that has a tag with very many attributes, before they take memory.
+func checkTags(body []byte) error {
+	for i := 0; i < len(body); {
+		open := bytes.IndexByte(body[i:], '<')
+		if open < 0 {
+			return nil
+		}
+		i += open
+		if end, other := notATag(body[i:]); other {
+			i += end
+			continue
+		}
+		n, end := attributes(body[i:])
+		if n > maxAttributes {
+			return &SyntaxError{Offset: int64(i), Msg: "element with very many attributes"}
+		}
+		i += end
+	}
+	return nil
+}
+
+// notATag returns the length of what begins like a tag and is none: a comment, CDATA, a processing instruction.
+func notATag(b []byte) (end int, is bool) {
+	for _, pair := range [...][2]string{{"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<?", "?>"}} {
+		if bytes.HasPrefix(b, []byte(pair[0])) {
+			if n := bytes.Index(b[len(pair[0]):], []byte(pair[1])); n >= 0 {
+				return len(pair[0]) + n + len(pair[1]), true
+			}
+			return len(b), true
+		}
+	}
+	return 0, false
+}
+
+// attributes counts the attributes of the tag that b begins with, and returns its length.
+func attributes(b []byte) (n, end int) {
+	var quote byte
+	for i, c := range b {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '=':
+			n++
+		case c == '>':
+			return n, i + 1
+		}
+	}
+	return n, len(b)
+}

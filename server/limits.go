@@ -1,0 +1,32 @@
+package server
+
+import (
+	"heureka.internal/heureka/internal/wire"
+)
+
+// Limits bounds what strangers and broken clients can make a node spend. Zero stands for the default, a negative number for
+// no limit. docs/limits.md says what is answered beyond each, and which number counts it.
+type Limits struct {
+	NameBytes       int   // of an application and an id
+	TextBytes       int   // of each other text of a record, metadata aside
+	MetadataEntries int   // of a record
+	BatchEntries    int   // of a replication batch; Java servers and heureka send 250
+	DecodingBytes   int64 // of all bodies that are being read and decoded at a time
+}
+
+func defaultLimits() Limits {
+	return Limits{
+		NameBytes:       512,
+		TextBytes:       16 << 10,
+		MetadataEntries: 1024,
+		BatchEntries:    1000,
+		DecodingBytes:   128 << 20,
+	}
+}
+
+// decoding returns the limits of what bodies become.
+func (l *Limits) decoding() wire.Limits {
+	return wire.Limits{
+		NameBytes: l.NameBytes, TextBytes: l.TextBytes, MetadataEntries: l.MetadataEntries, BatchEntries: l.BatchEntries,
+	}
+}
