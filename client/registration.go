@@ -10,7 +10,7 @@ import (
 	"heureka.internal/heureka"
 )
 
-var errOutOfService = errors.New("OUT_OF_SERVICE cannot be registered, it is an override: use API.SetStatus (C-HC-6)")
+var errOutOfService = errors.New("OUT_OF_SERVICE cannot be registered, it is an override: use API.SetStatus") // C-HC-6
 
 // A Registration is one instance that a Client keeps registered. Its methods are safe for concurrent use; those that
 // change the instance take effect here at once and are sent to the registry soon: see Wait.
