@@ -129,36 +129,32 @@ func takesSettings(cmd *cobra.Command, run func(cmd *cobra.Command, args setting
 // load reads the settings. If there are mistakes, it prints the warnings too: one may be the reason for another.
 func (p *program) load(args []string) (*config.Settings, error) {
 	s, err := config.Load(config.Options{Args: args, Env: p.env})
-	if err == nil {
-		err = mistypedFlags(s, args)
-	}
 	if err != nil {
 		p.printWarnings(s)
 	}
-	return s, err
+	return s, mistypedFlags(err, args)
 }
 
-// mistypedFlags moves warnings to the error that it returns. An unknown --key=value may be meant for somebody else, as in
-// Spring; but an unknown word without a dot and a value, such as --version, is a flag that whoever typed it believes in.
-func mistypedFlags(s *config.Settings, args []string) error {
-	var mistyped []error
-	s.Warnings = slices.DeleteFunc(s.Warnings, func(w error) bool {
-		m, ok := errors.AsType[*config.Mistake](w)
+// mistypedFlags speaks of flags where the mistake is an argument without a dot and a value, such as --version: whoever typed
+// it believes in a flag.
+func mistypedFlags(err error, args []string) error {
+	all := config.Mistakes(err)
+	for i, e := range all {
+		m, ok := errors.AsType[*config.Mistake](e)
 		if !ok || m.Origin.Source != config.Argument || strings.Contains(m.Key, ".") || !slices.Contains(args, "--"+m.Key) {
-			return false
+			continue
 		}
 		f := &failure{status: statusUsage, err: fmt.Errorf("unknown flag: --%s", m.Key), hint: "settings are written --key=value; heureka config --all lists them"}
 		if m.Key == "version" {
 			f.hint = "heureka version prints the version"
 		}
-		mistyped = append(mistyped, f)
-		return true
-	})
-	return errors.Join(mistyped...)
+		all[i] = f
+	}
+	return errors.Join(all...)
 }
 
 func (p *program) printWarnings(s *config.Settings) {
-	for _, w := range s.Warnings {
+	for _, w := range s.Notices() {
 		p.complain("warning", w)
 	}
 }

@@ -19,6 +19,7 @@ and files, and where each comes from. With KEY, explain that one.`,
 	}
 	cmd.Flags().StringP("output", "o", "table", "table, yaml or json")
 	cmd.Flags().Bool("show-secrets", false, "show passwords")
+	cmd.Flags().Bool("unused", false, "list what is set but not read by heureka")
 	cmd.Flags().Bool("all", false, "also list known keys that have no effect")
 	return takesSettings(cmd, p.config)
 }
@@ -27,6 +28,9 @@ func (p *program) config(cmd *cobra.Command, args settingsArgs) error {
 	settings, err := p.load(args.settings)
 	if err != nil {
 		return err
+	}
+	if unused, _ := cmd.Flags().GetBool("unused"); unused {
+		return settings.WriteUnused(p.stdout)
 	}
 	p.printWarnings(settings)
 	var view config.View

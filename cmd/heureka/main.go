@@ -24,6 +24,10 @@ const (
 // run executes one command line and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Environ()}
+	return p.execute(args)
+}
+
+func (p *program) execute(args []string) int {
 	root := p.command()
 	root.SetArgs(args)
 	if err := root.Execute(); err != nil {

@@ -71,7 +71,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	}
 	logger := newLogger(p.stderr, settings.Text("heureka.log-format"), settings.Text("heureka.log-level"))
 	if settings.Text("heureka.log-format") == "json" {
-		for _, w := range settings.Warnings {
+		for _, w := range settings.Notices() {
 			logger.Warn("setting", "problem", w, "hint", hintOf(w))
 		}
 	} else {

@@ -3,6 +3,8 @@ package config_test
 import (
 	"strings"
 	"testing"
+
+	"heureka.internal/heureka/internal/config"
 )
 
 // bootstrap.yml is read as on a server of Spring Cloud with its bootstrap context: everything else is stronger.
@@ -60,19 +62,44 @@ func TestDef23ClientInterval(t *testing.T) {
 
 // Nobody must believe that heureka asks for a password when it does not; placeholders may still refer to it.
 func TestPasswordsThatNobodyAsksFor(t *testing.T) {
-	for setting, warned := range map[string]bool{
-		"spring.security.user.password": true,
-		"spring.security.user.name":     true,
-		"security.user.password":        true,
-		"security.basic.enabled":        false, // without a user it asks nobody for anything
-		"spring.security.filter.order":  false,
+	for setting, group := range map[string]string{
+		"spring.security.user.password=geheim":                      "spring.security.user",
+		"spring.security.user.name=geheim":                          "spring.security.user",
+		"spring.security.oauth2.resourceserver.jwt.issuer-uri=http": "spring.security.oauth2",
+		"security.user.password=geheim":                             "security.user",
+		"security.basic.enabled=true":                               "security.basic",
+		"security.basic.enabled=false":                              "",
+		"security.require-ssl=true":                                 "security.require-ssl",
+		"management.security.enabled=true":                          "management.security",
+		"management.server.ssl.key-store=a.p12":                     "management.server.ssl",
+		"spring.security.user.password=":                            "",
+		"my.security.user=geheim":                                   "",
 	} {
-		s := args("--"+setting+"=geheim", "--eureka.client.service-url.defaultZone=http://u:${"+setting+"}@peer/eureka/").mustLoad(t)
-		if got := len(s.Warnings) > 0 && strings.Contains(s.Warnings[0].Error(), "asks nobody for a password"); got != warned {
-			t.Errorf("%s: warnings %v, want one: %v", setting, s.Warnings, warned)
+		name, value, _ := strings.Cut(setting, "=")
+		with := args("--"+setting, "--eureka.client.service-url.defaultZone=http://u:${"+name+":}@peer/eureka/")
+		s, err := with.load(t)
+		if group == "" {
+			if len(problems(s, err)) > 0 {
+				t.Errorf("%s: %q", setting, problems(s, err))
+			}
+			continue
 		}
-		if got := s.ServerConfig(8761).ServiceURLs["defaultZone"]; len(got) != 1 || got[0] != "http://u:geheim@peer/eureka/" {
-			t.Errorf("%s: peers %v", setting, got)
+		if err == nil || config.HintOf(err) != "to start anyway, set heureka.acknowledge="+group {
+			t.Errorf("%s: %v, hint %q", setting, err, config.HintOf(config.Mistakes(err)[0]))
 		}
+		for known, enough := range map[string]bool{group: true, "other," + name: true, "spring": false, "s": false, group + "x": false} {
+			s, err := with.and(args("--heureka.acknowledge=" + known)).load(t)
+			if enough != (err == nil) || len(s.Warnings) > 0 {
+				t.Errorf("%s, acknowledged as %s: %q", setting, known, problems(s, err))
+			} else if got := s.ServerConfig(8761).ServiceURLs["defaultZone"]; enough && got[0] != "http://u:"+value+"@peer/eureka/" {
+				t.Errorf("%s: peers %v", setting, got)
+			}
+		}
+	}
+	s, err := env("SPRING_SECURITY_USER_NAME=u", "SPRING_SECURITY_USER_PASSWORD=geheim").load(t)
+	want := "error: environment variable SPRING_SECURITY_USER_NAME: spring.security.user.name: heureka asks nobody for a password or token, so whoever " +
+		"reaches its port can change the registry, unless a proxy in front asks | to start anyway, set heureka.acknowledge=spring.security.user"
+	if got := strings.Join(problems(s, err), "\n"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

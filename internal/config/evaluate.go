@@ -33,7 +33,7 @@ func (l *loader) evaluate() *Settings {
 			l.setting(s, k, canonical)
 		}
 	}
-	l.checkUnknown(unknown)
+	l.checkUnknown(s, unknown)
 	l.checkTLS(s)
 	l.checkDNS(s)
 	s.Warnings = l.warnings
@@ -76,7 +76,7 @@ func (l *loader) setting(s *Settings, k *Key, canonical string) {
 		full = canonical
 	}
 	s.set[full] = Setting{Key: k, Name: full, Value: v, Origin: p.Origin}
-	if def, _ := k.parse(k.Default); !k.Effective() && v.Text != def.Text && k.Name != sslPrefix && !l.warned[k] {
+	if def, _ := k.parse(k.Default); !k.Effective() && v.Text != def.Text && k.Name != sslPrefix && !l.warned[k] && !l.acknowledged(full, "") {
 		l.warned[k] = true
 		l.warn(&Mistake{Origin: p.Origin, Key: full, Problem: k.Inert})
 	}
@@ -94,63 +94,76 @@ func (l *loader) malformed(k *Key, canonical string, p property, text string, er
 	l.fail(m)
 }
 
-// checkUnknown judges names outside of the table. Ours and the server's must be right, since a mistyped one would silently
-// not protect anything; the rest belongs to others, or to a client.
-func (l *loader) checkUnknown(canonicals []string) {
+// checkUnknown judges names outside of the table.
+func (l *loader) checkUnknown(s *Settings, canonicals []string) {
 	for _, canonical := range canonicals {
 		p := l.resolver.merged[canonical]
-		if l.resolver.used[canonical] || strings.HasPrefix(canonical, "spring.") {
+		if f := familyOf(canonical, p.Origin.Source); f != nil {
+			l.inFamily(f, canonical)
 			continue
 		}
-		m := &Mistake{Origin: p.Origin, Key: p.Raw, Problem: "no such setting"}
-		inEnvironment := p.Origin.Source == Environment
-		if inEnvironment {
-			m.Key = "" // the origin says it
+		if l.resolver.used[canonical] || isSwitch(canonical) {
+			continue
 		}
 		near := Nearest(canonical)
-		switch {
-		case near != nil && inEnvironment:
-			m.Hint = "did you mean " + near.EnvName() + "?"
-		case near != nil:
-			m.Hint = "did you mean " + near.Usage() + "?"
-		default:
-			m.Hint = "heureka config --all lists the settings"
-		}
 		switch severity(canonical, p.Origin.Source, near != nil) {
 		case fatal:
-			l.fail(m)
+			l.fail(noSuchSetting(p, near))
 		case warning:
-			l.warn(m)
+			l.warn(noSuchSetting(p, near))
+		case unused:
+			s.Unused = append(s.Unused, Unused{Name: p.Raw, Origin: p.Origin})
 		}
 	}
+}
+
+func noSuchSetting(p property, near *Key) *Mistake {
+	m := &Mistake{Origin: p.Origin, Key: p.Raw, Problem: "no such setting"}
+	inEnvironment := p.Origin.Source == Environment
+	if inEnvironment {
+		m.Key = "" // the origin says it
+	}
+	switch {
+	case near != nil && inEnvironment:
+		m.Hint = "did you mean " + near.EnvName() + "?"
+	case near != nil:
+		m.Hint = "did you mean " + near.Usage() + "?"
+	default:
+		m.Hint = "heureka config --all lists the settings"
+	}
+	return m
 }
 
 type level uint8
 
 const (
 	silent level = iota
+	unused       // counted
 	warning
 	fatal
 )
 
 // severity says what an unknown name means. The environment is shared with other programs, so there only what looks like
-// a mistyped setting counts. An argument was meant for us.
+// a mistyped setting counts. Java ignores what it does not know below eureka, so that must not keep a node from starting;
+// heureka's own names, and arguments that look like settings of ours, were meant for nobody else.
 func severity(canonical string, source Source, near bool) level {
-	first, rest, _ := strings.Cut(canonical, ".")
-	strict := first == "heureka" || first == "eureka" && strings.HasPrefix(rest, "server.")
+	first, _, dotted := strings.Cut(canonical, ".")
+	ours := first == "eureka" || first == "heureka"
 	switch {
 	case source == Environment && !near:
 		return silent
-	case strict:
+	case first == "heureka", source == Argument && (ours || near || !dotted && !slices.Contains(debugging, first)):
 		return fatal
-	case first == "eureka", near && first == "server", source == Argument && !slices.Contains(foreign, first):
+	case ours, near && first == "server":
 		return warning
+	case source == Environment:
+		return silent
 	}
-	return silent
+	return unused
 }
 
-// foreign are namespaces of Spring Boot in which nothing is ours to judge.
-var foreign = []string{"server", "management", "logging", "info", "debug", "trace"}
+// debugging are the words that Spring Boot takes without a dot.
+var debugging = []string{"debug", "trace"}
 
 const sslPrefix = "server.ssl"
 
@@ -160,10 +173,10 @@ func (l *loader) checkTLS(s *Settings) {
 		return
 	}
 	for _, setting := range s.Of(table.parseName(sslPrefix + ".enabled").key) {
-		if !slices.Contains(tlsKeys, spring.Squash(setting.Value.Sub)) || setting.Value.Text == "" {
+		if !asksForTLS(setting.Value) || l.acknowledged(setting.Name, sslPrefix) {
 			continue
 		}
-		l.fail(&Mistake{Origin: setting.Origin, Key: setting.Name, Problem: "heureka serves plain HTTP, TLS was asked for",
+		l.fail(&Mistake{Origin: setting.Origin, Key: setting.Name, Problem: whyNoTLS,
 			Hint: "let a proxy in front end TLS, and set server.ssl.enabled=false here"})
 		return
 	}
@@ -183,6 +196,12 @@ func (l *loader) checkDNS(s *Settings) {
 			l.fail(&Mistake{Origin: s.set[enabled].Origin, Key: need.key, Problem: "want " + need.what + ", since " + enabled + " is on"})
 		}
 	}
+}
+
+// asksForTLS reports whether an entry of server.ssl switches TLS on, or wants to see certificates of clients.
+func asksForTLS(v Value) bool {
+	sub := spring.Squash(v.Sub)
+	return v.Text != "" && (slices.Contains(tlsKeys, sub) || sub == "clientauth" && !strings.EqualFold(v.Text, "none"))
 }
 
 // tlsKeys are the settings that switch TLS on in Spring Boot.

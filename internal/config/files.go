@@ -85,6 +85,12 @@ func (r *reader) named(name string, groups [][]location, profiles []string) []la
 	for _, group := range groups {
 		for _, suffix := range append([]string{""}, profiles...) {
 			for _, loc := range group {
+				if loc.scheme == configTree {
+					if suffix == "" {
+						layers = append(layers, r.tree(loc)...)
+					}
+					continue
+				}
 				for _, path := range r.candidates(loc, name, suffix) {
 					layers = append(layers, r.file(path, loc, profiles, 0)...)
 				}
@@ -243,6 +249,9 @@ func (r *reader) file(path string, loc location, profiles []string, depth int) [
 
 func (r *reader) imported(text string, asked property, from string, profiles []string, depth int) []layer {
 	loc := parseLocation(text, asked)
+	if loc.scheme == configTree {
+		return r.tree(loc)
+	}
 	if loc.scheme != "" {
 		r.skip(loc)
 		return nil

@@ -154,7 +154,7 @@ func envName(name, dash string) string {
 
 // Every key that counts as effective must change what the program does with the settings.
 func TestEffectiveKeysHaveAnEffect(t *testing.T) {
-	byProgram := []string{"server.address", "management.server.address", "logging.level.root", "heureka.log-level", "heureka.log-format"}
+	byProgram := []string{"server.address", "management.server.address", "logging.level.root", "heureka.log-level", "heureka.log-format", "heureka.acknowledge"}
 	base := args().mustLoad(t)
 	for _, k := range config.Keys() {
 		name := k.Name

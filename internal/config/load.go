@@ -22,7 +22,7 @@ type Options struct {
 // Load reads all settings, in Spring Boot's order of precedence: arguments, SPRING_APPLICATION_JSON, environment
 // variables, files of profiles, other files, defaults. The error joins all mistakes, each a *Mistake; see Mistakes.
 func Load(o Options) (*Settings, error) {
-	l := loader{options: o, env: environment(o.Env), warned: map[*Key]bool{}}
+	l := loader{options: o, env: environment(o.Env), warned: map[*Key]bool{}, refused: map[string]bool{}}
 	l.readArguments()
 	l.readEnvironment()
 	l.readFiles()
@@ -40,7 +40,8 @@ type loader struct {
 	profiles []string
 	names    []string // of the files read
 	resolver *resolver
-	warned   map[*Key]bool // about having no effect
+	warned   map[*Key]bool   // about having no effect
+	refused  map[string]bool // groups of settings of security
 	warnings []error
 	errs     []error
 }
@@ -121,6 +122,9 @@ func (l *loader) readEnvironment() {
 		l.fail(err)
 	} else if len(docs) > 0 {
 		l.json = docs[0].props
+		if p := docs[0].imports; p.Text != "" {
+			l.json[configImport] = p
+		}
 	}
 }
 
@@ -155,13 +159,17 @@ func (l *loader) readFiles() {
 	l.warnings = append(l.warnings, files.warnings...)
 }
 
-// locations returns the groups of locations, which only arguments and the environment can change.
+// locations returns the groups of locations, which only arguments and the environment can change. What those import is
+// stronger than all other files.
 func (l *loader) locations(r *resolver) [][]location {
 	groups := parseLocations(property{Text: defaultLocations})
 	if p, ok := r.merged[configLocation]; ok {
 		groups = parseLocations(l.expanded(r, p))
 	}
 	if p, ok := r.merged[configAdditional]; ok {
+		groups = append(groups, parseLocations(l.expanded(r, p))...)
+	}
+	if p, ok := r.merged[configImport]; ok { // those of files are read with them
 		groups = append(groups, parseLocations(l.expanded(r, p))...)
 	}
 	return groups

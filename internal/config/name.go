@@ -91,32 +91,56 @@ func envKey(tokens []string, index int) (name, bool) {
 func (k *Key) isList() bool { return k.Kind == List || k.Kind == URLs }
 
 // Nearest returns the key that raw, which is none, was probably meant to be, or nil. One mistake in four characters is
-// forgiven, not counting the namespace. Netflix's own names lack the "server" of Spring's (S-CFG-2), and people who are in
-// a hurry leave out all but the last word.
+// forgiven, not counting the namespace. Netflix's own names lack the "server" of Spring's (S-CFG-2), people who are in a
+// hurry leave out all but the last word, and many a setting stands one level too deep or in the wrong namespace.
 func Nearest(raw string) *Key {
 	elems, _ := spring.SplitName(raw)
+	if k := nearestPlace(elems); k != nil {
+		return k
+	}
+	if k := nearestSpelling(elems, false); k != nil || len(elems) < 3 {
+		return k
+	}
+	return nearestSpelling(elems[:len(elems)-1], true) // the name of a map, without the map key
+}
+
+// longWord is from how many letters on a last word is enough to recognise a setting in the wrong place.
+const longWord = 12
+
+// nearestPlace finds the key that has the same last word.
+func nearestPlace(elems []string) *Key {
 	var within []string
 	switch {
 	case len(elems) == 1:
 		within = []string{"server.", "eureka.server.", "eureka.client.", "eureka.instance.", "heureka."}
 	case len(elems) == 2 && spring.Squash(elems[0]) == "eureka":
 		within = []string{"eureka.server."}
+	case len(elems) > 2 && spring.Squash(elems[0]) == "eureka" && len(spring.Squash(elems[len(elems)-1])) >= longWord:
+		within = []string{"eureka.server.", "eureka.client.", "eureka.instance."}
 	}
 	for _, namespace := range within {
 		if n := parseName(namespace + elems[len(elems)-1]); n.key != nil && !n.key.Map {
 			return n.key
 		}
 	}
+	return nil
+}
+
+// nearestSpelling finds the key whose name differs least.
+func nearestSpelling(elems []string, maps bool) *Key {
+	want := spring.SquashAll(strings.Join(elems, "."))
 	if len(elems) > 0 {
 		elems = elems[1:]
 	}
 	if len(elems) > 1 {
 		elems = elems[1:]
 	}
-	want := spring.SquashAll(raw)
 	var best *Key
 	limit := max(1, len(spring.SquashAll(strings.Join(elems, "")))/4) + 1
 	for _, k := range table.keys {
+		if maps && !k.Map {
+			continue
+		}
 		for _, alias := range k.names() {
 			if d := Distance(want, spring.SquashAll(alias), limit); d < limit {
 				best, limit = k, d

@@ -230,6 +230,50 @@ func TestImports(t *testing.T) {
 	}
 }
 
+// Arguments and the environment import, too. What they import beats all files, and is as strict about what is missing.
+func TestImportsFromOutside(t *testing.T) {
+	files := source{files: map[string]string{
+		"application.yml": "eureka.environment: base", "application-default.yml": "eureka.environment: profile",
+		"extra/one.yml": "eureka.environment: one", "extra/one-default.yml": "eureka.datacenter: one-default",
+	}}
+	for _, from := range []source{
+		args("--spring.config.import=extra/one.yml"), env("SPRING_CONFIG_IMPORT=optional:file:./extra/one.yml,optional:nothing.yml"),
+		env(`SPRING_APPLICATION_JSON={"spring.config.import": "${X}"}`, "X=extra/one.yml"),
+	} {
+		s := files.and(from).mustLoad(t)
+		if s.Text(envKey) != "one" || s.Text("eureka.datacenter") != "one-default" || len(s.Unused) > 0 {
+			t.Errorf("%+v: %v, unused %v", from, changed(s), s.Unused)
+		}
+	}
+	for _, from := range []source{args("--spring.config.import=none.yml"), args("--spring.config.import=configtree:none/")} {
+		s, err := from.load(t)
+		if got := problems(s, err); len(got) != 1 || !strings.Contains(got[0], "no such file or directory") {
+			t.Errorf("%+v: %q", from, got)
+		}
+	}
+}
+
+// A directory of files is how Kubernetes mounts secrets: links to the files of a version, which has a hidden name.
+func TestConfigTree(t *testing.T) {
+	files := source{files: map[string]string{
+		"etc/config/..2024/eureka.environment": "hidden", "etc/config/eureka/datacenter": "tree\n", "etc/secret/my.password": "geheim\r\n",
+		"etc/secret/eureka.instance.metadata-map.multi": "a\nb\n\n", "etc/config/eureka.environment": "tree",
+	}}
+	for _, from := range []source{
+		args("--spring.config.import=configtree:etc/config/,configtree:etc/secret/"), args("--spring.config.import=optional:configtree:etc/*/"),
+		env("SPRING_CONFIG_IMPORT=configtree:etc/*/,optional:configtree:none/"), yamlFile("spring.config.import: 'configtree:etc/*/'\neureka.environment: file"),
+	} {
+		s := files.and(from).and(args("--eureka.dashboard.path=/${my.password}")).mustLoad(t)
+		multi := s.ServerConfig(1).Instance.Metadata.Get("multi")
+		if s.Text(envKey) != "tree" || s.Text("eureka.datacenter") != "tree" || s.Text("eureka.dashboard.path") != "/geheim" || multi != "a\nb\n" {
+			t.Errorf("%+v: %q, multi %q", from, changed(s), multi)
+		}
+		if got := changed(s)[0]; !strings.HasSuffix(got, "(etc/config/eureka/datacenter)") && !strings.HasSuffix(got, "(etc/config/eureka.environment)") {
+			t.Errorf("origin: %s", got)
+		}
+	}
+}
+
 // S-CFG 9.1: the names below eureka.instance.registry win over their aliases, wherever either is set.
 func TestAliases(t *testing.T) {
 	const name, alias = "eureka.instance.registry.default-open-for-traffic-count", "eureka.server.defaultOpenForTrafficCount"

@@ -42,6 +42,16 @@ func (s *Settings) WriteTable(w io.Writer, v View) error {
 	return t.Flush()
 }
 
+// WriteUnused prints what nothing reads. Values are left out: they are nobody's business here, and may be passwords.
+func (s *Settings) WriteUnused(w io.Writer) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "KEY\tFROM")
+	for _, x := range s.Unused {
+		fmt.Fprintf(t, "%s\t%s\n", oneLine(x.Name), x.Origin)
+	}
+	return t.Flush()
+}
+
 // withUnit returns the value as people read it, with "-" for an empty one.
 func (s Setting) withUnit(secrets bool) string {
 	text := oneLine(s.Shown(secrets))

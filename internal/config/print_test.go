@@ -45,7 +45,6 @@ func TestYAMLRoundTrip(t *testing.T) {
 		"--eureka.environment= # not a comment: really\n\"x\"\t'y' ",
 		"--eureka.datacenter=123",
 		`--eureka.dashboard.path=\${literal}`,
-		"--eureka.instance.metadata-map[0]=zero",
 		"--eureka.instance.metadata-map[a..b]=dots",
 		"--eureka.instance.metadata-map.null=~",
 		"--eureka.instance.metadata-map.empty=",

@@ -28,6 +28,12 @@ var switches = map[string]string{
 	strings.ReplaceAll(configAdditional, ".", ""): configAdditional,
 }
 
+// isSwitch reports whether a name is one of those above, all of which are obeyed before settings are read.
+func isSwitch(canonical string) bool {
+	return strings.HasPrefix(canonical, profilesGroup) || slices.Contains([]string{profilesActive, profilesInclude, profilesDefault,
+		configName, configLocation, configAdditional, configImport, "spring.application.json"}, canonical)
+}
+
 // newDocument takes the switches that concern the document itself out of its properties.
 func newDocument(l layer) document {
 	d := document{props: l, imports: l[configImport]}

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,10 +15,29 @@ type Settings struct {
 	Profiles []string // the active ones, the strongest last
 	Files    []string // that were read
 	Warnings []error  // what was accepted but will not do what its author thinks; each a *Mistake
+	Unused   []Unused // what nothing reads, in the order of names
 
 	set   map[string]Setting // what is not left at its default, by full name
 	host  func() spring.Host
 	table *index
+}
+
+// An Unused is a setting of a file or an argument that heureka does not read: of other parts of Spring Boot, or of nobody.
+type Unused struct {
+	Name   string // as it is written
+	Origin Origin
+}
+
+// Notices are the warnings, and one line about all that is not used.
+func (s *Settings) Notices() []error {
+	switch n := len(s.Unused); n {
+	case 0:
+		return s.Warnings
+	case 1:
+		return append(slices.Clip(s.Warnings), errors.New("1 setting is not used; heureka config --unused names it"))
+	default:
+		return append(slices.Clip(s.Warnings), fmt.Errorf("%d settings are not used; heureka config --unused lists them", n))
+	}
 }
 
 // A Setting is the effective value of a key, or of one entry of a map.

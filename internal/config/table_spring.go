@@ -17,8 +17,6 @@ var springKeys = []Key{
 	{Name: "server.ssl", Map: true, Secret: true, Inert: "has no effect without a key store or certificate",
 		Doc: "TLS of the server; refused, because heureka serves plain HTTP."},
 	{Name: "spring.application.name", Doc: "Application name of the node, unless eureka.instance.appname is set."},
-	{Name: "spring.security.user", Map: true, Secret: true, Inert: whyOpen, Doc: "User and password of the Java application."},
-	{Name: "security.user", Map: true, Secret: true, Inert: whyOpen, Doc: "The same until Spring Boot 1.5."},
 	{Name: "spring.cloud.config.uri", Inert: whyConfigServer, Doc: "Address of the config server."},
 	{Name: "spring.cloud.config.discovery.enabled", Kind: Bool, Default: "false", Inert: whyConfigServer, Doc: "Look the config server up in Eureka."},
 	{Name: "spring.lifecycle.timeout-per-shutdown-phase", Kind: Span, Unit: ms,
@@ -34,7 +32,6 @@ var springKeys = []Key{
 }
 
 const (
-	whyOpen         = "has no effect: heureka asks nobody for a password, so whoever reaches its port can change the registry, unless a proxy in front asks"
 	whyConfigServer = "has no effect: heureka asks no config server, so what is kept there has to come from a file or from environment variables"
 )
 
@@ -68,6 +65,7 @@ var heurekaKeys = []Key{
 		field: func(c *server.Config) any { return &c.BatchesPerPeer }},
 	{Name: "heureka.pprof", Kind: Bool, Doc: "Serve Go's profiles below /debug/pprof/ on management.server.port, which must be set.",
 		field: func(c *server.Config) any { return &c.Profiling }},
+	{Name: acknowledge, Kind: List, Doc: "Settings that you know to have no effect, such as spring.security.user or management: those that would keep the node from starting do not, others are not warned about."},
 	{Name: "heureka.log-level", Kind: Enum, Words: logLevels, derive: func(s *Settings) string { return s.Text("logging.level.root") },
 		Doc: "Log level. By default logging.level.root."},
 	{Name: "heureka.log-format", Kind: Enum, Words: []string{"text", "json"}, Default: "text", Doc: "Form of the log lines on standard error."},

@@ -18,21 +18,55 @@ func TestUnknownNames(t *testing.T) {
 		{yamlFile("heureka: {compatability: netflix}"), "error: application.yml:1: heureka.compatability: no such setting | did you mean heureka.compatibility?"},
 		{yamlFile("heureka: {log: {level: debug}}"), "error: application.yml:1: heureka.log.level: no such setting | did you mean heureka.log-level?"},
 		{env("HEUREKA_COMPATABILITY=netflix"), "error: environment variable HEUREKA_COMPATABILITY: no such setting | did you mean HEUREKA_COMPATIBILITY?"},
-		{env("EUREKA_SERVER_RENEWAL_PERCENT_TRESHOLD=1"), "error: environment variable EUREKA_SERVER_RENEWAL_PERCENT_TRESHOLD: no such setting | did you mean EUREKA_SERVER_RENEWALPERCENTTHRESHOLD?"},
+		{env("EUREKA_SERVER_RENEWAL_PERCENT_TRESHOLD=1"), "warning: environment variable EUREKA_SERVER_RENEWAL_PERCENT_TRESHOLD: no such setting | did you mean EUREKA_SERVER_RENEWALPERCENTTHRESHOLD?"},
 		{env("EUREKA_SERVER_URL=http://a/", "HEUREKA_HOME=/opt", "EUREKA=1", "EUREKA_PORT=1", "_=x", "A__B=", "=C:=x"), ""},
 		{env("EUREKA_CLIENT_REGISTER_WITH_EUREK=true"), "warning: environment variable EUREKA_CLIENT_REGISTER_WITH_EUREK: no such setting | did you mean EUREKA_CLIENT_REGISTERWITHEUREKA?"},
 		{yamlFile("eureka: {client: {registerWithEureke: true}}"), "warning: application.yml:1: eureka.client.registerWithEureke: no such setting | did you mean eureka.client.register-with-eureka?"},
 		{yamlFile("eureka: {enableSelfPreservation: true}"), "warning: application.yml:1: eureka.enableSelfPreservation: no such setting | did you mean eureka.server.enable-self-preservation?"},
 		{yamlFile("eureka: {client: {serviceUrl: http://a/}}"), "warning: application.yml:1: eureka.client.serviceUrl: no such setting | did you mean eureka.client.service-url.<key>?"},
-		{yamlFile("server: {prot: 1, tomcat.max-threads: 5, http2.enabled: true}"), "warning: application.yml:1: server.prot: no such setting | did you mean server.port?"},
-		{args("--port=1"), "warning: argument: port: no such setting | did you mean server.port?"},
-		{args("--debug", "--management.x=1", "--spring.y=1", "--logging.level.a=info"), ""},
-		{yamlFile("spring: {jmx.enabled: false}\nmanagement: {x: 1}\nlogging: {level: {com.netflix: 'OFF'}}\nmy: {app: 1}"), ""},
+		{yamlFile("server: {prot: 1, error: {path: /e}, http2.enabled: true}"), "warning: application.yml:1: server.prot: no such setting | did you mean server.port?"},
+		{yamlFile("eureka: {server: {evictionInterval: 1}}"), "warning: application.yml:1: eureka.server.evictionInterval: no such setting" + noHint},
+		{yamlFile("server: {tomcat.max-threads: 5}"), "warning: application.yml:1: server.tomcat.max-threads: has no effect: heureka is no servlet container, and has its own HTTP server"},
+		{yamlFile("server.max-http-request-header-size: 5"), "warning: application.yml:1: server.max-http-request-header-size: has no effect: the head of a request may have 64 KB, its body heureka.max-body-size"},
+		{env("MANAGEMENT_ENDPOINTS_WEB_BASEPATH=/"), "warning: environment variable MANAGEMENT_ENDPOINTS_WEB_BASEPATH: management.endpoints.web.basepath: has no effect: the management paths are /actuator/health, /actuator/info and /actuator/prometheus"},
+		{env("INFO=1", "INFO_APP=x", "MY_APP=x", "SPRING_JMX_ENABLED=false"), ""},
+		{yamlFile("info.app.name: x"), "warning: application.yml:1: info.app.name: has no effect: /actuator/info does not show it"},
+		{yamlFile("{info.app.name: x, management.x: 1, logging.file.name: a.log, heureka.acknowledge: 'info,management,logging.file'}"), ""},
+		{yamlFile("{eureka.server.rate-limiter-enabled: true, heureka.acknowledge: eureka.server.rateLimiterEnabled}"), ""},
+		{args("--port=1"), "error: argument: port: no such setting | did you mean server.port?"},
+		{args("--version"), "error: argument: version: no such setting" + noHint},
+		{args("--debug", "--spring.y=1", "--my.app=1"), ""},
+		{yamlFile("logging: {level: {com.netflix: 'OFF'}}"), "warning: application.yml:1: logging.level.com.netflix: has no effect: heureka has one log level for all, logging.level.root"},
+		{yamlFile("spring: {jmx.enabled: false}\nmy: {app: 1}"), ""},
 	} {
 		s, err := tt.source.load(t)
 		if got := strings.Join(problems(s, err), "\n"); got != tt.want {
 			t.Errorf("got:  %s\nwant: %s", got, tt.want)
 		}
+	}
+}
+
+// What nothing reads is counted, and can be listed, without its value. What serves a placeholder is read.
+func TestUnused(t *testing.T) {
+	s := yamlFile("spring: {jmx.enabled: false, profiles.active: a, config.import: 'optional:b.yml'}\nmy: {app: 1, pass: geheim}\n" +
+		"eureka.environment: ${my.app}${server.servlet.path}\nserver.servlet.path: /").and(args("--debug", "--my.other=${nope}")).
+		and(env("SPRING_MAIN_BANNER=off", "A=b")).mustLoad(t)
+	var b strings.Builder
+	if err := s.WriteUnused(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := "KEY FROM\ndebug argument\nmy.other argument\nmy.pass application.yml:2\nspring.jmx.enabled application.yml:1"
+	wantLines(t, "unused", strings.Split(b.String(), "\n"), want)
+	for n, want := range map[int]string{
+		4: "4 settings are not used; heureka config --unused lists them", 1: "1 setting is not used; heureka config --unused names it",
+	} {
+		s.Unused = s.Unused[:n]
+		if got := s.Notices(); len(got) != 1 || got[0].Error() != want {
+			t.Errorf("notices %v, want %s", got, want)
+		}
+	}
+	if s.Unused = nil; len(s.Notices()) > 0 {
+		t.Error(s.Notices())
 	}
 }
 
@@ -52,6 +86,11 @@ func TestNearest(t *testing.T) {
 		"eureka.instance.host-name.x":            "eureka.instance.hostname",
 		"eureka.instance.hostnam":                "eureka.instance.hostname",
 		"eureka.waitTimeInMsWhenSyncEmpty":       "eureka.server.wait-time-in-ms-when-sync-empty",
+		"eureka.client.serviceUrls.defaultZone":  "eureka.client.service-url",
+		"eureka.client.serviceUrl":               "eureka.client.service-url",
+		"eureka.client.enable-self-preservation": "eureka.server.enable-self-preservation",
+		"eureka.instance.client.fetchRegistry":   "eureka.client.fetch-registry",
+		"eureka.url.region":                      "",
 		"heureka.lease":                          "",
 		"":                                       "",
 		"....":                                   "",
@@ -121,6 +160,8 @@ func TestTLSIsRefused(t *testing.T) {
 		"key-store: ''":                      false,
 		"enabled: false":                     false,
 		"client-auth: none":                  false,
+		"clientAuth: need":                   true,
+		"{clientAuth: need, enabled: false}": false,
 	} {
 		text := "server:\n  ssl:\n    " + setting
 		if setting[0] == '{' {

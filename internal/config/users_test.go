@@ -12,14 +12,18 @@ import (
 	"heureka.internal/heureka/internal/config"
 )
 
-var update = flag.Bool("update", false, "rewrite the want sections of testdata/users")
+var update = flag.Bool("update", false, "rewrite the want sections of testdata/users and testdata/corpus")
 
-// TestUsers loads the configuration of typical users. Each archive holds files, arguments (args), environment variables
-// (env), and under want what changed and what was said about it.
-func TestUsers(t *testing.T) {
-	paths, err := filepath.Glob("testdata/users/*.txtar")
-	if err != nil || len(paths) == 0 {
-		t.Fatal("no archives", err)
+// TestUsers loads the configuration of typical users, TestCorpus those of Java servers as people publish them. Each archive
+// holds files, arguments (args), environment variables (env), and under want what changed, what was said about it, and what
+// is not used.
+func TestUsers(t *testing.T)  { testArchives(t, "testdata/users/*.txtar", 10) }
+func TestCorpus(t *testing.T) { testArchives(t, "testdata/corpus/*.txtar", 60) }
+
+func testArchives(t *testing.T, pattern string, atLeast int) {
+	paths, err := filepath.Glob(pattern)
+	if err != nil || len(paths) < atLeast {
+		t.Fatal(len(paths), "archives", err)
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { testUser(t, path) })
@@ -46,7 +50,14 @@ func testUser(t *testing.T, path string) {
 		}
 	}
 	settings, err := s.load(t)
-	got := strings.Join(append(summary(settings), problems(settings, err)...), "\n") + "\n"
+	said := append(summary(settings), problems(settings, err)...)
+	for _, x := range settings.Unused {
+		said = append(said, "unused: "+x.Name)
+	}
+	got := strings.Join(said, "\n") + "\n"
+	if err == nil {
+		sameNode(t, settings)
+	}
 	if *update {
 		for i, f := range archive.Files {
 			if f.Name == "want" {
@@ -60,6 +71,15 @@ func testUser(t *testing.T, path string) {
 	}
 	if got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// sameNode demands that what heureka config prints configures the node that heureka serve would run.
+func sameNode(t *testing.T, s *config.Settings) {
+	t.Helper()
+	again := yamlFile(writeYAML(t, s, config.View{Secrets: true})).mustLoad(t)
+	if diff := diffConfig(s.ServerConfig(8761), again.ServerConfig(8761)); diff != "" {
+		t.Errorf("the printed settings configure another node (-read +printed):\n%s", diff)
 	}
 }
 

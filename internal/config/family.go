@@ -1,0 +1,124 @@
+package config
+
+import (
+	"slices"
+	"strings"
+
+	"heureka.internal/heureka/internal/spring"
+)
+
+// A family is a namespace of Spring Boot whose settings are about security, probes, ports or logs. None of them is ignored
+// in silence: those that are no keys of ours are warned about, or keep the node from starting where they would have kept
+// somebody out.
+type family struct {
+	prefix string // squashed; a "*" at its end stands for the rest of a word
+	level  level  // fatal: refused unless acknowledged
+	group  int    // of fatal: so many elements of a name are acknowledged together
+	why    string
+}
+
+const (
+	whyOpen       = "heureka asks nobody for a password or token, so whoever reaches its port can change the registry, unless a proxy in front asks"
+	whyNoTLS      = "heureka serves plain HTTP, TLS was asked for"
+	whyManagement = "has no effect: the management paths are /actuator/health, /actuator/info and /actuator/prometheus"
+	whyPull       = "has no effect: metrics are at /actuator/prometheus, and sent nowhere"
+	whyOneLevel   = "has no effect: heureka has one log level for all, logging.level.root"
+	whyStderr     = "has no effect: heureka logs to standard error, as text or with heureka.log-format=json"
+	whyContainer  = "has no effect: heureka is no servlet container, and has its own HTTP server"
+)
+
+// families are in the order in which they are tried.
+var families = []family{
+	{"spring.security.filter", warning, 0, "has no effect: there are no filters"},
+	{"spring.security", fatal, 3, whyOpen},
+	{"security.user", fatal, 2, whyOpen}, // until Spring Boot 1.5
+	{"security.basic", fatal, 2, whyOpen},
+	{"security.oauth2", fatal, 2, whyOpen},
+	{"security.requiressl", fatal, 2, whyNoTLS},
+	{"spring.ssl", warning, 0, "has no effect: heureka serves plain HTTP, and nothing uses the bundle"},
+	{"management.security", fatal, 2, whyOpen},
+	{"management.server.ssl", fatal, 3, whyNoTLS},
+	{"management.ssl", fatal, 2, whyNoTLS},
+	{"management.metrics", warning, 0, whyPull},
+	{"management.prometheus", warning, 0, whyPull},
+	{"management.influx", warning, 0, whyPull},
+	{"management.tracing", warning, 0, "has no effect: heureka sends no traces"},
+	{"management.zipkin", warning, 0, "has no effect: heureka sends no traces"},
+	{"management.otlp", warning, 0, whyPull},
+	{"management.endpoint.health.probes", warning, 0, "has no effect: /actuator/health/liveness and /actuator/health/readiness are always there, and nowhere else"},
+	{"management.endpoint.health", warning, 0, "has no effect: /actuator/health always shows its components, with details"},
+	{"management.endpoints.web.exposure", warning, 0, "has no effect: /actuator/health, /actuator/info and /actuator/prometheus are exposed, and nothing else"},
+	{"management", warning, 0, whyManagement},
+	{"endpoints", warning, 0, whyManagement}, // until Spring Boot 1.5
+	{"logging.level", warning, 0, whyOneLevel},
+	{"logging", warning, 0, whyStderr},
+	{"server.tomcat.accesslog", warning, 0, "has no effect: heureka writes no access log"},
+	{"server.jetty.accesslog", warning, 0, "has no effect: heureka writes no access log"},
+	{"server.undertow.accesslog", warning, 0, "has no effect: heureka writes no access log"},
+	{"server.tomcat", warning, 0, whyContainer},
+	{"server.jetty", warning, 0, whyContainer},
+	{"server.undertow", warning, 0, whyContainer},
+	{"server.max*", warning, 0, "has no effect: the head of a request may have 64 KB, its body heureka.max-body-size"},
+	{"server.compression", warning, 0, "has no effect: answers are compressed for whoever accepts it"},
+	{"info", warning, 0, "has no effect: /actuator/info does not show it"},
+}
+
+// familyOf returns the family of a name that is no key, or nil.
+func familyOf(canonical string, source Source) *family {
+	for i, f := range families {
+		if f.prefix == "info" && source == Environment {
+			continue // too short a word to be sure of in a place that all programs share
+		}
+		stem, open := strings.CutSuffix(f.prefix, "*")
+		if rest, ok := strings.CutPrefix(canonical, stem); ok && (open || rest == "" || rest[0] == '.') {
+			return &families[i]
+		}
+	}
+	return nil
+}
+
+// acknowledge is the setting by which an operator says that heureka need not do what a setting asks for.
+const acknowledge = "heureka.acknowledge"
+
+// acknowledged reports whether the operator knows that a name has no effect. What is refused has to be named itself, or
+// its family: "spring" alone does not do.
+func (l *loader) acknowledged(canonical, family string) bool {
+	p := l.resolver.merged[acknowledge]
+	text, _ := l.resolver.expand(p) // an error is reported where the setting is read
+	return slices.ContainsFunc(spring.SplitList(text), func(known string) bool {
+		known = spring.SquashAll(known)
+		return strings.HasPrefix(spring.SquashAll(canonical), known) && strings.HasPrefix(known, spring.SquashAll(family))
+	})
+}
+
+// inFamily judges a name of a family.
+func (l *loader) inFamily(f *family, canonical string) {
+	p := l.resolver.merged[canonical]
+	text, err := l.resolver.expand(p)
+	off := err == nil && (text == "" || f.level == fatal && isOff(text))
+	if off || l.acknowledged(canonical, f.prefix) {
+		return
+	}
+	m := &Mistake{Origin: p.Origin, Key: p.Raw, Problem: f.why}
+	if p.Origin.Source == Environment {
+		m.Key = canonical
+	}
+	if f.level == warning {
+		l.warn(m)
+		return
+	}
+	elems, _ := spring.SplitName(m.Key)
+	group := strings.Join(elems[:min(f.group, len(elems))], ".")
+	if l.refused[spring.SquashAll(group)] {
+		return // once for user and password
+	}
+	l.refused[spring.SquashAll(group)] = true
+	m.Hint = "to start anyway, set " + acknowledge + "=" + group
+	l.fail(m)
+}
+
+// isOff recognises what switches security off, such as security.basic.enabled=false.
+func isOff(text string) bool {
+	on, err := spring.ParseBool(text)
+	return err == nil && !on
+}
