@@ -194,6 +194,9 @@ func (c *Config) notReadyStatus() int {
 
 func (c *Config) registry() registry.Config {
 	return registry.Config{
+		MaxInstances:                max(c.Limits.Instances, 0),
+		MaxPerApp:                   max(c.Limits.InstancesPerApp, 0),
+		FutureStamp:                 c.Limits.FutureStamp,
 		OwnID:                       c.Instance.ResolvedID(),
 		OwnApp:                      c.Instance.App,
 		DisableSelfPreservation:     c.DisableSelfPreservation,

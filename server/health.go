@@ -23,6 +23,7 @@ func (s *Server) health() httpapi.Health {
 	}
 	h.Components["registry"] = httpapi.Component{Status: h.Readiness, Details: details}
 	h.Components["selfPreservation"] = s.protectionHealth(now)
+	h.Components["clock"] = s.clockHealth(now)
 	if peers, ok := s.node.peersHealth(now); ok {
 		h.Components["peers"] = peers
 	}
@@ -43,6 +44,29 @@ func (r *region) health() httpapi.Component {
 		details["error"] = err.Error()
 	}
 	return httpapi.Component{Status: httpapi.HealthUp, Details: details}
+}
+
+// clockSample is how many records are looked at to judge this node's clock.
+const clockSample = 500
+
+// clockHealth doubts this node's clock when most records have stamps from its future. That takes nothing out of service.
+func (s *Server) clockHealth(now time.Time) httpapi.Component {
+	limit := now.Add(s.cfg.Limits.FutureStamp).UnixMilli()
+	ahead, seen := 0, 0
+	for rec := range s.reg.All() {
+		if seen++; rec.Instance.LastDirtyMS > limit {
+			ahead++
+		}
+		if seen == clockSample {
+			break
+		}
+	}
+	c := httpapi.Component{Status: httpapi.HealthUp, Details: map[string]any{"recordsLookedAt": seen, "stampsFromTheFuture": ahead}}
+	if seen > 2 && 2*ahead > seen {
+		c.Status = httpapi.HealthUnknown
+		c.Details["hint"] = "most records were changed in this node's future: its clock must be slow"
+	}
+	return c
 }
 
 // protectionHealth shows the numbers behind the decision to evict or not.

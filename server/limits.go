@@ -1,6 +1,8 @@
 package server
 
 import (
+	"time"
+
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -12,6 +14,14 @@ type Limits struct {
 	MetadataEntries int   // of a record
 	BatchEntries    int   // of a replication batch; Java servers and heureka send 250
 	DecodingBytes   int64 // of all bodies that are being read and decoded at a time
+
+	FutureStamp time.Duration // how far ahead of this node's clock a stamp must be to give way to others
+
+	// Ceilings, above which new instances are refused; known ones never are, and what other nodes tell of may go a tenth
+	// further.
+	Instances       int
+	InstancesPerApp int
+	MemoryBytes     int64 // live heap; three quarters of it for clients, nine tenths for nodes. Zero: what GOMEMLIMIT says
 }
 
 func defaultLimits() Limits {
@@ -21,6 +31,9 @@ func defaultLimits() Limits {
 		MetadataEntries: 1024,
 		BatchEntries:    1000,
 		DecodingBytes:   128 << 20,
+		FutureStamp:     10 * time.Minute,
+		Instances:       2_000_000,
+		InstancesPerApp: 200_000,
 	}
 }
 

@@ -43,6 +43,9 @@ func (n *node) replicate(action wire.ReplicationAction, key heureka.Key, origin 
 // Register implements httpapi.Backend.
 func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 	now := time.Now()
+	if err := n.room(in, origin); err != nil {
+		return err
+	}
 	if _, err := n.reg.Register(in, origin, now); err != nil {
 		return err
 	}
@@ -52,8 +55,22 @@ func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 
 // RegisterIncarnation implements httpapi.Backend.
 func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error {
+	if err := n.room(in, origin); err != nil {
+		return err
+	}
 	_, err := n.reg.RegisterIncarnation(in, incarnation, origin, time.Now())
 	return err
+}
+
+// room returns registry.ErrFull for a new instance while memory is short. The registry has ceilings of its own.
+func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
+	if !n.cfg.Limits.memoryFull(origin) {
+		return nil
+	}
+	if _, known := n.reg.Find(in.Key()); known {
+		return nil
+	}
+	return registry.ErrFull
 }
 
 // Renew implements httpapi.Backend. A heartbeat that renewed the lease is replicated even when its answer is 404 because

@@ -77,6 +77,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	} else {
 		p.printWarnings(settings)
 	}
+	obeyCgroup(logger)
 	ln, err := listen(settings)
 	if err != nil {
 		return err

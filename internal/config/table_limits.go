@@ -1,6 +1,11 @@
 package config
 
-import "heureka.internal/heureka/server"
+import (
+	"fmt"
+	"strings"
+
+	"heureka.internal/heureka/server"
+)
 
 // A Limit is a row of docs/limits.md: a setting with what happens beyond it.
 type Limit struct {
@@ -46,6 +51,22 @@ var limits = []Limit{
 		Doc:   "Bodies above 64 KB that are read and decoded at a time, all together.",
 		field: func(c *server.Config) any { return &c.Limits.DecodingBytes }},
 		Answer: "503", Counter: refusedBy("busy")},
+	{Key: Key{Name: "future-timestamp", Kind: Span, Unit: sec, Min: 1,
+		Doc:   "A record whose dirty timestamp is further ahead of this node's clock gives way to any later registration by a client, and one that a node told of to any other.",
+		field: func(c *server.Config) any { return &c.Limits.FutureStamp }},
+		Answer: "nothing: it is kept as sent", Counter: "/actuator/health, component clock"},
+	{Key: Key{Name: "instances", Kind: Int,
+		Doc:   "Instances, above which new ones are refused; known ones never are. What other nodes tell of may go a tenth further.",
+		field: func(c *server.Config) any { return &c.Limits.Instances }},
+		Answer: "503; of an entry of a batch 503, alone", Counter: refusedBy("full")},
+	{Key: Key{Name: "instances-per-application", Kind: Int,
+		Doc:   "Instances of one application, likewise.",
+		field: func(c *server.Config) any { return &c.Limits.InstancesPerApp }},
+		Answer: "503; of an entry of a batch 503, alone", Counter: refusedBy("full")},
+	{Key: Key{Name: "memory", Kind: Size,
+		Doc:   "Memory: while the live heap is above three quarters of it, new instances of clients are refused, above nine tenths those of nodes too. By default GOMEMLIMIT, which comes from the cgroup unless set.",
+		field: func(c *server.Config) any { return &c.Limits.MemoryBytes }},
+		Answer: "503; of an entry of a batch 503, alone", Counter: refusedBy("full")},
 }
 
 // limitKeys are the settings in limits.
@@ -55,4 +76,60 @@ func limitKeys() []Key {
 		keys[i] = limits[i].Key
 	}
 	return keys
+}
+
+// beyond is what is answered beyond limits that stand elsewhere in the table of settings.
+var beyond = map[string][2]string{
+	"heureka.limits.fetches-in-flight": {"503 after a wait of 2 s", refusedBy("crowded")},
+	"heureka.limits.pages-in-flight":   {"503 after a wait of 2 s", refusedBy("crowded")},
+	"heureka.limits.batches-per-peer":  {"503", refusedBy("crowded")},
+	"heureka.max-lease-duration":       {"nothing: the lease ends then", ""},
+}
+
+// fixed are limits that no setting moves.
+var fixed = [][4]string{
+	{"header of a request, with its path and query", "64 KiB", "431", ""},
+	{"depth of a body's objects, arrays and elements", "64", "400", refusedBy("undecodable")},
+	{"attributes of an XML element", "64", "400", refusedBy("undecodable")},
+	{"records in the answer to a batch", "6 MiB", "409 without the record", ""},
+	{"what is read of a body that is refused early", "1 MiB", "the connection is closed", ""},
+	{"a body that takes nothing of `decoding-bytes`", "64 KiB", "", ""},
+	{"key of an instance that another node tells of", "8 KiB", "left out", ""},
+	{"tombstones of cancelled instances", "131072, 32 MiB", "the oldest goes, of instances first that never sent a heartbeat", ""},
+	{"recent registrations and cancels on the page", "1000 each", "the oldest goes", ""},
+	{"applications that the log remembers refusals of", "1024", "the others share one line a minute", ""},
+}
+
+// LimitsDoc returns docs/limits.md.
+func LimitsDoc() string {
+	var b strings.Builder
+	b.WriteString(`# Limits
+
+What a stranger or a broken client can make a node spend is bounded. Beyond a limit the answer is the status below, without a body but
+for 400; ` + "`X-Heureka-Reason`" + ` says why, and a number counts it. A number of 0 switches a limit off that has none by nature.
+
+This page is generated from the table of settings; a test compares both.
+
+| Setting | Default | What | Beyond it | Counted by |
+|---|---|---|---|---|
+`)
+	row := func(setting, def, what, answer, counter string) {
+		if counter != "" {
+			counter = "`" + counter + "`"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", setting, def, what, answer, counter)
+	}
+	for _, l := range limits {
+		k, _ := FindKey("heureka.limits." + l.Name)
+		row("`"+k.Name+"`", k.Default, strings.TrimSuffix(k.Doc, "."), l.Answer, l.Counter)
+	}
+	for _, k := range Keys() {
+		if a, ok := beyond[k.Name]; ok {
+			row("`"+k.Name+"`", k.Default, strings.TrimSuffix(k.Doc, "."), a[0], a[1])
+		}
+	}
+	for _, f := range fixed {
+		row("", f[1], f[0], f[2], f[3])
+	}
+	return b.String()
 }

@@ -110,6 +110,11 @@ func (c *call) fail(err error) {
 			c.conflict(newer)
 			return
 		}
+		if errors.Is(err, registry.ErrFull) {
+			c.because(Full, "no new instances at the moment")
+			c.empty(http.StatusServiceUnavailable)
+			return
+		}
 		if limit, ok := errors.AsType[wire.LimitError](err); ok {
 			c.because(OverLimit, limit.Error())
 			c.empty(http.StatusBadRequest)

@@ -105,6 +105,10 @@ func (c *call) result(err error) wire.ReplicationResult {
 		in.Lease = newer.Record.Lease()
 		return wire.ReplicationResult{StatusCode: http.StatusConflict, Instance: in}
 	}
+	if errors.Is(err, registry.ErrFull) {
+		c.refused[Full].Add(1)
+		return wire.ReplicationResult{StatusCode: http.StatusServiceUnavailable}
+	}
 	if !errors.Is(err, errBadItem) {
 		c.cfg.ErrorLog(c.Request, err)
 	}

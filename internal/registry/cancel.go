@@ -21,7 +21,7 @@ func (r *Registry) Cancel(key heureka.Key, origin Origin, now time.Time) error {
 		r.countReplication(t)
 	}
 	r.counters.cancels.Add(1)
-	r.bury(key, tombstone{l.current.Load().state().cancelled(), t.at})
+	r.bury(key, tombstone{l.current.Load().state().cancelled(), t.at}, isRenewal(l.beat.Load()))
 	r.cancel(l, Change{Kind: Cancelled, Origin: origin, At: t.wall, Key: key})
 	return nil
 }

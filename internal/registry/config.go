@@ -19,6 +19,9 @@ type Config struct {
 	SelfPreservationMaxDuration time.Duration // 0: unlimited
 	MinMissing                  int           // how many leases must be overdue before self-preservation begins; 0 stands for 2
 	MaxLease                    time.Duration // longest lease; 0 stands for 24 h, negative for unlimited
+	MaxInstances                int           // no new ones above; 0: no limit
+	MaxPerApp                   int           // of one application, likewise
+	FutureStamp                 time.Duration // how far a stamp must be ahead to give way to others; 0 stands for 10 min
 	IgnoreDirtyTimestamps       bool          // eureka.server.sync-when-timestamp-differs=false
 
 	// What `heureka.compatibility: netflix` switches on.
@@ -43,6 +46,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.EvictionInterval == 0 {
 		c.EvictionInterval = time.Minute
+	}
+	if c.FutureStamp == 0 {
+		c.FutureStamp = 10 * time.Minute
 	}
 	if c.MinMissing == 0 {
 		c.MinMissing = 2

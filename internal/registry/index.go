@@ -18,8 +18,9 @@ type index struct {
 
 type stripe struct {
 	mu     sync.RWMutex
-	leases map[string]*lease // by id; applications that share an id are chained by lease.next
-	_      [32]byte          // one cache line each
+	leases map[string]*lease      // by id: of applications that share one, the head of a list
+	others map[heureka.Key]*lease // the rest of these lists; nil while ids are unlike
+	_      [24]byte               // one cache line each
 }
 
 // bucketOf returns the number of the stripe that holds an id, the same on every node.
@@ -34,19 +35,22 @@ func (s *stripe) find(key heureka.Key) *lease {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	l := s.leases[key.ID]
-	for l != nil && l.instance().App != key.App {
-		l = l.next
+	if l != nil && l.instance().App != key.App {
+		return s.others[key]
 	}
 	return l
 }
 
-// withID returns the leases of all applications for an id.
+// maxSameID is how many leases of one id are looked at: with thousands of applications that share it, any will do.
+const maxSameID = 64
+
+// withID returns leases of applications for an id.
 func (x *index) withID(id string) []*lease {
 	s := x.stripe(id)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	var all []*lease
-	for l := s.leases[id]; l != nil; l = l.next {
+	for l := s.leases[id]; l != nil && len(all) < maxSameID; l = l.next {
 		all = append(all, l)
 	}
 	return all
@@ -54,38 +58,54 @@ func (x *index) withID(id string) []*lease {
 
 // insert adds a lease whose key is not in the index.
 func (x *index) insert(l *lease) {
-	id := l.instance().ResolvedID()
+	in := l.instance()
+	id := in.ResolvedID()
 	s := x.stripe(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.leases == nil {
-		s.leases = make(map[string]*lease)
-	}
-	if first := s.leases[id]; first != nil { // keep first, whose id the map shares
-		l.next, first.next = first.next, l
+	head := s.leases[id]
+	if head == nil {
+		if s.leases == nil {
+			s.leases = make(map[string]*lease)
+		}
+		s.leases[id] = l
 		return
 	}
-	s.leases[id] = l
+	if s.others == nil { // the head stays, because the map shares its id
+		s.others = make(map[heureka.Key]*lease)
+	}
+	s.others[in.Key()] = l
+	l.prev, l.next = head, head.next
+	if l.next != nil {
+		l.next.prev = l
+	}
+	head.next = l
 }
 
-// remove takes a lease out. Readers that are on their way along the chain may still pass through it.
+// remove takes a lease out.
 func (x *index) remove(l *lease) {
-	id := l.instance().ResolvedID()
+	in := l.instance()
+	id := in.ResolvedID()
 	s := x.stripe(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := s.leases[id]
 	switch {
-	case first != l:
-		for first.next != l {
-			first = first.next
-		}
-		first.next = l.next
+	case l.prev != nil:
+		l.prev.next = l.next
+		delete(s.others, in.Key())
 	case l.next != nil:
 		s.leases[id] = l.next
+		delete(s.others, l.next.instance().Key())
 	default:
 		delete(s.leases, id)
 	}
+	if l.next != nil {
+		l.next.prev = l.prev
+	}
+	if len(s.others) == 0 {
+		s.others = nil
+	}
+	l.prev, l.next = nil, nil
 }
 
 // snapshot appends the leases of stripe i to all.
@@ -94,9 +114,10 @@ func (x *index) snapshot(i int, all []*lease) []*lease {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, l := range s.leases {
-		for ; l != nil; l = l.next {
-			all = append(all, l)
-		}
+		all = append(all, l)
+	}
+	for _, l := range s.others {
+		all = append(all, l)
 	}
 	return all
 }

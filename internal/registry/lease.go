@@ -20,6 +20,7 @@ type version struct {
 	content     uint64
 	overrideRev uint64
 
+	told       bool           // by another node, not by a client
 	own        heureka.Status // the status without the override
 	overridden bool           // there is an override: the instance's OverriddenStatus, which may be UNKNOWN (W-STAT-6)
 	cleared    bool           // an override was removed since the client last changed its record; see repairsOverride
@@ -30,7 +31,8 @@ type version struct {
 // under Registry.mu, except that renewals touch beat, shadow and silent without any lock.
 type lease struct {
 	current atomic.Pointer[version]
-	next    *lease // same id, other application
+
+	prev, next *lease // same id, other application; the head of the list has no prev
 
 	// beat is when the lease was last renewed, and whether that was a renewal rather than the registration; gone once
 	// the lease has ended. A single word, so that a heartbeat and an eviction at the same moment cannot both succeed.

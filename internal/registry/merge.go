@@ -45,7 +45,7 @@ func (e *Entry) state() state {
 
 // valid reports whether e makes sense.
 func (e *Entry) valid() bool {
-	if e.Key.App == "" || e.Key.ID == "" || e.Age < 0 || e.Tombstone != (e.Instance == nil) {
+	if e.Key.App == "" || e.Key.ID == "" || len(e.Key.App)+len(e.Key.ID) > maxKeyBytes || e.Age < 0 || e.Tombstone != (e.Instance == nil) {
 		return false
 	}
 	return e.Tombstone || e.Instance.Key() == e.Key
@@ -146,7 +146,7 @@ func (r *Registry) mergeTombstone(l *lease, mine, joined state, e *Entry, t inst
 	if l == nil && (joined == mine || t.at-at > r.tombs.retention()) {
 		return false
 	}
-	r.bury(e.Key, tombstone{joined, at})
+	r.bury(e.Key, tombstone{joined, at}, l != nil && isRenewal(l.beat.Load()))
 	if l == nil {
 		return false
 	}
@@ -197,7 +197,7 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 
 // merged returns the version that e makes of prev, which may be nil.
 func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *version {
-	next := &version{instance: *e.Instance, own: e.Instance.Status, life: r.lifeOf(e.Instance.Lease.DurationSecs)}
+	next := &version{told: true, instance: *e.Instance, own: e.Instance.Status, life: r.lifeOf(e.Instance.Lease.DurationSecs)}
 	r.inherit(next, prev)
 	next.adopt(joined)
 	r.stamp(next, prev, t)

@@ -10,7 +10,10 @@ import (
 )
 
 // errNoKey refuses an instance that cannot be addressed.
-var errNoKey = errors.New("instance without application or id")
+var errNoKey = errors.New("instance without application or id, or with a very long one")
+
+// maxKeyBytes bounds what history and tombstones keep of a key, whoever lets it in.
+const maxKeyBytes = 8 << 10
 
 // Register stores an instance and starts its lease anew (S-REGISTER-1). Of two records the one with the later
 // LastDirtyMS stays; the lease starts anew all the same, and the caller passes the instance that came in, not the one
@@ -34,7 +37,7 @@ func (r *Registry) RegisterIncarnation(in *heureka.Instance, incarnation uint32,
 // registerUnlessOver leaves in aside, if it may be late, when a record at its position or a later one has been cancelled.
 func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late bool, rev uint64, now time.Time) (Change, error) {
 	key := in.Key()
-	if key.App == "" || key.ID == "" {
+	if key.App == "" || key.ID == "" || len(key.App)+len(key.ID) > maxKeyBytes {
 		return Change{}, fmt.Errorf("register %s: %w", key, errNoKey)
 	}
 	t := r.instant(now)
@@ -43,17 +46,23 @@ func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if late && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: rev}) {
+	if late && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: rev}, t) {
 		return Change{}, nil
+	}
+	if err := r.room(key, origin); err != nil {
+		return Change{}, fmt.Errorf("register %s: %w", key, err)
 	}
 	return r.register(key, in, origin, t), nil
 }
 
 // over reports whether a record at this position, or a later one, has been cancelled. A peer that still speaks of it is
-// late: its message was held by the network, or it has not heard. A client may be right, if its clock was set back. With
-// mu held.
-func (r *Registry) over(key heureka.Key, p position) bool {
+// late: its message was held by the network, or it has not heard. A client may be right, if its clock was set back. Of a
+// stamp from the future nobody can be late, so the incarnation decides alone. With mu held.
+func (r *Registry) over(key heureka.Key, p position, t instant) bool {
 	tomb, ok := r.tombs.lookup(key)
+	if ok && p.dirtyMS != 0 && r.ahead(tomb.position.dirtyMS, t) {
+		p.dirtyMS = tomb.position.dirtyMS
+	}
 	return ok && p.dirtyMS != 0 && p.less(tomb.position)
 }
 
@@ -114,14 +123,45 @@ func (r *Registry) registration(in *heureka.Instance, prev *version, origin Orig
 		n.LastDirtyMS = t.ms()
 	}
 	next.own = ownStatus(in.Status, prev, origin)
-	if prev != nil && prev.instance.LastDirtyMS > n.LastDirtyMS {
-		next.own, next.instance = prev.own, prev.instance
+	next.told = origin.By >= ByPeer
+	if prev != nil && prev.instance.LastDirtyMS > n.LastDirtyMS && !r.yields(prev, origin, t) {
+		next.own, next.instance, next.told = prev.own, prev.instance, prev.told
 	}
 	next.life = r.lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
 	next.overridden = n.OverriddenStatus != heureka.StatusUnknown
 	r.inherit(next, prev)
 	r.stamp(next, prev, t)
 	return next
+}
+
+// yields reports whether a record gives way to one with an earlier stamp, because its own is from the future: it would
+// belong for ever to whoever sent it. To a client that registers it always does; to what a node tells only if a node told
+// it too, because two nodes that both heard a client would take turns. The stamp itself is kept as it was sent: heartbeats
+// compare with it.
+func (r *Registry) yields(prev *version, origin Origin, t instant) bool {
+	return r.ahead(prev.instance.LastDirtyMS, t) && (origin.By < ByPeer || prev.told)
+}
+
+// ahead reports whether a stamp is from the future by this node's clock.
+func (r *Registry) ahead(dirtyMS int64, t instant) bool {
+	return dirtyMS-t.ms() > r.cfg.FutureStamp.Milliseconds()
+}
+
+// ErrFull refuses a new instance because of a ceiling; known ones are never refused.
+var ErrFull = errors.New("registry is full")
+
+// room returns ErrFull if there is none for a new instance of key. What other nodes have taken already may go a tenth
+// further, so that nodes at the ceiling do not set each other apart. With mu held.
+func (r *Registry) room(key heureka.Key, origin Origin) error {
+	most, mostOfApp := r.cfg.MaxInstances, r.cfg.MaxPerApp
+	if origin.By >= ByPeer {
+		most, mostOfApp = most+most/10, mostOfApp+mostOfApp/10
+	}
+	full := most > 0 && r.Len() >= most || mostOfApp > 0 && r.apps[key.App].instances >= mostOfApp
+	if full && r.index.find(key) == nil {
+		return ErrFull
+	}
+	return nil
 }
 
 // inherit takes over what outlives a registration, and shares what is the same as before or in other instances.

@@ -11,6 +11,8 @@ const (
 	minTombstoneAge = 10 * time.Minute
 	maxTombstoneAge = 24 * time.Hour
 	maxTombstones   = 1 << 17
+	maxTombBytes    = 32 << 20 // of all, with tombBytes beside its key for each
+	tombBytes       = 160
 )
 
 // A tombstone remembers a cancelled key, so that a node that missed the cancellation cannot bring the instance back.
@@ -22,9 +24,16 @@ type tombstone struct {
 // tombstones are the recently cancelled keys. Guarded by Registry.mu.
 type tombstones struct {
 	buckets [stripeCount]map[heureka.Key]tombstone
-	queue   []burial // oldest first; entries of keys that were registered again are stale
+	lasting burials // of instances that had renewed their lease
+	brief   burials // of others: a flood of registrations and cancels pushes only these out
+	bytes   int     // of both
 	longest time.Duration
 }
+
+// burials is a queue, oldest first. Entries of keys that were registered again are stale.
+type burials []burial
+
+func (b burial) bytes() int { return len(b.key.App) + len(b.key.ID) + tombBytes }
 
 // A burial says when a tombstone was set.
 type burial struct {
@@ -42,18 +51,28 @@ func (ts *tombstones) retention() time.Duration {
 	return min(max(ts.longest, minTombstoneAge), maxTombstoneAge)
 }
 
-// bury sets or replaces the tombstone of key. With mu held.
-func (r *Registry) bury(key heureka.Key, t tombstone) {
+// bury sets or replaces the tombstone of key, whose instance had renewed its lease or not. With mu held.
+func (r *Registry) bury(key heureka.Key, t tombstone, renewed bool) {
 	r.unbury(key)
-	b := bucketOf(key.ID)
-	if r.tombs.buckets[b] == nil {
-		r.tombs.buckets[b] = make(map[heureka.Key]tombstone)
+	bucket := &r.tombs.buckets[bucketOf(key.ID)]
+	if *bucket == nil {
+		*bucket = make(map[heureka.Key]tombstone)
 	}
-	r.tombs.buckets[b][key] = t
-	r.tombs.queue = append(r.tombs.queue, burial{key, t.at})
+	(*bucket)[key] = t
+	queue := &r.tombs.brief
+	if renewed {
+		queue = &r.tombs.lasting
+	}
+	b := burial{key, t.at}
+	*queue = append(*queue, b)
+	r.tombs.bytes += b.bytes()
 	r.toggle(key, t.state)
-	for len(r.tombs.queue) > maxTombstones {
-		r.forgetOldest()
+	for r.tombs.bytes > maxTombBytes || len(r.tombs.brief)+len(r.tombs.lasting) > maxTombstones {
+		if len(r.tombs.brief) > 0 {
+			r.forgetOldest(&r.tombs.brief)
+		} else {
+			r.forgetOldest(&r.tombs.lasting)
+		}
 	}
 }
 
@@ -68,14 +87,19 @@ func (r *Registry) unbury(key heureka.Key) {
 // forgetTombstones removes those that are too old. With mu held.
 func (r *Registry) forgetTombstones(now time.Duration) {
 	limit := now - r.tombs.retention()
-	for len(r.tombs.queue) > 0 && r.tombs.queue[0].at < limit {
-		r.forgetOldest()
+	for _, queue := range [...]*burials{&r.tombs.brief, &r.tombs.lasting} {
+		for len(*queue) > 0 && (*queue)[0].at < limit {
+			r.forgetOldest(queue)
+		}
 	}
 }
 
-func (r *Registry) forgetOldest() {
-	oldest := r.tombs.queue[0]
-	r.tombs.queue = r.tombs.queue[1:]
+func (r *Registry) forgetOldest(queue *burials) {
+	oldest := (*queue)[0]
+	if *queue = (*queue)[1:]; len(*queue) == 0 {
+		*queue = nil
+	}
+	r.tombs.bytes -= oldest.bytes()
 	if t, ok := r.tombs.lookup(oldest.key); ok && t.at == oldest.at {
 		r.unbury(oldest.key)
 	}
