@@ -25,6 +25,9 @@ func TestConfigAndServeAgree(t *testing.T) {
 	defer ln.Close()
 	_, port, _ := net.SplitHostPort(ln.Addr().String())
 	for _, path := range paths {
+		if strings.HasPrefix(filepath.Base(path), "config-server") {
+			continue // there is none to ask
+		}
 		archive, err := txtar.ParseFile(path)
 		if err != nil {
 			t.Fatal(err)

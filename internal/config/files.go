@@ -59,13 +59,16 @@ func parseLocations(p property) [][]location {
 
 // A reader reads configuration files, each once.
 type reader struct {
-	dir      string // what relative paths start from
-	name     string // "application"
-	read     map[string][]document
-	expand   func(property) property // resolves placeholders in imports, from outside of files
-	files    []string                // in the order of reading
-	warnings []error
-	errs     []error
+	dir    string // what relative paths start from
+	name   string // "application"
+	read   map[string][]document
+	expand func(property) property // resolves placeholders in imports, from outside of files
+	files  []string                // in the order of reading
+
+	server     *configClient // nil while nobody is to be asked
+	asksServer bool          // an import would have asked
+	warnings   []error
+	errs       []error
 }
 
 // bootstrapName is what Spring Cloud calls the files that it reads before all others, and which are weaker than those.
@@ -85,9 +88,9 @@ func (r *reader) named(name string, groups [][]location, profiles []string) []la
 	for _, group := range groups {
 		for _, suffix := range append([]string{""}, profiles...) {
 			for _, loc := range group {
-				if loc.scheme == configTree {
+				if special := r.special(loc.scheme); special != nil {
 					if suffix == "" {
-						layers = append(layers, r.tree(loc)...)
+						layers = append(layers, special(loc)...)
 					}
 					continue
 				}
@@ -98,6 +101,17 @@ func (r *reader) named(name string, groups [][]location, profiles []string) []la
 		}
 	}
 	return layers
+}
+
+// special returns what reads a location of a scheme that is not about files with settings, or nil.
+func (r *reader) special(scheme string) func(location) []layer {
+	switch scheme {
+	case configTree:
+		return r.tree
+	case configServer:
+		return r.serverLayers
+	}
+	return nil
 }
 
 // candidates returns the files of a location that exist, the strongest last. Profile is "" for none.
@@ -249,8 +263,8 @@ func (r *reader) file(path string, loc location, profiles []string, depth int) [
 
 func (r *reader) imported(text string, asked property, from string, profiles []string, depth int) []layer {
 	loc := parseLocation(text, asked)
-	if loc.scheme == configTree {
-		return r.tree(loc)
+	if special := r.special(loc.scheme); special != nil {
+		return special(loc)
 	}
 	if loc.scheme != "" {
 		r.skip(loc)

@@ -1,7 +1,9 @@
 package config_test
 
 import (
+	"errors"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +26,8 @@ type source struct {
 	args  []string
 	env   []string
 	files map[string]string // by path below the working directory
+
+	configServer http.RoundTripper // nil: there is none
 }
 
 // load writes the files to a directory of their own and reads all.
@@ -42,7 +46,18 @@ func (s source) load(t testing.TB) (*config.Settings, error) {
 			t.Fatal(err)
 		}
 	}
-	return config.Load(config.Options{Args: s.args, Env: s.env, Dir: dir, Host: machine})
+	transport := s.configServer
+	if transport == nil {
+		transport = nobody{}
+	}
+	return config.Load(config.Options{Args: s.args, Env: s.env, Dir: dir, Host: machine, Transport: transport})
+}
+
+// nobody stands for a network without a config server.
+type nobody struct{}
+
+func (nobody) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, errors.New("connection refused")
 }
 
 func (s source) mustLoad(t testing.TB) *config.Settings {
@@ -64,7 +79,7 @@ func (s source) and(o source) source {
 		files = map[string]string{}
 	}
 	maps.Copy(files, o.files)
-	return source{args: slices.Concat(s.args, o.args), env: slices.Concat(s.env, o.env), files: files}
+	return source{args: slices.Concat(s.args, o.args), env: slices.Concat(s.env, o.env), files: files, configServer: s.configServer}
 }
 
 // problems returns the lines a user would see, each error or warning with its hint.

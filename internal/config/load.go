@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"maps"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -17,6 +18,8 @@ type Options struct {
 	Env  []string           // NAME=value, as from os.Environ
 	Dir  string             // where relative paths start; "" is the working directory
 	Host func() spring.Host // how the machine calls itself, asked at most once; nil: spring.LocalHost
+
+	Transport http.RoundTripper // to a config server; nil: one that obeys HTTP_PROXY
 }
 
 // Load reads all settings, in Spring Boot's order of precedence: arguments, SPRING_APPLICATION_JSON, environment
@@ -137,7 +140,8 @@ func fromKubernetes(name, value string) bool {
 		strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
 
-// readFiles reads twice: what is there without profiles tells the profiles, and those tell what else there is.
+// readFiles reads twice: what is there without profiles tells the profiles, and those tell what else there is. A config
+// server is asked last; profiles that it switches on count for nothing.
 func (l *loader) readFiles() {
 	r := l.newResolver(nil)
 	files := &reader{dir: l.options.Dir, name: "application", read: map[string][]document{}}
@@ -154,9 +158,24 @@ func (l *loader) readFiles() {
 	}
 	l.profiles = profiles
 	l.files = files.layers(groups, profiles)
+	l.askConfigServer(files, groups)
 	l.names = files.files
 	l.errs = append(l.errs, files.errs...)
 	l.warnings = append(l.warnings, files.warnings...)
+}
+
+// askConfigServer reads the files once more, with what a config server says: where it is and whom to ask for stands in them.
+func (l *loader) askConfigServer(files *reader, groups [][]location) {
+	r := l.newResolver(l.files)
+	loc, old := bootstrapServer(r)
+	if !files.asksServer && !old {
+		return
+	}
+	files.server = l.newConfigClient(r, l.profiles)
+	l.files = files.layers(groups, l.profiles)
+	if !files.asksServer {
+		l.files = append(l.files, files.serverLayers(loc)...)
+	}
 }
 
 // locations returns the groups of locations, which only arguments and the environment can change. What those import is

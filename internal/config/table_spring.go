@@ -17,8 +17,16 @@ var springKeys = []Key{
 	{Name: "server.ssl", Map: true, Secret: true, Inert: "has no effect without a key store or certificate",
 		Doc: "TLS of the server; refused, because heureka serves plain HTTP."},
 	{Name: "spring.application.name", Doc: "Application name of the node, unless eureka.instance.appname is set."},
-	{Name: "spring.cloud.config.uri", Inert: whyConfigServer, Doc: "Address of the config server."},
-	{Name: "spring.cloud.config.discovery.enabled", Kind: Bool, Default: "false", Inert: whyConfigServer, Doc: "Look the config server up in Eureka."},
+	{Name: cloudConfigURI, Kind: URLs, Doc: "Config servers, asked in turn; in a bootstrap file even without spring.config.import."},
+	{Name: cloudConfig + "enabled", Kind: Bool, Default: "true", Doc: "Ask the config server that a bootstrap file names."},
+	{Name: cloudConfig + "name", Doc: "Application to ask the config server for. By default spring.application.name."},
+	{Name: cloudConfig + "profile", Doc: "Profiles to ask the config server for. By default the active ones."},
+	{Name: cloudConfig + "label", Doc: "Branch or version to ask the config server for."},
+	{Name: cloudConfig + "username", Doc: "User for the config server."},
+	{Name: cloudConfig + "password", Secret: true, Doc: "Password for the config server."},
+	{Name: cloudConfig + "token", Secret: true, Doc: "Token that the config server hands on to its vault."},
+	{Name: cloudConfig + "fail-fast", Kind: Bool, Default: "false", Doc: "Do not start without an answer of the config server, and ask up to six times."},
+	{Name: cloudConfig + "discovery.enabled", Kind: Bool, Default: "false", Inert: "has no effect: a registry cannot look its config server up in itself, so spring.cloud.config.uri has to say where it is", Doc: "Look the config server up in Eureka."},
 	{Name: "spring.lifecycle.timeout-per-shutdown-phase", Kind: Span, Unit: ms,
 		Doc:   "How long a stop waits for requests in flight.",
 		field: func(c *server.Config) any { return &c.ShutdownTimeout }},
@@ -30,10 +38,6 @@ var springKeys = []Key{
 	{Name: "management.server.address", Aliases: []string{"management.address"}, Doc: "Address to serve management.server.port on. By default server.address."},
 	{Name: "logging.level.root", Kind: Enum, Words: logLevels, Default: "info", Doc: "Log level, unless heureka.log-level is set."},
 }
-
-const (
-	whyConfigServer = "has no effect: heureka asks no config server, so what is kept there has to come from a file or from environment variables"
-)
 
 var logLevels = []string{"trace", "debug", "info", "warn", "error", "fatal", "off"}
 
