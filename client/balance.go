@@ -1,14 +1,15 @@
 package client
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"strconv"
-	"strings"
+	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"heureka.internal/heureka"
 )
@@ -19,22 +20,67 @@ var ErrNoInstance = errors.New("no instance available")
 
 // A Balancer chooses an instance for a call. It must be safe for concurrent use.
 type Balancer interface {
-	// Pick returns one of from, which is never empty and must not be kept or changed. service is the name that is
-	// called, in a spelling that is always the same.
-	Pick(service string, from []*heureka.Instance) *heureka.Instance
+	// Pick returns one of the instances that it is given; without an Instance in it, none fits.
+	Pick(PickInfo) Picked
+}
+
+// A PickInfo is what a Balancer may go by.
+type PickInfo struct {
+	Context context.Context // of the call
+	// Service is the name that is called, in a spelling that is always the same.
+	Service string
+	Request *http.Request // nil unless a Transport picks
+	// Instances are those that come into question, at least one. The list must not be changed. It is never changed by
+	// others either, so what is worked out for it holds for as long as it comes again.
+	Instances []*heureka.Instance
+}
+
+// A Picked is an instance that a Balancer has chosen.
+type Picked struct {
+	Instance *heureka.Instance // nil: none fits
+	// Tracker, if set, is told once how the call went, with Began.
+	Tracker Tracker
+	Began   time.Time
+}
+
+// A Tracker learns from the outcome of calls. A nil error is a success; ErrNoOutcome says that nobody knows.
+type Tracker interface {
+	Done(began time.Time, err error)
+}
+
+// ErrNoOutcome is the outcome of calls that nobody follows.
+var ErrNoOutcome = errors.New("outcome unknown")
+
+// Done tells whoever has picked how the call went. It is called once.
+func (p Picked) Done(err error) {
+	if p.Tracker != nil {
+		p.Tracker.Done(p.Began, err)
+	}
 }
 
 // Pick chooses one instance of a service with the configured Balancer. The error matches ErrNoInstance.
 func (c *Client) Pick(sv Service) (*heureka.Instance, error) {
+	p, err := c.Choose(context.Background(), sv)
+	p.Done(ErrNoOutcome)
+	return p.Instance, err
+}
+
+// Choose is Pick for who tells afterwards, by Picked.Done, how the call went: LeastLatency needs that.
+func (c *Client) Choose(ctx context.Context, sv Service) (Picked, error) {
 	s := c.Snapshot()
 	list, name := s.Instances(sv), s.service(sv).name
 	if len(list) == 0 {
-		return nil, s.noInstance(sv.String())
+		c.hint()
+		return Picked{}, s.noInstance(sv.String())
 	}
 	if name == "" {
 		name = heureka.AppName(sv.String())
 	}
-	return c.balancer.Pick(name, list), nil
+	p := c.balancer.Pick(PickInfo{Context: ctx, Service: name, Instances: list})
+	if p.Instance == nil {
+		return Picked{}, fmt.Errorf("%s: %w: none fits", name, ErrNoInstance)
+	}
+	return p, nil
 }
 
 // noInstance tells a service without instances from a client that has nothing to look into yet.
@@ -73,8 +119,11 @@ func Random(src rand.Source) Balancer { return &random{newDice(src)} }
 type random struct{ dice *dice }
 
 // Pick implements Balancer.
-func (b *random) Pick(_ string, from []*heureka.Instance) *heureka.Instance {
-	return from[b.dice.below(uint64(len(from)))]
+func (b *random) Pick(info PickInfo) Picked { return Picked{Instance: b.dice.oneOf(info.Instances)} }
+
+// oneOf returns any of the instances.
+func (d *dice) oneOf(list []*heureka.Instance) *heureka.Instance {
+	return list[d.below(uint64(len(list)))]
 }
 
 // RoundRobin returns a Balancer that goes through the instances of each service in turn, beginning anywhere. A nil source
@@ -92,12 +141,12 @@ type roundRobin struct {
 }
 
 // Pick implements Balancer. The usual case takes no lock: the map is never changed, only replaced.
-func (b *roundRobin) Pick(service string, from []*heureka.Instance) *heureka.Instance {
-	turn := (*b.turns.Load())[service]
+func (b *roundRobin) Pick(info PickInfo) Picked {
+	turn := (*b.turns.Load())[info.Service]
 	if turn == nil {
-		turn = b.begin(service)
+		turn = b.begin(info.Service)
 	}
-	return from[turn.Add(1)%uint64(len(from))]
+	return Picked{Instance: info.Instances[turn.Add(1)%uint64(len(info.Instances))]}
 }
 
 // begin adds a service. The map grows only by names that have instances, so the registry bounds it.
@@ -115,79 +164,4 @@ func (b *roundRobin) begin(service string) *atomic.Uint64 {
 	turns[service] = turn
 	b.turns.Store(&turns)
 	return turn
-}
-
-// Weighted returns a Balancer that takes each instance in proportion to its metadata "weight", a whole number; 1 stands
-// for a missing or unusable one. A nil source is seeded from the system.
-func Weighted(src rand.Source) Balancer { return &weighted{newDice(src)} }
-
-type weighted struct{ dice *dice }
-
-// Pick implements Balancer in two passes, which is cheaper than keeping sums that every refresh would outdate.
-func (b *weighted) Pick(_ string, from []*heureka.Instance) *heureka.Instance {
-	var total uint64
-	for _, in := range from {
-		total += weight(in)
-	}
-	at := b.dice.below(total)
-	for _, in := range from {
-		w := weight(in)
-		if at < w {
-			return in
-		}
-		at -= w
-	}
-	return from[len(from)-1]
-}
-
-// weight reads what Spring's load balancer reads, and takes for 1 what that takes for 1.
-func weight(in *heureka.Instance) uint64 {
-	s := in.Metadata.Get(weightKey)
-	if s == "" {
-		return 1
-	}
-	w, err := strconv.ParseUint(s, 10, 31)
-	if err != nil || w == 0 {
-		return 1
-	}
-	return w
-}
-
-// PreferZone returns a Balancer that lets next choose among the instances in a zone (see Zone), or among all if none is
-// there. Case does not matter (C-VP-6).
-func PreferZone(zone string, next Balancer) Balancer { return &preferZone{zone, next} }
-
-type preferZone struct {
-	zone string
-	next Balancer
-}
-
-// Pick implements Balancer.
-func (b *preferZone) Pick(service string, from []*heureka.Instance) *heureka.Instance {
-	near := borrow()
-	defer near.giveBack()
-	for _, in := range from {
-		if strings.EqualFold(Zone(in), b.zone) {
-			near.list = append(near.list, in)
-		}
-	}
-	if len(near.list) == 0 {
-		return b.next.Pick(service, from)
-	}
-	return b.next.Pick(service, near.list)
-}
-
-// scratch is a list of instances that lives only while one is picked.
-type scratch struct{ list []*heureka.Instance }
-
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
-
-// borrow returns an empty list.
-func borrow() *scratch { return scratches.Get().(*scratch) }
-
-// giveBack forgets the instances first, so that a pool does not keep an old registry alive.
-func (s *scratch) giveBack() {
-	clear(s.list)
-	s.list = s.list[:0]
-	scratches.Put(s)
 }

@@ -1,12 +1,18 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/client"
@@ -31,9 +37,13 @@ func meta(in *heureka.Instance, key, value string) {
 func shares(b client.Balancer, from []*heureka.Instance, picks int) map[string]int {
 	got := map[string]int{}
 	for range picks {
-		got[b.Pick("A", from).ID]++
+		got[pick(b, "A", from).ID]++
 	}
 	return got
+}
+
+func pick(b client.Balancer, service string, from []*heureka.Instance) *heureka.Instance {
+	return b.Pick(client.PickInfo{Context: context.Background(), Service: service, Instances: from}).Instance
 }
 
 func TestRoundRobin(t *testing.T) { // C-VP-4, C-VP-6
@@ -41,8 +51,8 @@ func TestRoundRobin(t *testing.T) { // C-VP-4, C-VP-6
 	three, two := farm(3, nil), farm(2, nil)
 	var a, other []string
 	for range 6 { // two services in turn, each in its own round
-		a = append(a, b.Pick("A", three).ID)
-		other = append(other, b.Pick("B", two).ID)
+		a = append(a, pick(b, "A", three).ID)
+		other = append(other, pick(b, "B", two).ID)
 	}
 	for i := 3; i < 6; i++ {
 		if a[i] != a[i-3] || a[i] == a[i-1] || a[i] == a[i-2] {
@@ -54,7 +64,7 @@ func TestRoundRobin(t *testing.T) { // C-VP-4, C-VP-6
 	}
 	firsts := map[string]bool{}
 	for i := range 30 {
-		firsts[client.RoundRobin(rand.NewPCG(uint64(i), 1)).Pick("A", three).ID] = true
+		firsts[pick(client.RoundRobin(rand.NewPCG(uint64(i), 1)), "A", three).ID] = true
 	}
 	if len(firsts) != 3 {
 		t.Errorf("rounds begin only at %v", firsts)
@@ -70,8 +80,8 @@ func TestRoundRobinConcurrently(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for i := range 100 {
-				id := b.Pick("A", list).ID
-				_ = b.Pick(fmt.Sprint("other", i), list)
+				id := pick(b, "A", list).ID
+				_ = pick(b, fmt.Sprint("other", i), list)
 				mu.Lock()
 				got[id]++
 				mu.Unlock()
@@ -124,19 +134,182 @@ func TestPreferZone(t *testing.T) { // C-VP-6
 	}
 }
 
-func TestBalancersDoNotAllocate(t *testing.T) {
-	list := farm(10, func(_ int, in *heureka.Instance) { meta(in, "zone", "z") })
-	for name, b := range map[string]client.Balancer{
+// all returns every balancer, with keys that differ from call to call.
+func all() map[string]client.Balancer {
+	keys := [...]string{"a", "b", "c", "7"}
+	n := 0
+	key := func(client.PickInfo) string { n++; return keys[n%len(keys)] }
+	return map[string]client.Balancer{
 		"round robin": client.RoundRobin(nil), "random": client.Random(nil), "weighted": client.Weighted(nil),
-		"zone": client.PreferZone("z", client.RoundRobin(nil)),
-	} {
-		b.Pick("A", list)
-		if name == "zone" && raceEnabled {
-			continue // the race detector empties pools at random
-		}
-		if n := testing.AllocsPerRun(100, func() { b.Pick("A", list) }); n != 0 {
+		"zone": client.PreferZone("zone-1", client.RoundRobin(nil)), "spill": client.SpillZone("zone-1", client.RoundRobin(nil), nil),
+		"subset": client.Subset(20, "me", client.RoundRobin(nil)), "sticky": client.Sticky(key, client.RoundRobin(nil)),
+		"hash": client.ConsistentHash(key, client.RoundRobin(nil)), "latency": client.LeastLatency(nil),
+	}
+}
+
+func TestBalancersDoNotAllocate(t *testing.T) {
+	list := farm(10_000, func(i int, in *heureka.Instance) { meta(in, "zone", fmt.Sprint("zone-", i%3)) })
+	for name, b := range all() {
+		info := client.PickInfo{Context: t.Context(), Service: "A", Instances: list}
+		b.Pick(info)
+		if n := testing.AllocsPerRun(100, func() { b.Pick(info).Done(nil) }); n != 0 {
 			t.Errorf("%s allocates %v times", name, n)
 		}
+	}
+}
+
+// What a balancer has worked out for a list does not outlive it.
+func TestBalancersFollowTheList(t *testing.T) {
+	for name, b := range all() {
+		for range 3 {
+			for _, list := range [][]*heureka.Instance{farm(9, nil), farm(3, nil), farm(1, nil)} {
+				for range 20 {
+					if in := pick(b, "A", list); !slices.Contains(list, in) {
+						t.Fatalf("%s picked %v, which is not in the list", name, in)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestSpillZone(t *testing.T) {
+	zones := func(names string) []*heureka.Instance {
+		return farm(len(names), func(i int, in *heureka.Instance) { meta(in, "zone", names[i:i+1]) })
+	}
+	for _, tt := range []struct {
+		zones string
+		stay  int // of 1000
+	}{{"abc", 1000}, {"aabbcc", 1000}, {"abbcc", 500}, {"abbbbbbbbb", 111}, {"bbb", 0}, {"aaa", 1000}, {"aaab", 1000}} {
+		stayed := 0
+		b := client.SpillZone("A", client.Random(rand.NewPCG(1, 2)), rand.NewPCG(3, 4))
+		list := zones(tt.zones)
+		for range 1000 {
+			if client.Zone(pick(b, "A", list)) == "a" {
+				stayed++
+			}
+		}
+		if stayed < tt.stay-50 || stayed > tt.stay+50 {
+			t.Errorf("zones %s: %d of 1000 calls stayed, want about %d", tt.zones, stayed, tt.stay)
+		}
+	}
+}
+
+func TestSubset(t *testing.T) {
+	list := farm(100, nil)
+	used := make(map[string]int)
+	for caller := range 200 {
+		b := client.Subset(5, fmt.Sprint("caller", caller), client.Random(nil))
+		before := shares(b, list, 200)
+		if len(before) != 5 {
+			t.Fatalf("a subset of 5 has %d instances", len(before))
+		}
+		for id := range before {
+			used[id]++
+		}
+		moved := 0
+		for id := range shares(b, list[1:], 200) {
+			if before[id] == 0 {
+				moved++
+			}
+		}
+		if moved > 1 {
+			t.Errorf("one instance less moved %d of 5", moved)
+		}
+	}
+	if len(used) != 100 {
+		t.Errorf("200 callers use %d of 100 instances", len(used))
+	}
+}
+
+func TestSticky(t *testing.T) {
+	b := client.Sticky(client.Cookie("instance"), client.RoundRobin(nil))
+	list := farm(5, nil)
+	req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://a/", nil)
+	req.AddCookie(&http.Cookie{Name: "instance", Value: "3"})
+	info := client.PickInfo{Context: t.Context(), Service: "A", Request: req, Instances: list}
+	for range 10 {
+		if got := b.Pick(info).Instance.ID; got != "3" {
+			t.Fatalf("picked %s, want 3", got)
+		}
+	}
+	info.Instances = list[:2]
+	if got := b.Pick(info).Instance; got == nil {
+		t.Error("no instance although the session's is gone")
+	}
+}
+
+func TestConsistentHash(t *testing.T) {
+	var key string
+	b := client.ConsistentHash(func(client.PickInfo) string { return key }, client.RoundRobin(nil))
+	where := func(list []*heureka.Instance) map[string]string {
+		m := make(map[string]string)
+		for i := range 5000 {
+			key = fmt.Sprint("key", i)
+			m[key] = pick(b, "A", list).ID
+		}
+		return m
+	}
+	list := farm(50, nil)
+	before := where(list)
+	shuffled := slices.Clone(list)
+	slices.Reverse(shuffled)
+	if diff := cmp.Diff(before, where(shuffled)); diff != "" {
+		t.Errorf("the order of the list matters:\n%s", diff)
+	}
+	share, moved := make(map[string]int), 0
+	for k, id := range where(list[1:]) {
+		share[id]++
+		if before[k] != id && before[k] != list[0].ID {
+			moved++
+		}
+	}
+	for id, n := range share {
+		if n < 50 || n > 200 {
+			t.Errorf("%s has %d of 5000 keys", id, n)
+		}
+	}
+	if moved > 500 {
+		t.Errorf("one instance less moved %d keys of others", moved)
+	}
+}
+
+func TestLeastLatency(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := client.LeastLatency(rand.NewPCG(1, 1))
+		list := farm(4, nil)
+		got := make(map[string]int)
+		for range 4000 {
+			p := b.Pick(client.PickInfo{Context: t.Context(), Service: "A", Instances: list})
+			took := 10 * time.Millisecond
+			if p.Instance.ID == "2" {
+				took = 100 * time.Millisecond
+			}
+			time.Sleep(took)
+			p.Done(nil)
+			got[p.Instance.ID]++
+		}
+		if got["2"] > 100 {
+			t.Errorf("the slow instance got %d of 4000 calls", got["2"])
+		}
+		busy := b.Pick(client.PickInfo{Context: t.Context(), Service: "B", Instances: list[:1]})
+		p := b.Pick(client.PickInfo{Context: t.Context(), Service: "B", Instances: list[:2]})
+		if p.Instance == busy.Instance {
+			t.Error("an instance with a call under way was picked before an idle one")
+		}
+	})
+}
+
+type picky struct{}
+
+func (picky) Pick(client.PickInfo) client.Picked { return client.Picked{} }
+
+func TestNoneFits(t *testing.T) {
+	c := filled(t, inst("a", "1", up))
+	tr := &client.Transport{Client: c, Balancer: picky{}, Base: &staticBase{}}
+	req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://a/", nil)
+	if _, err := tr.RoundTrip(req); !errors.Is(err, client.ErrNoInstance) {
+		t.Errorf("RoundTrip = %v", err)
 	}
 }
 

@@ -101,25 +101,14 @@ func BenchmarkInstance(b *testing.B) {
 }
 
 func BenchmarkPick(b *testing.B) {
-	for name, balancer := range map[string]client.Balancer{
-		"round robin": client.RoundRobin(nil), "random": client.Random(nil), "weighted": client.Weighted(nil),
-		"zone": client.PreferZone("zone-1", client.RoundRobin(nil)),
-	} {
+	list := farm(10_000, func(i int, in *heureka.Instance) { meta(in, "zone", fmt.Sprint("zone-", i%3)) })
+	for name, balancer := range all() {
 		b.Run(name, func(b *testing.B) {
-			c, err := client.New(client.Config{Balancer: balancer})
-			if err != nil {
-				b.Fatal(err)
-			}
-			client.PublishForTest(c, applicationsOf(b, registry(10_000)))
+			info := client.PickInfo{Context: b.Context(), Service: "A", Instances: list}
 			b.ReportAllocs()
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if _, err := c.Pick(client.App("SERVICE-003")); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+			for b.Loop() {
+				balancer.Pick(info).Done(nil)
+			}
 		})
 	}
 }

@@ -43,6 +43,7 @@ type Client struct {
 	group         sync.WaitGroup  // all of them; grows only while running
 	registrations []*Registration
 	refreshes     *pendingRefresh // not begun yet
+	hinted        time.Time       // last refresh out of turn
 }
 
 // published is the current snapshot, and a channel that is closed when there is a newer one.
@@ -412,6 +413,25 @@ func (c *Client) askRefresh() (*pendingRefresh, error) {
 	default:
 	}
 	return c.refreshes, nil
+}
+
+// hintPause is the least time between two refreshes out of turn.
+const hintPause = 5 * time.Second
+
+// hint refreshes out of turn, because calls show that the copy is old.
+func (c *Client) hint() {
+	if c.cfg.DisableFetch {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now := time.Now(); c.phase == running && now.Sub(c.hinted) >= hintPause {
+		c.hinted = now
+		select {
+		case c.asked <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // takeRefreshes returns what is to be told when the refresh that begins now is over; nil if nobody asked.

@@ -166,7 +166,7 @@ func ExamplePreferZone() {
 
 	b := client.PreferZone("west", client.RoundRobin(nil))
 	for range 3 {
-		fmt.Println(b.Pick("ORDERS", c.Instances(client.App("ORDERS"))).HostName)
+		fmt.Println(b.Pick(client.PickInfo{Service: "ORDERS", Instances: c.Instances(client.App("ORDERS"))}).Instance.HostName)
 	}
 	// Output:
 	// west.example.com

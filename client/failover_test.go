@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,8 @@ type ring struct {
 	w     *world
 	names []string
 	fakes map[string]*fake
+
+	mu    sync.Mutex
 	asked []string
 	broke map[string]bool
 }
@@ -32,6 +35,8 @@ func newRing(t *testing.T, n int) *ring {
 		r.names = append(r.names, name)
 		r.fakes[name] = r.w.server(name)
 		r.fakes[name].interfere(func(w http.ResponseWriter, req *http.Request) bool {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			r.asked = append(r.asked, name)
 			return r.broke[name] && answerAll(500)(w, req)
 		})
@@ -55,9 +60,17 @@ func (r *ring) ask(c *client.Client) (asked []string, err error) {
 }
 
 func (r *ring) break_(names ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, n := range names {
 		r.broke[n] = true
 	}
+}
+
+func (r *ring) mend() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.broke)
 }
 
 func order(c *client.Client) []string {
@@ -142,7 +155,7 @@ func TestQuarantine(t *testing.T) {
 		if _, n := c.Stats().QueryServer, c.Stats().QueryQuarantine; n != 2 {
 			t.Errorf("%d in quarantine", n)
 		}
-		clear(r.broke)
+		r.mend()
 		r.break_(o[2])
 		// A third would be too many: all are free again, and the first is asked once more.
 		if asked, err := r.ask(c); err != nil || !slices.Equal(asked, []string{o[2], o[0]}) {
@@ -159,7 +172,7 @@ func TestSession(t *testing.T) {
 		o := order(c)
 		r.break_(o[0])
 		_, _ = r.ask(c)
-		clear(r.broke)
+		r.mend()
 		begin := time.Now()
 		for {
 			asked, err := r.ask(c)
@@ -204,7 +217,7 @@ func TestEndlessSession(t *testing.T) {
 		o := order(c)
 		r.break_(o[0])
 		_, _ = r.ask(c)
-		clear(r.broke)
+		r.mend()
 		sleep(1000 * time.Hour)
 		if asked, err := r.ask(c); err != nil || !slices.Equal(asked, o[1:]) {
 			t.Errorf("asked %v: %v", asked, err)

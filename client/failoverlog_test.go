@@ -35,7 +35,7 @@ func TestChangeOfServerIsLogged(t *testing.T) {
 		r.break_(o[0])
 		_, _ = r.ask(c)
 		want("changed server", "for=queries", "server="+url(o[1]), "before="+url(o[0]), "answered 500")
-		clear(r.broke)
+		r.mend()
 		_, _ = r.ask(c)
 		want()
 		sleep(31 * time.Minute) // the session is over

@@ -48,10 +48,11 @@ func TestNothingIsCalledUnderALock(t *testing.T) {
 		})
 		stop := r.w.run(c)
 		sleep(time.Minute)
-		_, _ = c.Pick(client.App("orders"))
+		_, _ = c.Pick(client.App("orders")) // there is none, so it looks again
+		synctest.Wait()
 		r.break_(order(c)[0])
 		sleep(5 * time.Minute)
-		clear(r.broke)
+		r.mend()
 		_ = reg.SetStatus(heureka.StatusDown)
 		sleep(time.Minute)
 		if err := stop(); err != nil {
@@ -78,7 +79,7 @@ type checkedBalancer struct {
 	check *lockcheck.Checker
 }
 
-func (c checkedBalancer) Pick(service string, from []*heureka.Instance) *heureka.Instance {
+func (c checkedBalancer) Pick(info client.PickInfo) client.Picked {
 	c.check.Check("balancer")
-	return c.Balancer.Pick(service, from)
+	return c.Balancer.Pick(info)
 }

@@ -294,24 +294,32 @@ const mostOvertaken = 3
 // compare looks for a record that outdates this one although a server has accepted it: a registration with an earlier
 // stamp changes nothing there. If it is of this address, a process before this one had a fast clock, and is overtaken.
 func (r *Registration) compare(shown *heureka.Instance, serverTime time.Time) {
+	ahead, stranger := r.overtake(shown, serverTime)
+	log := r.client.cfg.Logger.With("app", r.key.App, "id", r.key.ID)
+	if ahead > 0 {
+		log.Info("overtaking an older registration with a later stamp", "ahead", ahead)
+	}
+	if stranger {
+		log.Warn("another process registers under this key", "host", shown.HostName, "ip", shown.IPAddr)
+	}
+}
+
+// overtake gives the record a stamp that outdates the one that is shown. It reports by how much that was ahead, or that it
+// is another process's, once.
+func (r *Registration) overtake(shown *heureka.Instance, serverTime time.Time) (ahead time.Duration, stranger bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	own := r.record
 	if r.dirty || r.accepted == 0 || shown.LastDirtyMS <= own.LastDirtyMS {
-		return
+		return 0, false
 	}
 	stamp := min(shown.LastDirtyMS+1, serverTime.Add(maxAhead).UnixMilli())
 	mine := shown.IPAddr == own.IPAddr || shown.HostName == own.HostName
-	log := r.client.cfg.Logger.With("app", r.key.App, "id", r.key.ID)
 	if !mine || r.overtook >= mostOvertaken || stamp <= own.LastDirtyMS {
-		if !r.warned {
-			log.Warn("another process registers under this key", "host", shown.HostName, "ip", shown.IPAddr)
-		}
-		r.warned = true
-		return
+		stranger, r.warned = !r.warned, true
+		return 0, stranger
 	}
 	r.overtook++
-	log.Info("overtaking an older registration with a later stamp", "ahead", time.Duration(shown.LastDirtyMS-own.LastDirtyMS)*time.Millisecond)
 	in := own.Clone()
 	in.LastDirtyMS = stamp
 	r.record, r.dirty, r.urgent = in, true, true
@@ -319,4 +327,5 @@ func (r *Registration) compare(shown *heureka.Instance, serverTime time.Time) {
 	case r.wake <- struct{}{}:
 	default:
 	}
+	return time.Duration(shown.LastDirtyMS-own.LastDirtyMS) * time.Millisecond, false
 }

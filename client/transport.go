@@ -3,7 +3,6 @@ package client
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -28,10 +26,17 @@ import (
 // The name is looked up as a VIP address and then as an application. https takes only instances with a secure port, and
 // looks for a secure VIP address; http takes the port that is enabled, with TLS if that is the secure one alone (G-HT-2).
 //
-// Registries list instances that are gone for a while. A request that could not be sent because no connection came about
-// is sent to another instance, and the one that failed is avoided for some time; a GET, HEAD or OPTIONS is sent again
-// after any failure to get an answer. Bodies are sent again only if Request.GetBody can. Answers are never retried,
-// whatever their status. Transport starts no goroutine and needs no closing.
+// Registries list instances that are gone for a while, and some that hang or fail. Three things keep that from callers:
+//
+//   - A request that could not be sent because no connection came about is sent to another instance. A GET, HEAD or OPTIONS
+//     is sent again after any failure to get an answer, within TryTimeout, and after 502, 503 and 504, as far as RetryBudget
+//     goes. Bodies are sent again only if Request.GetBody can.
+//   - An instance is left alone, for Avoid at first, then longer and longer: after a refused connection, after three
+//     time-outs or five failures in a row, or if half of its calls fail. Of a service at most seven tenths are; connections
+//     that are refused do not count. Then one request tries it again, if possible one that could be sent elsewhere.
+//   - A refused connection, or a service without instances, makes the client refresh its registry soon.
+//
+// Transport starts no goroutine and needs no closing.
 type Transport struct {
 	Client *Client
 	// Base does the exchanges. Nil: a transport with short time-outs for connecting, 2 s.
@@ -41,59 +46,38 @@ type Transport struct {
 	// IsService says whether a host is the name of a service; other requests go to Base as they are. Nil: names without
 	// dot or port, except localhost.
 	IsService func(host string) bool
-	// Retries is how many other instances are tried: 1; negative: none.
+	// Retries is how many other instances are tried: 2; negative: none.
 	Retries int
-	// Avoid is how long an instance to which no connection came about is left alone if there are others: 10 s;
-	// negative: not at all.
+	// TryTimeout is how long an instance may take to begin its answer: 10 s; negative: for ever. An instance that timed
+	// out last gets half of the time that its caller has left.
+	TryTimeout time.Duration
+	// RetryBudget is how many requests are sent again, in proportion to all, because of time-outs, broken connections and
+	// statuses: 0.2, with 50 to begin with, so that retries do not bring down what is slow; negative: none.
+	RetryBudget float64
+	// Failed says which answers count as failures, and are worth another try. Nil: 502, 503 and 504.
+	Failed func(*http.Response) bool
+	// Avoid is how long an instance that does not work is left alone at first: 10 s; negative: not at all.
 	Avoid time.Duration
 	// KeepHost leaves the Host header as it is. Otherwise it names the instance.
 	KeepHost bool
 	// UseIP connects to the ipAddr of instances, for registries with host names that cannot be resolved. With https
 	// the certificates must be for addresses then.
 	UseIP bool
+	// Hooks are called on what happens.
+	Hooks TransportHooks
 
-	ownOnce sync.Once
+	once    sync.Once
 	own     http.RoundTripper
-
-	avoiding atomic.Int32 // len(avoided), to be read without the lock
-	mu       sync.Mutex
-	avoided  map[heureka.Key]time.Time // until when
+	ejector ejector
+	budget  budget
+	lists   memo[[]*heureka.Instance] // those that come into question now
+	counts  transportCounts
 }
 
 const (
 	secureScheme = "https"
 	plainScheme  = "http"
 )
-
-// RoundTrip sends req to an instance of the service that its host names. The error matches ErrNoInstance if there is none.
-func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !t.concerns(req.URL) {
-		return t.base().RoundTrip(req)
-	}
-	var tried []*heureka.Instance
-	for {
-		in, err := t.pick(req.URL, tried)
-		if err != nil {
-			closeBody(req)
-			return nil, err
-		}
-		out, err := t.redirect(req, in, len(tried) > 0)
-		if err != nil {
-			return nil, err
-		}
-		resp, err := t.base().RoundTrip(out)
-		if err == nil {
-			return resp, nil
-		}
-		tried = append(tried, in)
-		if noConnection(err) && req.Context().Err() == nil {
-			t.avoid(in.Key())
-		}
-		if len(tried) > t.retries() || !mayRepeat(req, err) || !t.hasOther(req.URL, tried) {
-			return nil, err
-		}
-	}
-}
 
 // CloseIdleConnections closes those of Base.
 func (t *Transport) CloseIdleConnections() {
@@ -104,10 +88,12 @@ func (t *Transport) CloseIdleConnections() {
 
 // base has short time-outs for connecting, because the registry lists instances that are gone.
 func (t *Transport) base() http.RoundTripper {
-	if t.Base != nil {
-		return t.Base
-	}
-	t.ownOnce.Do(func() {
+	t.once.Do(func() {
+		t.ejector.base = t.Avoid
+		t.budget.ratio = cmp.Or(t.RetryBudget, 0.2)
+		if t.own = t.Base; t.own != nil {
+			return
+		}
 		own := outbound.Transport(&net.Dialer{Timeout: 2 * time.Second})
 		own.Proxy, own.ForceAttemptHTTP2 = http.ProxyFromEnvironment, true
 		own.MaxIdleConns, own.MaxIdleConnsPerHost = 200, 50
@@ -117,7 +103,9 @@ func (t *Transport) base() http.RoundTripper {
 	return t.own
 }
 
-func (t *Transport) retries() int { return max(cmp.Or(t.Retries, 1), 0) }
+const defaultAvoid = 10 * time.Second
+
+func (t *Transport) retries() int { return max(cmp.Or(t.Retries, 2), 0) }
 
 // concerns reports whether a request is for a service.
 func (t *Transport) concerns(u *url.URL) bool {
@@ -135,33 +123,65 @@ func isServiceName(host string) bool {
 	return host != "" && !strings.ContainsAny(host, ".:") && !strings.EqualFold(host, "localhost")
 }
 
-// pick chooses an instance that was not tried. Avoided ones come into question only if there is no other.
-func (t *Transport) pick(u *url.URL, tried []*heureka.Instance) (*heureka.Instance, error) {
-	sv := t.find(u)
-	secure := u.Scheme == secureScheme
+// pick chooses an instance that was not tried.
+func (t *Transport) pick(req *http.Request, tried []*heureka.Instance) (Picked, error) {
+	sv, secure := t.find(req.URL), req.URL.Scheme == secureScheme
+	if len(sv.instances) == 0 {
+		t.Client.hint()
+	}
+	list := t.usable(sv, secure)
+	if len(tried) > 0 {
+		list = t.untried(list, sv, secure, tried)
+	} else if t.ejector.watched.Load() > 0 {
+		if in := t.ejector.probe(fitting(sv.instances, secure), repeatable(req) && len(list) > 0, time.Now()); in != nil {
+			return Picked{Instance: in}, nil
+		}
+	}
+	if len(list) == 0 {
+		return Picked{}, t.Client.Snapshot().noInstance(req.URL.Scheme + "://" + req.URL.Host)
+	}
 	balancer := t.Balancer
 	if balancer == nil {
 		balancer = t.Client.balancer
 	}
-	if len(tried) == 0 && !secure && t.avoiding.Load() == 0 && len(sv.instances) > 0 {
-		return balancer.Pick(sv.name, sv.instances), nil
+	p := balancer.Pick(PickInfo{Context: req.Context(), Service: sv.name, Request: req, Instances: list})
+	if p.Instance == nil {
+		return p, fmt.Errorf("%s://%s: %w: none fits", req.URL.Scheme, req.URL.Host, ErrNoInstance)
 	}
-	fit, good := borrow(), borrow()
-	defer fit.giveBack()
-	defer good.giveBack()
-	for _, in := range sv.instances {
-		if (!secure || in.SecurePort.Enabled) && !slices.Contains(tried, in) {
-			fit.list = append(fit.list, in)
-		}
+	return p, nil
+}
+
+// usable returns the instances that may be called now. In good times it is the registry's own list.
+func (t *Transport) usable(sv *service, secure bool) []*heureka.Instance {
+	if !secure && t.ejector.watched.Load() == 0 {
+		return sv.instances
 	}
-	t.dropAvoided(good, fit.list)
-	switch {
-	case len(good.list) > 0:
-		return balancer.Pick(sv.name, good.list), nil
-	case len(fit.list) > 0:
-		return balancer.Pick(sv.name, fit.list), nil
+	version := t.ejector.version.Load() << 1
+	if secure {
+		version |= 1
 	}
-	return nil, t.Client.Snapshot().noInstance(u.Scheme + "://" + u.Host)
+	list, ok := t.lists.look(sv.name, sv.instances, version)
+	if !ok {
+		list = t.lists.keep(sv.name, sv.instances, version, t.ejector.good(fitting(sv.instances, secure)))
+	}
+	return list
+}
+
+// fitting returns the instances that can be called in this way.
+func fitting(list []*heureka.Instance, secure bool) []*heureka.Instance {
+	if !secure {
+		return list
+	}
+	return filter(list, func(in *heureka.Instance) bool { return in.SecurePort.Enabled })
+}
+
+// untried leaves out those that were tried; ejected ones come into question only if there is no other.
+func (t *Transport) untried(good []*heureka.Instance, sv *service, secure bool, tried []*heureka.Instance) []*heureka.Instance {
+	fresh := func(in *heureka.Instance) bool { return !slices.Contains(tried, in) }
+	if list := filter(good, fresh); len(list) > 0 {
+		return list
+	}
+	return filter(fitting(sv.instances, secure), fresh)
 }
 
 // hasOther reports whether a retry has anywhere to go; otherwise the caller gets the error that there is.
@@ -188,45 +208,8 @@ func (t *Transport) find(u *url.URL) *service {
 	return s.service(Service{App: u.Host})
 }
 
-// avoid remembers an instance that cannot be connected to.
-func (t *Transport) avoid(key heureka.Key) {
-	d := cmp.Or(t.Avoid, 10*time.Second)
-	if d < 0 {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.avoided == nil {
-		t.avoided = make(map[heureka.Key]time.Time)
-	}
-	t.avoided[key] = time.Now().Add(d)
-	t.avoiding.Store(int32(len(t.avoided)))
-}
-
-// dropAvoided copies the instances that are not avoided. In good times, nobody is, and no lock is taken.
-func (t *Transport) dropAvoided(good *scratch, list []*heureka.Instance) {
-	if t.avoiding.Load() == 0 {
-		good.list = append(good.list, list...)
-		return
-	}
-	now := time.Now()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for key, until := range t.avoided {
-		if !now.Before(until) {
-			delete(t.avoided, key)
-		}
-	}
-	t.avoiding.Store(int32(len(t.avoided)))
-	for _, in := range list {
-		if _, bad := t.avoided[in.Key()]; !bad {
-			good.list = append(good.list, in)
-		}
-	}
-}
-
 // redirect returns a copy of req that goes to in. The headers are shared with req: no RoundTripper may change them.
-func (t *Transport) redirect(req *http.Request, in *heureka.Instance, again bool) (*http.Request, error) {
+func (t *Transport) redirect(ctx context.Context, req *http.Request, in *heureka.Instance, again bool) (*http.Request, error) {
 	scheme, port := endpoint(in, req.URL.Scheme == secureScheme)
 	u := *req.URL
 	u.Scheme = scheme
@@ -235,7 +218,7 @@ func (t *Transport) redirect(req *http.Request, in *heureka.Instance, again bool
 		host = in.IPAddr
 	}
 	u.Host = hostPort(host, port)
-	out := req.WithContext(req.Context())
+	out := req.WithContext(ctx)
 	out.URL = &u
 	switch {
 	case t.KeepHost:
@@ -277,32 +260,4 @@ func hostPort(host string, port int) string {
 		b = append(append(append(buf[:0], '['), host...), ']')
 	}
 	return string(strconv.AppendInt(append(b, ':'), int64(port), 10))
-}
-
-// closeBody is what RoundTrip owes for a request that it does not send.
-func closeBody(req *http.Request) {
-	if req.Body != nil {
-		_ = req.Body.Close()
-	}
-}
-
-// noConnection reports whether err says that no connection came about, so that nothing of the request was sent.
-func noConnection(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
-}
-
-// mayRepeat reports whether a request that failed with err can be sent once more without being done twice.
-func mayRepeat(req *http.Request, err error) bool {
-	if req.Context().Err() != nil || errors.Is(err, context.Canceled) {
-		return false
-	}
-	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
-		return false
-	}
-	switch req.Method {
-	case "", http.MethodGet, http.MethodHead, http.MethodOptions:
-		return true
-	}
-	return noConnection(err)
 }
