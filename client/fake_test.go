@@ -19,7 +19,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/client"
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/wire"
 )
 

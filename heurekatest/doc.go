@@ -1,20 +1,22 @@
 // Package heurekatest runs Eureka nodes inside a test: a real server on a free port in one line, and clusters whose network
-// is in memory, with partitions and crashes, under the virtual time of testing/synctest. heureka.internal/heureka/examples/testing has both
-// in full.
+// is in memory, with partitions and crashes, under the virtual time of testing/synctest. Whole tests are in
+// heureka.internal/heureka/examples/testing.
 //
 // # One server
 //
-//	srv := heurekatest.NewServer(t)
+//	srv := heurekatest.NewRegistry(t, heurekatest.Instance("orders", "127.0.0.1:8080"))
 //	c, err := client.New(client.Config{Servers: []string{srv.URL}, Logger: heurekatest.Logger(t)})
 //	…
-//	if !srv.Has("orders", "orders-1") { … }
+//	srv.Expire("orders", "orders:127.0.0.1:8080") // as if its heartbeats had stopped
 //
-// The test's cleanup stops the server. srv.Node is the server itself, for tests that look inside.
+// The test's cleanup stops the server. srv.Node is the server itself, for tests that look inside. NewServer starts one
+// that is empty, with settings of the test's own. What servers log is shown if the test fails.
 //
 // # A cluster, and hours in milliseconds
 //
 //	synctest.Test(t, func(t *testing.T) {
 //		cluster := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a", "b"}, Seed: 1})
+//		cluster.WaitOpen()
 //		transport := cluster.Transport("client")
 //		defer transport.CloseIdleConnections()
 //		c, err := client.New(client.Config{Servers: cluster.URLs(), Transport: transport})
@@ -27,5 +29,7 @@
 //		cluster.Node("a").Start()
 //	})
 //
-// A client in a bubble must have ended before the bubble does: cancel the context of its Run and wait for it.
+// A client in a bubble must have ended before the bubble does: cancel the context of its Run and wait for it. Services of
+// the test listen on hosts of the same network: cluster.Host("orders-1").Listen(":8080"). SetLink gives a way between two
+// hosts a latency, a speed, or a chance to break; package memnet says what else.
 package heurekatest

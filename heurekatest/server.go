@@ -2,13 +2,12 @@ package heurekatest
 
 import (
 	"context"
-	"log/slog"
 	"net"
-	"strings"
 	"sync"
 	"testing"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 	"heureka.internal/heureka/server"
 )
 
@@ -17,8 +16,18 @@ type Server struct {
 	URL  string // service URL, "http://127.0.0.1:41234/eureka/"
 	Node *server.Server
 
+	t    testing.TB
 	stop context.CancelFunc
 	done sync.WaitGroup
+}
+
+// NewRegistry starts a server that has some instances already, made by Instance for example.
+func NewRegistry(t testing.TB, instances ...*heureka.Instance) *Server {
+	t.Helper()
+	s := NewServer(t)
+	s.WaitOpen()
+	s.Register(instances...)
+	return s
 }
 
 // NewServer starts a server that the test's cleanup stops. Its defaults are those of a single node; configure may change
@@ -37,7 +46,7 @@ func NewServer(t testing.TB, configure ...func(*server.Config)) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{URL: "http://" + ln.Addr().String() + cfg.ContextPath + "/eureka/", Node: node}
+	s := &Server{URL: "http://" + ln.Addr().String() + cfg.ContextPath + "/eureka/", Node: node, t: t}
 	s.start(t, ln)
 	t.Cleanup(s.Stop)
 	return s
@@ -60,20 +69,28 @@ func (s *Server) Stop() {
 }
 
 // Has reports whether the server lists the instance.
-func (s *Server) Has(app, id string) bool {
-	_, ok := s.Node.Instance(heureka.Key{App: heureka.AppName(app), ID: id})
-	return ok
+func (s *Server) Has(app, id string) bool { return has(s.Node, app, id) }
+
+// Register registers instances, once: nobody sends heartbeats for them.
+func (s *Server) Register(instances ...*heureka.Instance) {
+	s.t.Helper()
+	register(s.t, s.Conn(), instances)
 }
 
-// Logger returns a logger into the test's output.
-func Logger(t testing.TB) *slog.Logger {
-	return slog.New(slog.NewTextHandler(testOutput{t}, nil))
+// Expire makes the server evict an instance at once, as if its lease had run out.
+func (s *Server) Expire(app, id string) {
+	s.t.Helper()
+	expire(s.t, s.URL, s.Node, app, id)
 }
 
-// testOutput writes log lines through t.Log, so that they belong to the test that caused them.
-type testOutput struct{ t testing.TB }
+// WaitOpen waits until the server answers reads, which one without peers does at once.
+func (s *Server) WaitOpen() {
+	s.t.Helper()
+	waitOpen(s.t, s.URL, s.Node)
+}
 
-func (o testOutput) Write(p []byte) (int, error) {
-	o.t.Log(strings.TrimSuffix(string(p), "\n"))
-	return len(p), nil
+// Conn returns direct access to the server.
+func (s *Server) Conn() *client.API {
+	s.t.Helper()
+	return connect(s.t, client.Config{Servers: []string{s.URL}})
 }

@@ -135,7 +135,7 @@ func TestBoot8ExpectsWhatItCopied(t *testing.T) {
 		b.Start()
 		for i := range 48 {
 			for _, n := range []*heurekatest.Node{a, b} {
-				register(t, n.Conn("client"), instance("ORDERS", fmt.Sprint(i)))
+				register(t, connect(t, n, "client"), instance("ORDERS", fmt.Sprint(i)))
 			}
 		}
 		time.Sleep(10 * time.Second)

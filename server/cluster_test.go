@@ -43,7 +43,7 @@ func TestRingThatStartsAsAWholeOpensEarly(t *testing.T) {
 // Brief, row 2: what a client does on one node is on every peer, within milliseconds.
 func TestEveryOperationReachesEveryPeer(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
-		a := c.Node("a").Conn("client")
+		a := connect(t, c.Node("a"), "client")
 		key := heureka.Key{App: "ORDERS", ID: "x"}
 		others := []*heurekatest.Node{c.Node("b"), c.Node("c")}
 		settled := func() { time.Sleep(20 * time.Millisecond); synctest.Wait() }
@@ -91,7 +91,7 @@ func TestEveryOperationReachesEveryPeer(t *testing.T) {
 // Heartbeats to one node keep the lease alive on all.
 func TestHeartbeatsToOneNodeAreEnough(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
-		a := c.Node("a").Conn("client")
+		a := connect(t, c.Node("a"), "client")
 		key := heureka.Key{App: "ORDERS", ID: "x"}
 		register(t, a, instance("ORDERS", "x"))
 		beat(t, a, 20*time.Minute, key)
@@ -107,12 +107,12 @@ func TestHeartbeatsToOneNodeAreEnough(t *testing.T) {
 func TestReturningNodeIsWholeBeforeItAnswers(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
 		for i := range 50 {
-			register(t, c.Node("a").Conn("client"), instance("ORDERS", fmt.Sprint("i", i)))
+			register(t, connect(t, c.Node("a"), "client"), instance("ORDERS", fmt.Sprint("i", i)))
 		}
 		time.Sleep(time.Second)
 		c.Node("b").Kill()
 		c.Node("b").Start()
-		conn := c.Node("b").Conn("client")
+		conn := connect(t, c.Node("b"), "client")
 		for range 1000 {
 			doc, err := conn.Apps(t.Context(), remote.Query{})
 			if err == nil {
@@ -141,7 +141,7 @@ func TestNodeWithoutPeersThatAnswerWaitsFiveMinutes(t *testing.T) {
 		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Seed: 3, Configure: func(name string, cfg *server.Config) {
 			cfg.ServiceURLs = map[string][]string{"defaultZone": {"http://a:8761/eureka/", "http://gone:8761/eureka/"}}
 		}, Nodes: []string{"a"}})
-		conn := c.Node("a").Conn("client")
+		conn := connect(t, c.Node("a"), "client")
 		register(t, conn, instance("ORDERS", "x"))
 		time.Sleep(4*time.Minute + 50*time.Second)
 		if _, err := conn.Apps(t.Context(), remote.Query{}); !refusedRead(err) {
@@ -172,7 +172,7 @@ func TestWaitEndsWhenItSays(t *testing.T) {
 func TestPartitionHealsByItself(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
 		var keys []heureka.Key
-		a, b := c.Node("a").Conn("client"), c.Node("b").Conn("client")
+		a, b := connect(t, c.Node("a"), "client"), connect(t, c.Node("b"), "client")
 		for i := range 20 {
 			in := instance("ORDERS", fmt.Sprint("i", i))
 			register(t, a, in)
@@ -252,12 +252,12 @@ func TestServiceURLsChangeWhileRunning(t *testing.T) {
 		}})
 		time.Sleep(time.Minute)
 		a := c.Node("a")
-		register(t, a.Conn("client"), instance("ORDERS", "early"))
+		register(t, connect(t, a, "client"), instance("ORDERS", "early"))
 		if err := a.Server().SetServiceURLs(urls("a", "c")); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Minute)
-		register(t, a.Conn("client"), instance("ORDERS", "late"))
+		register(t, connect(t, a, "client"), instance("ORDERS", "late"))
 		time.Sleep(time.Second)
 		if !c.Node("c").Has("ORDERS", "late") || !c.Node("c").Has("ORDERS", "early") {
 			t.Error("the node that joined does not have everything")

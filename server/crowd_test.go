@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/server"
 )
 

@@ -28,5 +28,9 @@ func (s *Server) Applications() *heureka.Applications {
 	return apps
 }
 
+// Expire evicts an instance at once, as if its lease had run out, whatever self-preservation says. Peers are not told. It
+// is for tests; it reports false if there is no such instance.
+func (s *Server) Expire(key heureka.Key) bool { return s.reg.Expire(key, time.Now()) }
+
 // Phase returns how far the node's start has come, why it is there, and since when.
 func (s *Server) Phase() (ph Phase, why string, since time.Time) { return s.phase.current() }

@@ -29,7 +29,7 @@ func TestNothingIsCalledUnderALock(t *testing.T) {
 		}})
 		srv := c.Node("a").Server()
 		check.Probe(func() { everyRequest(srv); srv.TakeLocks() })
-		register(t, c.Node("b").Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, c.Node("b"), "client"), instance("ORDERS", "x"))
 		time.Sleep(time.Minute)
 		c.Partition([]string{"a"}, []string{"b", "c"})
 		time.Sleep(5 * time.Minute)

@@ -44,7 +44,7 @@ func read(t *testing.T, n *heurekatest.Node, transport *http.Transport, path str
 func TestMet1Numbers(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
 		a := c.Node("a")
-		conn, transport := a.Conn("client"), c.Transport("client")
+		conn, transport := connect(t, a, "client"), c.Transport("client")
 		defer transport.CloseIdleConnections()
 		number := func(name string) string {
 			t.Helper()

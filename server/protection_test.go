@@ -54,11 +54,11 @@ func halfSilent(t *testing.T, configure func(*server.Config), story func(t *test
 		var keys []heureka.Key
 		for i := range 20 {
 			in := instance("ORDERS", fmt.Sprintf("i%02d", i))
-			register(t, n.Conn("client"), in)
+			register(t, connect(t, n, "client"), in)
 			keys = append(keys, in.Key())
 		}
-		beat(t, n.Conn("client"), 3*time.Minute, keys...)
-		beat(t, n.Conn("client"), 3*time.Minute, keys[:10]...)
+		beat(t, connect(t, n, "client"), 3*time.Minute, keys...)
+		beat(t, connect(t, n, "client"), 3*time.Minute, keys[:10]...)
 		story(t, n, keys[:10], keys[10:], log)
 	})
 }
@@ -96,7 +96,7 @@ func TestProtectionNamesObjectsAndExits(t *testing.T) {
 				t.Errorf("the page marks %d instances, want %d", strings.Count(body, "lease ran out</i>"), len(silent))
 			}
 		}
-		beat(t, n.Conn("client"), time.Minute, append(alive, silent...)...)
+		beat(t, connect(t, n, "client"), time.Minute, append(alive, silent...)...)
 		began, ended := log.lines("self-preservation began"), log.lines("self-preservation ended")
 		if len(began) != 1 || len(ended) != 1 {
 			t.Fatalf("protection began %q and ended %q, want one line each", began, ended)
@@ -133,7 +133,7 @@ func TestReleaseOfAProtection(t *testing.T) {
 		}
 		var left []int64
 		for range 5 {
-			beat(t, n.Conn("client"), time.Minute, alive...)
+			beat(t, connect(t, n, "client"), time.Minute, alive...)
 			apps := n.Server().Applications()
 			left = append(left, apps.Count().Total())
 		}
@@ -151,7 +151,7 @@ func TestReleaseNeedsLeave(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &refusal); err != nil || w.Code != http.StatusForbidden || !strings.Contains(refusal.Error, "heureka.dashboard.actions=true") {
 			t.Errorf("release = %d %s, %v", w.Code, w.Body, err)
 		}
-		beat(t, n.Conn("client"), 3*time.Minute, alive...)
+		beat(t, connect(t, n, "client"), 3*time.Minute, alive...)
 		if apps := n.Server().Applications(); apps.Count().Total() != 20 {
 			t.Errorf("%d instances are left", apps.Count().Total())
 		}
@@ -164,7 +164,7 @@ func TestReleaseNeedsLeave(t *testing.T) {
 // What will happen when, while nothing is protected.
 func TestExplanationBeforeAnEviction(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		register(t, n.Conn("client"), instance("ORDERS", "a"))
+		register(t, connect(t, n, "client"), instance("ORDERS", "a"))
 		explain := func() string {
 			var doc struct{ Explanation []string }
 			if err := json.Unmarshal(call(n, "GET", "/heureka/v1/protection").Body.Bytes(), &doc); err != nil {

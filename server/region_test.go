@@ -30,7 +30,7 @@ func regions(t *testing.T, configure func(name string, cfg *server.Config), stor
 
 func fetch(t *testing.T, n *heurekatest.Node, names ...string) *heureka.Applications {
 	t.Helper()
-	doc, err := n.Conn("client").Apps(t.Context(), remote.Query{Regions: names})
+	doc, err := connect(t, n, "client").Apps(t.Context(), remote.Query{Regions: names})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,8 +41,8 @@ func fetch(t *testing.T, n *heurekatest.Node, names ...string) *heureka.Applicat
 // own instances never come back to it.
 func TestRegionIsCopied(t *testing.T) {
 	regions(t, nil, func(t *testing.T, eu, us *heurekatest.Node) {
-		register(t, us.Conn("client"), instance("ORDERS", "in-us"))
-		register(t, eu.Conn("client"), instance("ORDERS", "in-eu"), instance("BILLING", "in-eu"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "in-us"))
+		register(t, connect(t, eu, "client"), instance("ORDERS", "in-eu"), instance("BILLING", "in-eu"))
 		time.Sleep(31 * time.Second)
 		for _, c := range []struct {
 			name    string
@@ -54,7 +54,7 @@ func TestRegionIsCopied(t *testing.T) {
 			}
 		}
 		// The region's changes follow by deltas: a cancelled instance goes.
-		if err := us.Conn("client").Cancel(t.Context(), heureka.Key{App: "ORDERS", ID: "in-us"}); err != nil {
+		if err := connect(t, us, "client").Cancel(t.Context(), heureka.Key{App: "ORDERS", ID: "in-us"}); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(31 * time.Second)
@@ -67,9 +67,9 @@ func TestRegionIsCopied(t *testing.T) {
 // S-QUERY-3: single instances are found in remote regions; writing to them is not.
 func TestRegionAnswersForSingleInstances(t *testing.T) {
 	regions(t, nil, func(t *testing.T, eu, us *heurekatest.Node) {
-		register(t, us.Conn("client"), instance("ORDERS", "in-us"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "in-us"))
 		time.Sleep(31 * time.Second)
-		conn, key := eu.Conn("client"), heureka.Key{App: "ORDERS", ID: "in-us"}
+		conn, key := connect(t, eu, "client"), heureka.Key{App: "ORDERS", ID: "in-us"}
 		if _, err := conn.Instance(t.Context(), key); err != nil {
 			t.Errorf("Instance(%s) = %v, want the copy", key, err)
 		}
@@ -92,7 +92,7 @@ func TestRegionWhitelist(t *testing.T) {
 		cfg.RemoteRegionWhitelist = map[string][]string{"global": {"orders"}}
 	}
 	regions(t, configure, func(t *testing.T, eu, us *heurekatest.Node) {
-		register(t, us.Conn("client"), instance("ORDERS", "x"), instance("SECRET", "y"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "x"), instance("SECRET", "y"))
 		time.Sleep(31 * time.Second)
 		if got := fetch(t, eu, "us").Hash; got != "UP_1_" {
 			t.Errorf("hash %q, want only the listed application", got)
@@ -108,7 +108,7 @@ func TestRegion1URLWithoutSlash(t *testing.T) {
 		}
 	}
 	regions(t, configure, func(t *testing.T, eu, us *heurekatest.Node) {
-		register(t, us.Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "x"))
 		time.Sleep(31 * time.Second)
 		if got := fetch(t, eu, "us").Hash; got != "UP_1_" {
 			t.Errorf("hash %q, want UP_1_", got)
@@ -119,7 +119,7 @@ func TestRegion1URLWithoutSlash(t *testing.T) {
 // S-REGION-3: a copy is served however old it has become, and follows the region again when that returns.
 func TestRegion3OldCopyIsServed(t *testing.T) {
 	regions(t, nil, func(t *testing.T, eu, us *heurekatest.Node) {
-		register(t, us.Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "x"))
 		time.Sleep(31 * time.Second)
 		us.Kill()
 		time.Sleep(time.Hour)
@@ -127,7 +127,7 @@ func TestRegion3OldCopyIsServed(t *testing.T) {
 			t.Errorf("an hour after the region was lost: hash %q, want UP_1_", got)
 		}
 		us.Start()
-		register(t, us.Conn("client"), instance("ORDERS", "x"), instance("ORDERS", "y"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "x"), instance("ORDERS", "y"))
 		time.Sleep(3 * time.Minute) // up to five intervals after the last failure
 		if got := fetch(t, eu, "us").Hash; got != "UP_2_" {
 			t.Errorf("after the region's return: hash %q, want UP_2_", got)
@@ -139,12 +139,12 @@ func TestRegion3OldCopyIsServed(t *testing.T) {
 func TestUnreachableRegionHindersOnlyItself(t *testing.T) {
 	configure := func(_ string, cfg *server.Config) { cfg.RemoteRegions["Gone"] = "http://gone:8761/eureka/" }
 	regions(t, configure, func(t *testing.T, eu, us *heurekatest.Node) {
-		register(t, us.Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "x"))
 		time.Sleep(time.Minute)
 		if got := fetch(t, eu, "us").Hash; got != "UP_1_" {
 			t.Errorf("hash %q, want the region that answers", got)
 		}
-		if _, err := eu.Conn("client").Apps(t.Context(), remote.Query{Regions: []string{"gone"}}); !refusedRead(err) {
+		if _, err := connect(t, eu, "client").Apps(t.Context(), remote.Query{Regions: []string{"gone"}}); !refusedRead(err) {
 			t.Errorf("a read of the unreachable region: %v, want 503", err)
 		}
 	})
@@ -154,7 +154,7 @@ func TestUnreachableRegionHindersOnlyItself(t *testing.T) {
 func TestDisabledFallback(t *testing.T) {
 	configure := func(_ string, cfg *server.Config) { cfg.DisableTransparentFallback = true }
 	regions(t, configure, func(t *testing.T, eu, us *heurekatest.Node) {
-		register(t, us.Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, us, "client"), instance("ORDERS", "x"))
 		time.Sleep(31 * time.Second)
 		if got := fetch(t, eu).Hash; got != "" {
 			t.Errorf("hash %q without regions, want the local registry", got)
@@ -174,7 +174,7 @@ func TestRegionMissedChanges(t *testing.T) {
 				cfg.RemoteRegions = map[string]string{"us": "http://us:8761/eureka/"}
 			}
 		}})
-		us := c.Node("us").Conn("client")
+		us := connect(t, c.Node("us"), "client")
 		replace := func(id string) {
 			in := instance("ORDERS", id)
 			in.Lease.DurationSecs = 3600
@@ -190,7 +190,7 @@ func TestRegionMissedChanges(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		c.Heal()
 		time.Sleep(4 * time.Minute) // up to five intervals after the last failure
-		if _, err := c.Node("eu").Conn("client").Instance(t.Context(), heureka.Key{App: "ORDERS", ID: "new"}); err != nil {
+		if _, err := connect(t, c.Node("eu"), "client").Instance(t.Context(), heureka.Key{App: "ORDERS", ID: "new"}); err != nil {
 			t.Errorf("the region's new instance: %v", err)
 		}
 	})
@@ -202,7 +202,7 @@ func TestDeltaReach(t *testing.T) {
 		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a"}, Seed: 5})
 		for _, want := range []time.Duration{10 * time.Second, 180 * time.Second} {
 			time.Sleep(want)
-			doc, err := c.Node("a").Conn("client").Delta(t.Context(), remote.Query{})
+			doc, err := connect(t, c.Node("a"), "client").Delta(t.Context(), remote.Query{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -97,7 +97,7 @@ func besideJava(t *testing.T, p *javaPeer, story func(t *testing.T, c *heurekate
 		go func() { _ = hs.Serve(ln) }()
 		defer hs.Close()
 		time.Sleep(time.Minute)
-		story(t, c, c.Node("a").Conn("client"))
+		story(t, c, connect(t, c.Node("a"), "client"))
 	})
 }
 
@@ -196,7 +196,7 @@ func TestDisp9FailuresEndNothing(t *testing.T) {
 // W-REPL-15: the record that comes with 409 is the one there was when its entry was performed, whatever follows in the batch.
 func TestRepl15RecordOfAConflict(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("peer")
+		conn := connect(t, n, "peer")
 		register(t, conn, instance("ORDERS", "x"))
 		key := heureka.Key{App: "ORDERS", ID: "x"}
 		body := wire.AppendBatch(nil, []wire.ReplicationItem{

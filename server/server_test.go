@@ -67,7 +67,7 @@ func beat(t *testing.T, conn *remote.Conn, d time.Duration, keys ...heureka.Key)
 // Brief, row 9: a lease ends after 90 s without a heartbeat, the check runs every 60 s.
 func TestSilentInstanceIsEvictedWhileOthersBeat(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		var alive []heureka.Key
 		for id := range strings.FieldsSeq("a b c d e f g h i j k l m n o p q r s t") {
 			register(t, conn, instance("ORDERS", id))
@@ -93,7 +93,7 @@ func TestSilentInstanceIsEvictedWhileOthersBeat(t *testing.T) {
 // Brief, row 10: a mass silence evicts nobody while the node protects, and the node goes on serving.
 func TestMassSilenceEvictsNobody(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		var keys []heureka.Key
 		for id := range strings.FieldsSeq("a b c d e f g h i j") {
 			register(t, conn, instance("ORDERS", id))
@@ -116,7 +116,7 @@ func TestMassSilenceEvictsNobody(t *testing.T) {
 func TestSelfPreservationMaxDurationLetsExpiryResume(t *testing.T) {
 	configure := func(cfg *server.Config) { cfg.SelfPreservationMaxDuration = 15 * time.Minute }
 	alone(t, configure, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		keys := []heureka.Key{{App: "A", ID: "1"}, {App: "A", ID: "2"}, {App: "A", ID: "3"}}
 		for _, k := range keys {
 			register(t, conn, instance(k.App, k.ID))
@@ -137,7 +137,7 @@ func TestSelfPreservationMaxDurationLetsExpiryResume(t *testing.T) {
 func TestReadOnlyLevelFollowsTheWallClock(t *testing.T) {
 	configure := func(cfg *server.Config) { cfg.Compatibility = server.CompatibilityNetflix }
 	alone(t, configure, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		time.Sleep(10 * time.Second) // the bubble begins at a full minute
 		if got := hash(t, conn); got != "" {
 			t.Fatalf("hash = %q, want an empty registry", got)
@@ -157,7 +157,7 @@ func TestReadOnlyLevelFollowsTheWallClock(t *testing.T) {
 // The default: an accepted change is in the next answer.
 func TestAnswersAreFresh(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		for i, id := range []string{"a", "b", "c"} {
 			register(t, conn, instance("ORDERS", id))
 			if got, want := hash(t, conn), []string{"UP_1_", "UP_2_", "UP_3_"}[i]; got != want {
@@ -170,7 +170,7 @@ func TestAnswersAreFresh(t *testing.T) {
 // S-DELTA-1: a change leaves the delta after its retention.
 func TestDeltaForgetsAfterRetention(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		in := instance("ORDERS", "a")
 		in.Lease.DurationSecs = 3600
 		register(t, conn, in)
@@ -212,11 +212,11 @@ func TestOwnInstance(t *testing.T) {
 func TestShutdownDrains(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
 		answered := make(chan error)
-		go func() { answered <- n.Conn("client").Register(t.Context(), instance("ORDERS", "x")) }()
+		go func() { answered <- connect(t, n, "client").Register(t.Context(), instance("ORDERS", "x")) }()
 		if err := <-answered; err != nil {
 			t.Fatal(err)
 		}
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		n.Stop()
 		if err := conn.Register(t.Context(), instance("ORDERS", "y")); err == nil {
 			t.Error("a stopped node accepted a registration")
@@ -233,7 +233,7 @@ func TestEvictionTicksBeginOneIntervalAfterOpening(t *testing.T) {
 	alone(t, configure, func(t *testing.T, n *heurekatest.Node) {
 		short := instance("ORDERS", "x")
 		short.Lease = heureka.LeaseInfo{RenewalIntervalSecs: 1, DurationSecs: 2}
-		register(t, n.Conn("client"), short)
+		register(t, connect(t, n, "client"), short)
 		time.Sleep(9 * time.Second)
 		if !n.Has("ORDERS", "x") {
 			t.Error("evicted before the first tick was due")
@@ -242,7 +242,7 @@ func TestEvictionTicksBeginOneIntervalAfterOpening(t *testing.T) {
 		if n.Has("ORDERS", "x") {
 			t.Error("still there after the first tick")
 		}
-		register(t, n.Conn("client"), short)
+		register(t, connect(t, n, "client"), short)
 		time.Sleep(8 * time.Second) // at second 19 of the node
 		if !n.Has("ORDERS", "x") {
 			t.Error("evicted between two ticks")

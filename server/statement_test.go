@@ -20,11 +20,11 @@ import (
 // S-REG-4: a node keeps nothing over its end; what no peer has is gone.
 func TestReg4NothingIsKept(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		register(t, n.Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, n, "client"), instance("ORDERS", "x"))
 		n.Kill()
 		n.Start()
 		time.Sleep(time.Second)
-		if got := hash(t, n.Conn("client")); got != "" {
+		if got := hash(t, connect(t, n, "client")); got != "" {
 			t.Errorf("hash %q after a restart without peers, want an empty registry", got)
 		}
 	})
@@ -34,7 +34,7 @@ func TestReg4NothingIsKept(t *testing.T) {
 // and on the peers.
 func TestRenew5OutdatedHeartbeatIsReplicated(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
-		conn, key := c.Node("a").Conn("client"), heureka.Key{App: "ORDERS", ID: "x"}
+		conn, key := connect(t, c.Node("a"), "client"), heureka.Key{App: "ORDERS", ID: "x"}
 		register(t, conn, instance("ORDERS", "x"))
 		time.Sleep(40 * time.Second)
 		err := conn.Renew(t.Context(), key, remote.Claim{Status: heureka.StatusUp, DirtyMS: 2})
@@ -91,7 +91,7 @@ func TestBoot5PeersAreAskedUntilOneAnswers(t *testing.T) {
 		far.DataCenter = &heureka.DataCenter{Name: heureka.Amazon, Metadata: heureka.MetadataOf([]heureka.MetadataEntry{
 			{Key: "availability-zone", Value: "eu-west-1a"}, {Key: "instance-id", Value: "i-far"},
 		})}
-		register(t, b.Conn("client"), far)
+		register(t, connect(t, b, "client"), far)
 		time.Sleep(6 * time.Second)
 		if ph, why, _ := a.Server().Phase(); ph != server.Open || !a.Has("ORDERS", "far") {
 			t.Errorf("six seconds after the peer came up the node is %s (%s), lists its instance: %v", ph, why, a.Has("ORDERS", "far"))
@@ -102,7 +102,7 @@ func TestBoot5PeersAreAskedUntilOneAnswers(t *testing.T) {
 // S-BOOT-14: a node that leaves takes its own instance out and nobody else's.
 func TestBoot14OthersStay(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
-		register(t, c.Node("c").Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, c.Node("c"), "client"), instance("ORDERS", "x"))
 		time.Sleep(time.Second)
 		c.Node("c").Stop()
 		time.Sleep(time.Second)
@@ -126,7 +126,7 @@ func TestZone1AllZonesGetEverything(t *testing.T) {
 			}
 		}})
 		time.Sleep(time.Minute)
-		register(t, c.Node("b").Conn("client"), instance("ORDERS", "x"))
+		register(t, connect(t, c.Node("b"), "client"), instance("ORDERS", "x"))
 		time.Sleep(time.Second)
 		for _, name := range []string{"a", "b", "c"} {
 			if !c.Node(name).Has("ORDERS", "x") {
@@ -140,7 +140,7 @@ func TestZone1AllZonesGetEverything(t *testing.T) {
 // in the same order.
 func TestZone2ZonesAreOpaque(t *testing.T) {
 	alone(t, nil, func(t *testing.T, n *heurekatest.Node) {
-		conn := n.Conn("client")
+		conn := connect(t, n, "client")
 		want := map[string]string{}
 		for i, zone := range []string{"zone-z", "zone-a", "", "EU west/1"} {
 			in := instance("ORDERS", fmt.Sprint(i))

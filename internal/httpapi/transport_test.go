@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/httpapi"
-	"heureka.internal/heureka/internal/memnet"
 )
 
 // What only a real connection shows. Everything below runs in virtual time over a network in memory.

@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/listener"
-	"heureka.internal/heureka/internal/memnet"
 )
 
 var config = listener.Config{MaxConnections: 1000, IdleGrace: time.Minute, Stall: time.Minute, Unsent: 64 << 10}

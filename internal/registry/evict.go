@@ -3,6 +3,8 @@ package registry
 import (
 	"fmt"
 	"time"
+
+	"heureka.internal/heureka"
 )
 
 // An Eviction says what one tick did and why.
@@ -123,6 +125,22 @@ func (r *Registry) evictAll(chosen []candidate, t instant) int {
 	}
 	r.counters.evictions.Add(uint64(n))
 	return n
+}
+
+// Expire evicts one instance, whatever its lease and the threshold say. It reports false if there is none.
+func (r *Registry) Expire(key heureka.Key, now time.Time) bool {
+	t := r.instant(now)
+	for {
+		r.mu.Lock()
+		l := r.index.find(key)
+		r.mu.Unlock()
+		if l == nil {
+			return false
+		}
+		if r.evictAll([]candidate{{l, l.beat.Load()}}, t) == 1 { // else a heartbeat came between
+			return true
+		}
+	}
 }
 
 // heartbeat returns the last one of a lease that has ended.

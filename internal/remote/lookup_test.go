@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"heureka.internal/heureka"
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/remote"
 	"heureka.internal/heureka/internal/wire"
 )

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"

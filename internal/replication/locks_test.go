@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/lockcheck"
-	"heureka.internal/heureka/internal/memnet"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"

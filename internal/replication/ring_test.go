@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"

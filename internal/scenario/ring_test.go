@@ -33,7 +33,7 @@ func newRing(t *testing.T, seed uint64, names ...string) *ring {
 		c: heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: names, Seed: seed}),
 	}
 	for _, name := range names {
-		r.conns[name] = r.c.Node(name).Conn("client")
+		r.conns[name] = connect(t, r.c.Node(name))
 	}
 	transport := r.c.Transport("client")
 	t.Cleanup(transport.CloseIdleConnections)
@@ -160,4 +160,16 @@ func (r *ring) health(node string) (h health) {
 		r.t.Fatal(err)
 	}
 	return h
+}
+
+// connect returns the node as clients see it. Unlike Node.Conn it is one exchange a call.
+func connect(t *testing.T, n *heurekatest.Node) *remote.Conn {
+	t.Helper()
+	transport := n.Cluster.Transport("client")
+	t.Cleanup(transport.CloseIdleConnections)
+	conn, err := remote.New(remote.Config{URL: n.URL, Transport: transport})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }

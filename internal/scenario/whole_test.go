@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/scenario"
 )
 

@@ -17,7 +17,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 )
 
 // bubble runs f with a new network, in virtual time.

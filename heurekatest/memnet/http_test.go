@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 )
 
 // serve runs an HTTP server on a host until the test ends.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"heureka.internal/heureka/internal/memnet"
+	"heureka.internal/heureka/heurekatest/memnet"
 )
 
 func TestPartitionHoldsWhatIsSent(t *testing.T) {
