@@ -48,12 +48,13 @@ type Config struct {
 	DisableTransparentFallback bool
 	DashboardPath              string
 	DisableDashboard           bool
-	Actions                    bool   // operators may change what the node holds, such as end a protection
-	ContextPath                string // server.servlet.context-path
-	Environment                string // eureka.environment, shown only
-	DataCenter                 string // eureka.datacenter, shown only
-	MaxBodyBytes               int64  // heureka.limits.record-bytes
-	MaxBatchBytes              int64  // heureka.limits.batch-bytes
+	Actions                    bool     // operators may change what the node holds, such as end a protection
+	ContextPath                string   // server.servlet.context-path
+	Environment                string   // eureka.environment, shown only
+	DataCenter                 string   // eureka.datacenter, shown only
+	MaxBodyBytes               int64    // heureka.limits.record-bytes
+	MaxBatchBytes              int64    // heureka.limits.batch-bytes
+	AllowedHosts               []string // names beside its own under which browsers may ask this node; "*": any
 	Limits                     Limits
 	Management                 Management // where health, metrics and info are served
 	Profiling                  bool       // ManagementHandler serves Go's profiles

@@ -36,11 +36,18 @@ func (s *Server) routes() (all, management *httpapi.API) {
 			ErrorLog: s.requestFailed,
 		}),
 	}
-	cfg.Steps.Admit = s.crowd.admit
+	known := s.hosts()
+	cfg.Steps.Admit = func(c *httpapi.Call) httpapi.Refusal {
+		if no := known.admit(c); no.Status != 0 {
+			return no
+		}
+		return s.crowd.admit(c)
+	}
 	if s.peers != nil {
 		cfg.Ring = s.peers
 	}
 	alone := httpapi.Config{Prefix: s.cfg.ContextPath, ErrorLog: cfg.ErrorLog, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
+	alone.Steps.Admit = known.admit
 	if s.cfg.Profiling {
 		alone.Pages = profiles()
 	}

@@ -67,6 +67,8 @@ func (k *Key) assign(c *server.Config, v Value) {
 		setNumber(p, v.Duration)
 	case *string:
 		*p = v.Text
+	case *[]string:
+		*p = v.List
 	case *map[string]string:
 		put(p, v.Sub, v.Text)
 	case *map[string][]string:
@@ -99,6 +101,8 @@ func (k *Key) textOf(c *server.Config, sub string) string {
 		return k.durationText(*p)
 	case *string:
 		return *p
+	case *[]string:
+		return strings.Join(*p, ",")
 	case *map[string]string:
 		return (*p)[sub]
 	case *map[string][]string:

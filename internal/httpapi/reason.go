@@ -25,6 +25,7 @@ const (
 	TooLarge                     // a body, as sent or decompressed
 	TooSlow                      // a body
 	TooManyEntries               // in a batch
+	UnknownHost                  // a browser asks under a name that is none of this node's
 	Full                         // the registry, for new instances
 	OverLimit                    // a record, or a part of it
 	Undecodable                  // a body
@@ -46,7 +47,7 @@ const (
 var reasonWords = [reasonCount][]string{
 	Unspecified: {"unspecified"}, UnknownPath: {"unknown-path"}, WrongMethod: {"wrong-method"},
 	NotAcceptable: {"not-acceptable"}, UnknownType: {"unknown-type"}, UnknownCoding: {"unknown-coding"},
-	TooLarge: {"too-large"}, TooSlow: {"too-slow"}, TooManyEntries: {"too-many-entries"}, OverLimit: {"over-limit"}, Full: {"full"},
+	TooLarge: {"too-large"}, TooSlow: {"too-slow"}, TooManyEntries: {"too-many-entries"}, OverLimit: {"over-limit"}, Full: {"full"}, UnknownHost: {"unknown-host"},
 	Undecodable: {"undecodable"}, Incomplete: {"incomplete"},
 	BadParameter: {"bad-parameter"}, NotRegistered: {"not-registered"}, NotReady: {"not-ready"},
 	DeltaDisabled: {"delta-disabled"}, NewerRecord: {"newer-record"}, OwnBatch: {"own-batch"}, LateBatch: {"late-batch"},
