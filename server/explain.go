@@ -10,22 +10,21 @@ import (
 )
 
 // explain tells what self-preservation does and why, and what will happen when, in sentences with the numbers of this fleet.
-func (s *Server) explain(st registry.Stats, silent []registry.Silent, now time.Time) []string {
+func (s *Server) explain(st registry.Stats, losses []registry.Loss, silent []registry.Silent, now time.Time) []string {
 	lines := []string{s.verdict(st, now), balance(st)}
-	expired := 0
-	for i := range silent {
-		if silent[i].Expired(now) {
-			expired++
-		}
+	var all registry.Loss
+	for _, l := range losses {
+		all.Overdue += l.Overdue
+		all.Expired += l.Expired
 	}
 	switch {
-	case len(silent) == 0:
+	case all.Overdue == 0:
 		lines = append(lines, "No instance is overdue.")
 	case st.EvictionAllowed:
-		lines = append(lines, s.eviction(st, silent, expired))
+		lines = append(lines, s.eviction(st, all, silent))
 	default:
-		lines = append(lines, fmt.Sprintf("%s silent: %s out and are held, %d will run out.", plural(len(silent), "instance is", "instances are"),
-			plural(expired, "lease has run", "leases have run"), len(silent)-expired), s.ending(st))
+		lines = append(lines, fmt.Sprintf("%s silent: %s, %d will run out.", plural(all.Overdue, "instance is", "instances are"),
+			plural(all.Expired, "lease has run out and is held", "leases have run out and are held"), all.Overdue-all.Expired), s.ending(st))
 	}
 	return lines
 }
@@ -57,15 +56,15 @@ func balance(st registry.Stats) string {
 }
 
 // eviction tells when overdue leases go.
-func (s *Server) eviction(st registry.Stats, silent []registry.Silent, expired int) string {
+func (s *Server) eviction(st registry.Stats, all registry.Loss, silent []registry.Silent) string {
 	limit := st.Instances - int(float64(st.Instances)*s.cfg.RenewalPercentThreshold)
-	text := fmt.Sprintf("%s silent; a tick, every %v, evicts at most %d of %d", plural(len(silent), "instance is", "instances are"),
+	text := fmt.Sprintf("%s silent; a tick, every %v, evicts at most %d of %d", plural(all.Overdue, "instance is", "instances are"),
 		s.cfg.EvictionInterval, limit, st.Instances)
 	if !st.LastEvictionAt.IsZero() {
 		text += ", the next one at " + clock(st.LastEvictionAt.Add(s.cfg.EvictionInterval))
 	}
-	if expired > 0 {
-		return text + fmt.Sprintf(": %s out.", plural(expired, "lease ran", "leases ran"))
+	if all.Expired > 0 {
+		return text + fmt.Sprintf(": %s out.", plural(all.Expired, "lease ran", "leases ran"))
 	}
 	first := silent[0].RunsOut
 	for i := range silent {
@@ -128,13 +127,17 @@ func protectionNumbers(st registry.Stats) slog.Attr {
 // firstSilent names those that have been silent for the longest time.
 func (s *Server) firstSilent(now time.Time) string {
 	const most = 5
-	silent, _ := s.reg.Silence(now)
+	silent, losses := s.reg.Silence(most, now)
 	var names []string
-	for i := range silent[:min(len(silent), most)] {
+	for i := range silent {
 		names = append(names, silent[i].Key.String())
 	}
-	if len(silent) > most {
-		names = append(names, fmt.Sprintf("and %d more", len(silent)-most))
+	more := -len(silent)
+	for _, l := range losses {
+		more += l.Overdue
+	}
+	if more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(names, ", ")
 }

@@ -17,6 +17,9 @@ const (
 	releasePath    = protectionPath + "/release"
 )
 
+// mostSilent is how many silent instances a node names: the answer for a fleet of a million that is gone would be huge.
+const mostSilent = 10_000
+
 // A protection is what a node says of its self-preservation: the numbers that decide, who is missing, and what will happen.
 type protection struct {
 	Enabled         bool          `json:"enabled"`
@@ -32,7 +35,7 @@ type protection struct {
 	Explanation     []string      `json:"explanation"`
 	Exits           []string      `json:"exits,omitempty"`
 	Applications    []loss        `json:"applications"`
-	Silent          []silentLease `json:"silent"` // overdue, the longest silent first
+	Silent          []silentLease `json:"silent"` // overdue, the longest silent first, at most mostSilent
 }
 
 type loss struct {
@@ -52,13 +55,13 @@ type silentLease struct {
 }
 
 func (s *Server) protection(now time.Time) protection {
-	silent, losses := s.reg.Silence(now)
+	silent, losses := s.reg.Silence(mostSilent, now)
 	st := s.reg.Stats(now)
 	p := protection{
 		Enabled: st.SelfPreservationEnabled, Active: s.active(st), EvictionAllowed: st.EvictionAllowed,
 		Expected: st.RenewalsExpected, Present: st.RenewalsLastMinute, Threshold: st.RenewalThreshold,
 		Instances: st.Instances, Overdue: st.Overdue, MinMissing: st.MinMissing,
-		Explanation: s.explain(st, silent, now), Exits: s.exits(st),
+		Explanation: s.explain(st, losses, silent, now), Exits: s.exits(st),
 		Applications: []loss{}, Silent: []silentLease{},
 	}
 	if !st.ProtectedSince.IsZero() {

@@ -174,8 +174,12 @@ func (o *printer) silent(doc *protection, now time.Time) error {
 	if err := o.table([]string{"APP", "ID", "STATUS", "LAST HEARD", "LEASE"}, rows); err != nil {
 		return err
 	}
-	if more := len(doc.Silent) - most; more > 0 {
-		return o.say("and %d more: -o json lists all", more)
+	more := -len(rows)
+	for _, l := range doc.Applications {
+		more += l.Overdue
+	}
+	if more > 0 {
+		return o.say("and %d more: -o json lists up to 10000", more)
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (p *program) deregisterCommand() *cobra.Command {
 use heureka status set APP ID OUT_OF_SERVICE.
 
 With --expired, remove all instances whose leases ran out on the server, which must be a heureka node. That is the way out of
-a self-preservation that holds instances which are known to be dead; heureka instances --expired lists them before.`,
+a self-preservation that holds instances which are known to be dead; heureka instances --expired lists them before. A node names 10,000 at a time.`,
 		Example: "  heureka deregister ORDERS host1:orders:8080\n  heureka deregister --expired",
 		Args:    cobra.RangeArgs(0, 2),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {

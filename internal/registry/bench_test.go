@@ -173,12 +173,56 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
+// BenchmarkStats is a status read on a node that advances every second.
 func BenchmarkStats(b *testing.B) {
-	r, _, now := populated(b, 1000, registry.Config{})
-	b.ReportAllocs()
-	for b.Loop() {
-		r.Stats(now)
-	}
+	perSize(b, func(b *testing.B, n int) {
+		r, _, now := populated(b, n, registry.Config{})
+		r.Advance(now.Add(time.Second))
+		for b.Loop() {
+			r.Stats(now.Add(time.Second))
+		}
+	})
+}
+
+// BenchmarkAdvance is a second of a healthy registry: a thirtieth of it beats (not timed), and whose time has come is looked
+// at.
+func BenchmarkAdvance(b *testing.B) {
+	perSize(b, func(b *testing.B, n int) {
+		r, keys, now := populated(b, n, registry.Config{})
+		second := 0
+		step := func() {
+			now = now.Add(time.Second)
+			for i := second % 30 * n / 30; i < (second%30+1)*n/30; i++ {
+				r.Renew(keys[i], registry.Claim{}, registry.FromClient, now)
+			}
+			second++
+		}
+		for range 90 {
+			step()
+			r.Advance(now)
+		}
+		for b.Loop() {
+			b.StopTimer()
+			step()
+			b.StartTimer()
+			r.Advance(now)
+		}
+	})
+}
+
+// BenchmarkSilence is the explanation of a loss of half the fleet, who is missing by name.
+func BenchmarkSilence(b *testing.B) {
+	perSize(b, func(b *testing.B, n int) {
+		r, keys, now := populated(b, n, registry.Config{})
+		now = now.Add(2 * time.Minute)
+		for _, k := range keys[:n/2] {
+			r.Renew(k, registry.Claim{}, registry.FromClient, now)
+		}
+		r.Advance(now)
+		for b.Loop() {
+			r.Silence(10_000, now)
+		}
+	})
 }
 
 // BenchmarkMemory reports the bytes that an instance takes in the registry, its own text included, and apart from that.

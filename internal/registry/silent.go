@@ -25,44 +25,59 @@ type Loss struct {
 	Instances, Overdue, Expired int
 }
 
-// Silence goes through all leases, without a lock, and returns those that are overdue, the longest silent first, and what
-// each application lost that lost anything, by name. Stats agree with it then.
-func (r *Registry) Silence(now time.Time) ([]Silent, []Loss) {
+// Silence returns who is overdue, the longest silent first but no more than most, and what each application lost that lost
+// anything, by name. Stats agree with it then. It goes through all leases, without a lock.
+func (r *Registry) Silence(most int, now time.Time) ([]Silent, []Loss) {
 	t := r.instant(now)
 	for r.stepWheel(t, true) {
 	}
 	var silent []Silent
 	losses := map[string]*Loss{}
 	for l := range r.all() {
-		s, overdue := r.silent(l, t)
-		loss := losses[s.Key.App]
-		if loss == nil {
-			loss = &Loss{App: s.Key.App}
-			losses[s.Key.App] = loss
+		if l.silent.Load() <= audible {
+			continue
 		}
-		loss.Instances++
+		s, overdue := r.silent(l, t)
 		if !overdue {
 			continue
 		}
-		silent = append(silent, s)
-		loss.Overdue++
-		if s.Expired(now) {
-			loss.Expired++
+		if silent = append(silent, s); len(silent) >= 2*most+1 {
+			silent = longest(silent, most)
 		}
+		countLoss(losses, &s, now)
 	}
-	slices.SortFunc(silent, longestSilentFirst)
-	return silent, lost(losses)
+	return longest(silent, most), r.lost(losses)
 }
 
-// lost returns the losses that are some.
-func lost(all map[string]*Loss) (some []Loss) {
-	for _, loss := range all {
-		if loss.Overdue > 0 {
-			some = append(some, *loss)
-		}
+// longest returns the most that have been silent for the longest time, in order.
+func longest(all []Silent, most int) []Silent {
+	slices.SortFunc(all, longestSilentFirst)
+	return all[:min(len(all), most)]
+}
+
+func countLoss(losses map[string]*Loss, s *Silent, now time.Time) {
+	loss := losses[s.Key.App]
+	if loss == nil {
+		loss = &Loss{App: s.Key.App}
+		losses[s.Key.App] = loss
 	}
-	slices.SortFunc(some, func(a, b Loss) int { return cmp.Compare(a.App, b.App) })
-	return some
+	loss.Overdue++
+	if s.Expired(now) {
+		loss.Expired++
+	}
+}
+
+// lost returns the losses with the sizes of their applications.
+func (r *Registry) lost(losses map[string]*Loss) []Loss {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]Loss, 0, len(losses))
+	for app, loss := range losses {
+		loss.Instances = r.apps[app].instances
+		out = append(out, *loss)
+	}
+	slices.SortFunc(out, func(a, b Loss) int { return cmp.Compare(a.App, b.App) })
+	return out
 }
 
 func longestSilentFirst(a, b Silent) int {

@@ -22,7 +22,7 @@ func TestSilenceNamesWhoIsMissing(t *testing.T) {
 	w.advance(50 * time.Second)
 	w.Renew(heureka.Key{App: "C", ID: "c"}, registry.Claim{}, registry.FromClient, w.now)
 	at := func(d time.Duration) time.Time { return start.Add(d) }
-	silent, losses := w.Silence(w.now)
+	silent, losses := w.Silence(10, w.now)
 	want := []registry.Silent{
 		{Key: key("early"), Status: heureka.StatusUp, Heard: start, RunsOut: at(90 * time.Second)},
 		{Key: key("short"), Status: heureka.StatusDown, Heard: at(5 * time.Second), RunsOut: at(11 * time.Second)},
@@ -34,6 +34,9 @@ func TestSilenceNamesWhoIsMissing(t *testing.T) {
 	wantLost := []registry.Loss{{App: "A", Instances: 2, Overdue: 2, Expired: 1}, {App: "B", Instances: 1, Overdue: 1}}
 	if diff := cmp.Diff(wantLost, losses); diff != "" {
 		t.Errorf("losses (-want +got):\n%s", diff)
+	}
+	if two, all := w.Silence(1, w.now); !cmp.Equal(two, want[:1]) || !cmp.Equal(all, losses) {
+		t.Errorf("Silence(1) = %+v, %+v, want the first one and all losses", two, all)
 	}
 	if diff := cmp.Diff(want[1:2], w.Expired(10, w.now)); diff != "" {
 		t.Errorf("Expired (-want +got):\n%s", diff)
