@@ -27,7 +27,8 @@ func Environ(env []string) map[string]any {
 
 // Properties makes a source for ParseConfig of a file in Java's properties format, such as application.properties or
 // eureka-client.properties: lines of key=value, key:value or key value, comments with # and !, continued lines, escapes.
-// The text is taken as UTF-8.
+// The text is taken as UTF-8. Documents that are for a profile (spring.config.activate.on-profile below a line #---) are
+// left out.
 func Properties(r io.Reader) (map[string]any, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -37,9 +38,17 @@ func Properties(r io.Reader) (map[string]any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("properties: %w", err)
 	}
+	conditional := make(map[int]bool)
+	for _, p := range props {
+		if spring.Same(p.Key, "spring.config.activate.on-profile") || spring.Same(p.Key, "spring.profiles") {
+			conditional[p.Document] = true
+		}
+	}
 	source := make(map[string]any, len(props))
 	for _, p := range props {
-		source[p.Key] = p.Value
+		if !conditional[p.Document] {
+			source[p.Key] = p.Value
+		}
 	}
 	return source, nil
 }

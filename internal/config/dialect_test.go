@@ -40,6 +40,9 @@ func TestOneDialect(t *testing.T) {
 		{x + `\u00e4\ud83d\ude00\t\q`, "x=ä😀\tq"},
 		{x + `\u12`, "error: four hexadecimal digits"},
 		{x + "1\n" + x + "2", "x=2"},
+		{x + "1\n#---\n" + x + "2", "x=2"},
+		{x + "1\n#---\nspring.config.activate.on-profile=prod\n" + x + "2\n!---\n" + "eureka.instance.non-secure-port=7", "x=1 port=7"},
+		{x + "1\n#---\nspring.profiles=prod\n" + x + "2", "x=1"},
 		// Names.
 		{"EUREKA.instance.metadataMap.x=v", "x=v"},
 		{"eureka.instance.metadata_map[x]=v", "x=v"},

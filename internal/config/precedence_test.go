@@ -253,6 +253,16 @@ func TestImportsFromOutside(t *testing.T) {
 	}
 }
 
+// A pattern stands for the directories that it matches; files beside them are none.
+func TestWildcardLocation(t *testing.T) {
+	s := source{args: []string{"--spring.config.location=etc/*/"}, files: map[string]string{
+		"etc/a/application.yml": "eureka.environment: a", "etc/b/application.yml": "eureka.datacenter: b", "etc/c": "eureka.environment: c",
+	}}.mustLoad(t)
+	if got := strings.Join(s.Files, " "); got != "etc/a/application.yml etc/b/application.yml" || s.Text(envKey) != "a" {
+		t.Errorf("read %s, %v", got, changed(s))
+	}
+}
+
 // A directory of files is how Kubernetes mounts secrets: links to the files of a version, which has a hidden name.
 func TestConfigTree(t *testing.T) {
 	files := source{files: map[string]string{

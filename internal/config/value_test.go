@@ -84,6 +84,19 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// A pause of nothing would keep a node busy, or be taken for the default.
+func TestPausesAreNotZero(t *testing.T) {
+	const names = `renewal-threshold-update-interval-ms eviction-interval-timer-in-ms registry-sync-retry-wait-ms
+		response-cache-update-interval-ms response-cache-auto-expiration-in-seconds retention-time-in-m-s-in-delta-queue
+		delta-retention-timer-interval-in-ms peer-eureka-nodes-update-interval-ms remote-region-registry-fetch-interval`
+	for name := range strings.FieldsSeq(names) {
+		if _, err := args("--eureka.server." + name + "=0").load(t); err == nil {
+			t.Errorf("%s=0 is accepted", name)
+		}
+		args("--eureka.server." + name + "=1").mustLoad(t)
+	}
+}
+
 // inKind returns the field that counts for the kind.
 func inKind(s config.Setting) any {
 	switch s.Key.Kind {
