@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"bench/baseline":            {},
 	"bench/ring":                {"", "internal/bench", "internal/remote"},
 	"internal/bench":            {"", "internal/wire"},
-	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication"},
+	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication", "internal/httpapi"},
 	"internal/scenario/cmd/sim": {"internal/scenario"},
 	"internal/tools/mutate":     {},
 	"internal/config":           {"", "server", "internal/spring", "internal/outbound"},
@@ -56,7 +56,9 @@ var mayImport = map[string][]string{
 // outside themselves.
 var pure = []string{
 	"", "internal/wire", "internal/registry", "internal/respcache", "internal/dashboard",
-	"internal/replication/queue.go", "internal/replication/batch.go", "internal/replication/entry.go", "internal/replication/drift.go",
+	"internal/replication/queue.go", "internal/replication/batch.go", "internal/replication/entry.go", "internal/replication/entrycodec.go",
+	"internal/replication/drift.go", "internal/replication/health.go", "internal/replication/guard.go", "internal/replication/standing.go",
+	"internal/replication/link.go", "internal/replication/pull.go", "internal/replication/join.go",
 }
 
 // impureImports and impureCalls are what pure code must do without, with the reason.

@@ -2,31 +2,10 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
-	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/replication"
 )
-
-const (
-	// retryWhileWaiting is how soon peers are asked again that have not answered: a neighbour that comes up ends the wait.
-	retryWhileWaiting = 5 * time.Second
-
-	// quietToOpen is how long no new instance has come when a ring that starts as a whole stops waiting: longer than the
-	// interval in which every client there is registers.
-	quietToOpen = 35 * time.Second
-)
-
-// A round is what asking every peer once has told.
-type round struct {
-	peers    int // other nodes that are configured
-	starting int // of them, those that answered that they have nobody's registry either
-	from     string
-	err      error // the last failure
-	cut      bool  // the wait was over before all had answered
-	unfound  bool  // there may be more peers, which have not been found
-}
 
 // start takes the node from its first phase to open. Registrations and heartbeats are accepted from the first moment; only
 // reads wait. It reports false if ctx ended before.
@@ -40,24 +19,25 @@ func (s *Server) start(ctx context.Context) bool {
 		s.open("copying from peers is switched off", 0)
 		return ctx.Err() == nil
 	}
-	began := time.Now()
-	s.phase.set(Syncing, "asking the peers, none has sent a whole registry yet", began)
-	wait, cancel := context.WithDeadline(ctx, began.Add(s.cfg.WaitTimeWhenSyncEmpty))
+	join := replication.Join{Began: time.Now(), Limit: s.cfg.WaitTimeWhenSyncEmpty}
+	s.phase.set(Syncing, "asking the peers, none has sent a whole registry yet", join.Began)
+	wait, cancel := context.WithDeadline(ctx, join.Began.Add(join.Limit))
 	defer cancel()
 	for asking := ctx; ; asking = wait { // the first round comes to its end, however short the wait
 		r := s.askPeers(asking)
 		if ctx.Err() != nil {
 			return false
 		}
-		if why, done := s.decide(r, began); done {
+		why, open := join.Open(&r, s.node.lastNew(), time.Now())
+		if open {
 			s.open(why, 0)
 			return true
 		}
-		if r.unfound {
+		s.waiting(why, join.Began)
+		if r.Unfound {
 			s.peers.Reload()
 		}
-		left := s.cfg.WaitTimeWhenSyncEmpty - time.Since(began)
-		if !pause(ctx, min(retryWhileWaiting, s.cfg.SyncRetryWait, max(left, 0))) {
+		if !pause(ctx, join.Pause(s.cfg.SyncRetryWait, time.Now())) {
 			return false
 		}
 	}
@@ -65,60 +45,31 @@ func (s *Server) start(ctx context.Context) bool {
 
 // askPeers goes once over all peers. The first complete answer opens the node at once (S-DEF-21 has it whole); the others
 // are merged behind it.
-func (s *Server) askPeers(ctx context.Context) round {
-	var r round
+func (s *Server) askPeers(ctx context.Context) replication.Round {
+	var r replication.Round
 	for c := range s.peers.Sync(ctx) {
-		r.peers++
-		switch {
-		case c.Complete():
+		if c.Complete() {
 			s.log.Info("copied a peer's registry", "peer", c.Peer, "new_here", c.Changed, "instances", s.reg.Len(), "took", c.Took.Round(time.Millisecond))
-			if r.from == "" {
-				r.from = c.Peer
-				s.open("copied the registry of "+c.Peer, s.reg.Len())
-			}
-		case errors.Is(c.Err, heureka.ErrNotReady):
-			r.starting++
-		default:
-			r.err = c.Err
+		} else {
 			s.log.Debug("no registry from peer", "peer", c.Peer, "err", c.Err)
 		}
+		if r.Note(&c) {
+			s.open("copied the registry of "+c.Peer, s.reg.Len())
+		}
 	}
-	r.cut = ctx.Err() != nil
+	r.Cut = ctx.Err() != nil
 	if err := s.peers.Unfound(); err != nil {
-		r.unfound, r.err = true, err
+		r.Unfound, r.Err = true, err
 	}
 	return r
 }
 
-// decide says whether the node may open after a round, and if not, keeps it waiting (S-BOOT-10, with its two early ends).
-func (s *Server) decide(r round, began time.Time) (why string, done bool) {
-	now := time.Now()
-	waited := now.Sub(began)
-	switch quiet := now.Sub(s.node.lastNew()); {
-	case r.from != "":
-		return "copied the registry of " + r.from, true
-	case r.peers == 0 && !r.cut && !r.unfound:
-		return "every configured peer is this node itself", true
-	case waited >= s.cfg.WaitTimeWhenSyncEmpty:
-		return fmt.Sprintf("no peer had a registry for %s", max(s.cfg.WaitTimeWhenSyncEmpty, 0)), true
-	case r.starting == r.peers && !r.unfound && min(quiet, waited) >= quietToOpen:
-		return fmt.Sprintf("all %d peers start as well and no new instance has come for %s", r.peers, quietToOpen), true
-	}
-	why = fmt.Sprintf("none of %d peers had a registry to copy", r.peers)
-	if r.peers == 0 {
-		why = "no peer has been found"
-	}
-	if r.starting > 0 {
-		why += fmt.Sprintf(", %d of them start as well", r.starting)
-	}
-	if r.err != nil {
-		why += ", the last error: " + r.err.Error()
-	}
+// waiting says, the first time to whoever reads the log, why the node does not open yet.
+func (s *Server) waiting(why string, began time.Time) {
 	if ph, _, _ := s.phase.current(); ph == Syncing {
 		s.log.Warn("waiting for a peer, or for clients to register, before reads are answered", "why", why, "at_most", s.cfg.WaitTimeWhenSyncEmpty)
 	}
 	s.phase.set(Waiting, why, began)
-	return "", false
 }
 
 // open lets readers in and expiry begin. Only the first call counts. Copied is how many instances the node has by copying

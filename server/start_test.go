@@ -62,7 +62,7 @@ func TestPeersThatAreNotFoundAreWaitedFor(t *testing.T) {
 			t.Errorf("while no peer can be found the node is %s: %s", ph, why)
 		}
 		dns.works.Store(true)
-		time.Sleep(2*retryWhileWaiting + time.Second)
+		time.Sleep(2*replication.RetryWhileWaiting + time.Second)
 		if ph, why, _ := s.Phase(); ph != Open || !strings.Contains(why, "this node itself") {
 			t.Errorf("once the only peer is found the node is %s: %s", ph, why)
 		}

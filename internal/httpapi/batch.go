@@ -33,8 +33,11 @@ func (c *call) batch() {
 	wire.SetIncarnations(items, c.Request.Header.Get(wire.HeaderIncarnations))
 	results := make([]wire.ReplicationResult, len(items))
 	room := maxBatchAnswer
+	p := Performer{Registry: c.b, Peer: c.peer()}
 	for i := range items {
-		results[i] = c.item(&items[i])
+		var err error
+		results[i], err = p.Item(&items[i])
+		c.note(err)
 		if in := results[i].Instance; in != nil {
 			if room -= size(in); room < 0 {
 				results[i].Instance = nil // the sender hears of it with the next heartbeat
@@ -62,110 +65,15 @@ func size(in *heureka.Instance) int {
 	return n
 }
 
-// item runs one entry like the single request that it stands for, sent by a peer, and never stops the others (W-REPL-7).
-func (c *call) item(it *wire.ReplicationItem) wire.ReplicationResult {
-	if it.App == "" {
-		return wire.ReplicationResult{StatusCode: http.StatusInternalServerError}
-	}
-	if it.Fault != nil { // no reason to refuse the others
-		c.refused[OverLimit].Add(1)
-		return wire.ReplicationResult{StatusCode: http.StatusBadRequest}
-	}
-	key := heureka.Key{App: heureka.AppName(it.App), ID: it.ID}
-	var err error
-	switch it.Action {
-	case wire.Register:
-		err = c.itemRegister(key.App, it)
-	case wire.Heartbeat:
-		err = c.itemRenew(key, it)
-	case wire.Cancel:
-		err = c.b.Cancel(key, c.peer())
-	case wire.StatusUpdate:
-		err = c.itemSetStatus(key, it)
-	case wire.DeleteStatusOverride:
-		err = c.itemClearStatus(key, it)
-	default:
-		err = errBadItem
-	}
-	return c.result(err)
-}
-
-// errBadItem is a batch entry that asks for something impossible: the sender's mistake, hence not logged.
-var errBadItem = errors.New("bad batch entry")
-
-func (c *call) result(err error) wire.ReplicationResult {
-	switch {
+// note counts or logs why an item was not performed.
+func (c *call) note(err error) {
+	switch _, fault := errors.AsType[wire.LimitError](err); {
 	case err == nil:
-		return wire.ReplicationResult{StatusCode: http.StatusOK}
-	case errors.Is(err, heureka.ErrNotFound):
-		return wire.ReplicationResult{StatusCode: http.StatusNotFound}
-	}
-	if newer, ok := errors.AsType[*registry.NewerError](err); ok {
-		in := newer.Record.Instance.Clone()
-		in.Lease = newer.Record.Lease()
-		return wire.ReplicationResult{StatusCode: http.StatusConflict, Instance: in}
-	}
-	if errors.Is(err, registry.ErrFull) {
+	case fault:
+		c.refused[OverLimit].Add(1)
+	case errors.Is(err, registry.ErrFull):
 		c.refused[Full].Add(1)
-		return wire.ReplicationResult{StatusCode: http.StatusServiceUnavailable}
-	}
-	if !errors.Is(err, errBadItem) {
+	default:
 		c.cfg.ErrorLog(c.Request, err)
 	}
-	return wire.ReplicationResult{StatusCode: http.StatusInternalServerError}
-}
-
-// itemRegister stores a peer's record. One that fails the checks is dropped and still answered 200: Java peers expect it
-// (S-DEF-17).
-func (c *call) itemRegister(app string, it *wire.ReplicationItem) error {
-	if it.Instance == nil {
-		return errBadItem
-	}
-	if wire.CheckRegistration(it.Instance, app) != nil {
-		return nil
-	}
-	incarnation := registry.AnyIncarnation
-	if it.HasIncarnation {
-		incarnation = it.Incarnation
-	}
-	return c.b.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation, c.peer())
-}
-
-func (c *call) itemRenew(key heureka.Key, it *wire.ReplicationItem) error {
-	claim := registry.Claim{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
-	if it.OverriddenStatus != "" {
-		claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
-		if !claim.HasOverride {
-			return c.missingOr(key, errBadItem)
-		}
-	}
-	return c.b.Renew(key, claim, c.peer())
-}
-
-func (c *call) itemSetStatus(key heureka.Key, it *wire.ReplicationItem) error {
-	s, ok := heureka.ParseStatus(it.Status)
-	if !ok {
-		return c.missingOr(key, errBadItem)
-	}
-	return c.b.SetStatus(key, s, it.LastDirtyMS, c.peer())
-}
-
-// itemClearStatus needs a timestamp, although nothing in the protocol says what for; a missing status means UNKNOWN.
-func (c *call) itemClearStatus(key heureka.Key, it *wire.ReplicationItem) error {
-	if !it.HasLastDirty {
-		return errBadItem
-	}
-	s, ok := heureka.ParseStatus(it.Status)
-	if !ok && it.Status != "" {
-		return c.missingOr(key, errBadItem)
-	}
-	return c.b.ClearStatus(key, s, it.LastDirtyMS, c.peer())
-}
-
-// missingOr returns ErrNotFound if there is no such instance, which is what the reference finds out first, else err.
-func (c *call) missingOr(key heureka.Key, err error) error {
-	if _, _, missing := c.b.Instance(key); errors.Is(missing, heureka.ErrNotFound) {
-		return missing
-	}
-	return err
 }

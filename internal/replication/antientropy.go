@@ -2,7 +2,6 @@ package replication
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,52 +11,8 @@ import (
 	"heureka.internal/heureka/internal/remote"
 )
 
-const (
-	bucketsAtOnce = 32
-	maxAnswer     = 24 << 20 // of anything a peer says, except a whole registry: what addBucket lets grow, with room
-)
-
-// compare looks at the digest that came with a batch, and reports whether to exchange now: at the first contact, or when
-// the difference has lasted.
-func (h *health) compare(r *reply, n news, disabled bool) bool {
-	theirs := r.said.Digest
-	if theirs == "" || disabled || r.err != nil {
-		return false
-	}
-	if theirs == r.digest {
-		h.equal(r.came)
-		return false
-	}
-	return h.differ(r.came, n.first)
-}
-
-func (h *health) equal(now time.Time) {
-	h.s.EqualAt = now
-	h.drift.Equal()
-}
-
-// differ notes a difference. If it does not count yet, another look is due when it may.
-func (h *health) differ(now time.Time, atOnce bool) bool {
-	exchange, look := h.drift.Differ(now, atOnce)
-	if !exchange {
-		h.probeBy(look)
-	}
-	return exchange
-}
-
-func (h *health) probeBy(t time.Time) {
-	if t.Before(h.probeAt) {
-		h.probeAt = t
-	}
-}
-
-// exchanged notes the end of an exchange, and has the peer asked soon whether it is like this node now.
-func (h *health) exchanged(healed int, pause time.Duration, now time.Time) {
-	h.s.Exchanges++
-	h.s.Healed += uint64(healed)
-	h.drift.Exchanged(healed, pause, now)
-	h.probeBy(now.Add(time.Second))
-}
+// maxAnswer bounds anything a peer says, except a whole registry: what an answer with buckets may grow to, with room.
+const maxAnswer = 24 << 20
 
 // repair exchanges digests with the peer whenever somebody has noticed that they differ, until ctx ends.
 func (p *peer) repair(ctx context.Context) {
@@ -73,9 +28,6 @@ func (p *peer) repair(ctx context.Context) {
 			continue
 		}
 		healed, err := p.exchange(ctx)
-		p.mu.Lock()
-		p.health.exchanged(healed, p.set.cfg.ExchangeInterval, time.Now())
-		p.mu.Unlock()
 		poke(p.wake)
 		switch {
 		case ctx.Err() != nil:
@@ -93,32 +45,42 @@ func (p *peer) repair(ctx context.Context) {
 // mayExchange reports whether what woke repair has not been settled by an exchange since. A node that is starting copies
 // everything anyway, see Sync, and would get it twice.
 func (p *peer) mayExchange(now time.Time) bool {
-	if !p.has(replica) || p.set.cfg.Phase() != PhaseOpen {
+	if !p.has(Replica) || p.set.cfg.Phase() != PhaseOpen {
 		return false
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.health.drift.May(now)
+	return p.link.MayExchange(now)
 }
 
 // exchange takes over what the peer knows better. What this node knows better the peer finds out in the same way, soon,
 // because the request tells it that the digests differ.
 func (p *peer) exchange(ctx context.Context) (healed int, err error) {
+	store := p.set.cfg.Store
 	f := p.set.fetcher(p.conn, registry.BySync)
+	e, err := p.compare(ctx, f)
+	if err == nil {
+		healed, err = f.pull(ctx, e.Buckets)
+	}
+	if err != nil {
+		e = nil
+	}
+	mine := store.Digest()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.link.Exchanged(e, &mine, healed, time.Now())
+	return healed, err
+}
+
+func (p *peer) compare(ctx context.Context, f *fetcher) (*Exchange, error) {
 	theirs, err := f.digest(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	now := time.Now()
 	mine := p.set.cfg.Store.Digest()
-	buckets := p.buckets.Differing(&mine, &theirs, now)
-	healed, err = f.pull(ctx, buckets)
-	if err != nil {
-		return healed, err
-	}
-	mine = p.set.cfg.Store.Digest()
-	p.buckets.Remember(buckets, &mine, &theirs, now)
-	return healed, nil
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.link.Compare(&mine, &theirs, time.Now()), nil
 }
 
 // errNotHeureka marks answers of anything else.
@@ -142,8 +104,8 @@ func (ps *Peers) fetcher(conn *remote.Conn, by registry.By) *fetcher {
 	return &fetcher{conn: conn, by: by, store: ps.cfg.Store, hello: ps.greeting}
 }
 
-// ask sends one request and decodes its answer.
-func (f *fetcher) ask(ctx context.Context, req remote.Request, answer any) error {
+// ask sends one request and returns its answer.
+func (f *fetcher) ask(ctx context.Context, req remote.Request) ([]byte, error) {
 	hello := f.hello()
 	req.Header = make(http.Header)
 	hello.addTo(req.Header)
@@ -151,81 +113,40 @@ func (f *fetcher) ask(ctx context.Context, req remote.Request, answer any) error
 	said := greetingIn(reply.Header)
 	f.node, f.phase = said.Node, said.Phase
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if f.node == "" {
-		return fmt.Errorf("%s: %w", f.conn.URL(), errNotHeureka)
+		return nil, fmt.Errorf("%s: %w", f.conn.URL(), errNotHeureka)
 	}
 	if version := reply.Header.Get(HeaderProtocol); !speaks(version) {
-		return fmt.Errorf("%s: %w, %s", f.conn.URL(), errOtherProtocol, version)
+		return nil, fmt.Errorf("%s: %w, %s", f.conn.URL(), errOtherProtocol, version)
 	}
-	if err := json.Unmarshal(reply.Body, answer); err != nil {
-		return fmt.Errorf("%s%s: %w", f.conn.URL(), req.Path, err)
-	}
-	return nil
+	return reply.Body, nil
 }
 
-func (f *fetcher) digest(ctx context.Context) ([registry.Buckets]uint64, error) {
-	var answer digestAnswer
-	if err := f.ask(ctx, remote.Request{Path: digestPath}, &answer); err != nil {
-		return [registry.Buckets]uint64{}, err
+func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err error) {
+	doc, err := f.ask(ctx, remote.Request{Path: digestPath})
+	if err != nil {
+		return d, err
 	}
-	return decodeDigest(answer.Digest)
+	if d, err = TakeDigest(doc); err != nil {
+		err = fmt.Errorf("%s%s: %w", f.conn.URL(), digestPath, err)
+	}
+	return d, err
 }
 
 // pull merges what the node has in these buckets and this one has not. It returns how many instances changed here.
 func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err error) {
-	for len(buckets) > 0 {
-		n := min(len(buckets), bucketsAtOnce)
-		answer, err := f.buckets(ctx, buckets[:n])
+	p := NewPull(f.store, registry.Origin{By: f.by, Address: f.conn.URL()}, buckets)
+	defer func() { f.received += p.Received }()
+	for body := p.Request(time.Now()); body != nil; body = p.Request(time.Now()) {
+		doc, err := f.ask(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body})
 		if err != nil {
-			return changed, err
+			return p.Changed, err
 		}
-		if len(answer.Rest) >= n {
-			return changed, fmt.Errorf("%s: none of %d buckets came", f.conn.URL(), n)
-		}
-		merged, err := f.merge(answer.Entries)
-		changed += merged
-		if err != nil {
-			return changed, err
-		}
-		buckets = append(answer.Rest, buckets[n:]...)
-	}
-	return changed, nil
-}
-
-func (f *fetcher) buckets(ctx context.Context, buckets []int) (*bucketsAnswer, error) {
-	ask := bucketsRequest{Protocol: Protocol}
-	now := time.Now()
-	for _, i := range buckets {
-		b := bucketRequest{Bucket: i}
-		for _, e := range f.store.Bucket(i, now) {
-			b.Have = appendWords(b.Have, e.Digest())
-		}
-		ask.Buckets = append(ask.Buckets, b)
-	}
-	body, err := json.Marshal(ask)
-	if err != nil {
-		return nil, err
-	}
-	answer := new(bucketsAnswer)
-	return answer, f.ask(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body}, answer)
-}
-
-func (f *fetcher) merge(docs []entryDoc) (changed int, err error) {
-	now := time.Now()
-	for i := range docs {
-		e, err := docs[i].entry()
-		if err != nil {
-			return changed, fmt.Errorf("%s: %w", f.conn.URL(), err)
-		}
-		if !e.Tombstone {
-			f.received++
-		}
-		e.From = registry.Origin{By: f.by, Address: f.conn.URL()}
-		if f.store.Merge(e, now) {
-			changed++
+		if err := p.Take(doc, time.Now()); err != nil {
+			return p.Changed, fmt.Errorf("%s%s: %w", f.conn.URL(), bucketsPath, err)
 		}
 	}
-	return changed, nil
+	return p.Changed, nil
 }

@@ -1,10 +1,11 @@
 // Package replication carries what happens on one node to its peers, and brings nodes that have lost sight of each other
 // together again.
 //
-// A Queue decides what to send to one peer, and when; it is pure. Peers owns the goroutines around it: one that sends for
-// each peer, one that compares digests with each peer that is a heureka node, and one that keeps the list of peers
-// current. It also copies the registry of a peer at start-up. Changing the registry, serving the Eureka API and deciding
-// when a node may answer reads is left to package server.
+// What to do is decided by pure code: a Link says what to send to one peer, and when, and when to compare registries with
+// it; a Pull takes over what a peer knows better; a Join says when a node that starts may answer reads; a Guard refuses
+// batches from the past. Peers owns the goroutines around them: one that sends for each peer, one that compares digests with
+// each peer that is a heureka node, and one that keeps the list of peers current. Package scenario drives the same code
+// over a simulated network. Changing the registry and serving the Eureka API is left to packages server and httpapi.
 //
 // Peers speak the protocol of the reference (batches of operations, POST peerreplication/batch/), so that Java servers
 // and heureka nodes can be mixed in one ring. What heureka nodes say to each other in addition travels in headers and on

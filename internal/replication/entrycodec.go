@@ -118,13 +118,10 @@ func wordSet(b []byte) map[uint64]bool {
 	return set
 }
 
-// digest returns the hash of the whole registry, fit for a header.
-func (ps *Peers) digest() string {
-	if ps.cfg.DisableAntiEntropy {
-		return ""
-	}
+// Root returns the hash of a whole digest, fit for a header.
+func Root(d *[registry.Buckets]uint64) string {
 	var root uint64
-	for _, w := range ps.cfg.Store.Digest() {
+	for _, w := range d {
 		root = (root ^ w) * 0x9e3779b97f4a7c15 // an odd number: every bit of every bucket counts
 		root ^= root >> 29
 	}

@@ -1,11 +1,8 @@
 package replication
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
-
-	"heureka.internal/heureka/internal/registry"
 )
 
 // The resources for peers, below the API's base.
@@ -14,9 +11,6 @@ const (
 	digestPath  = "peerreplication/digest"
 	bucketsPath = "peerreplication/buckets"
 )
-
-// maxBucketsBatch is the size after which an answer leaves the rest for another request.
-const maxBucketsBatch = 8 << 20
 
 // Admit decides about a batch with these headers, of a heureka node, all of which has come: 0 to perform it, 421 for what
 // this node sent itself (W-REPL-16), 425 for what comes too late. Performing either would bring cancelled instances back.
@@ -60,27 +54,12 @@ func (ps *Peers) Greet(h http.Header) {
 func (ps *Peers) heard(from, theirs, mine string, comparing bool) {
 	now := time.Now()
 	found, met := ps.peersOf(from)
+	if !met {
+		theirs = ""
+	}
 	for _, p := range found {
-		if !p.has(replica) {
-			continue
-		}
-		p.contact(now)
-		if theirs == "" || mine == "" || !met {
-			continue
-		}
-		p.mu.Lock()
-		differs := false
-		switch {
-		case theirs == mine:
-			p.health.equal(now)
-		case comparing:
-			differs = p.health.drift.May(now)
-		default:
-			differs = p.health.differ(now, false)
-		}
-		p.mu.Unlock()
-		if differs {
-			poke(p.differs)
+		if p.has(Replica) {
+			p.contact(theirs, mine, comparing, now)
 		}
 	}
 }
@@ -90,8 +69,7 @@ func (ps *Peers) Digest(h http.Header) []byte {
 	if ps.cfg.DisableAntiEntropy {
 		return nil
 	}
-	d := ps.cfg.Store.Digest()
-	doc := encoded(digestAnswer{Protocol: Protocol, Digest: appendWords(nil, d[:]...)})
+	doc := AnswerDigest(ps.cfg.Store)
 	from := greetingIn(h)
 	ps.heard(from.Node, from.Digest, ps.digest(), true)
 	return doc
@@ -100,43 +78,11 @@ func (ps *Peers) Digest(h http.Header) []byte {
 // Buckets answers with the entries that the asker lacks; nil if it asks for what there is not. One that speaks another
 // protocol lacks nothing that this node could tell it.
 func (ps *Peers) Buckets(h http.Header, body []byte) []byte {
-	answer := bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}
-	if !speaks(h.Get(HeaderProtocol)) {
-		return encoded(answer)
-	}
-	var ask bucketsRequest
-	if ps.cfg.DisableAntiEntropy || json.Unmarshal(body, &ask) != nil || len(ask.Buckets) > registry.Buckets {
+	switch {
+	case ps.cfg.DisableAntiEntropy:
 		return nil
+	case !speaks(h.Get(HeaderProtocol)):
+		return encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}})
 	}
-	size := 0
-	for _, b := range ask.Buckets {
-		switch {
-		case b.Bucket < 0 || b.Bucket >= registry.Buckets:
-			return nil
-		case size > maxBucketsBatch:
-			answer.Rest = append(answer.Rest, b.Bucket)
-		default:
-			size += ps.addBucket(&answer, b)
-		}
-	}
-	return encoded(answer)
-}
-
-// addBucket returns about how many bytes it added.
-func (ps *Peers) addBucket(answer *bucketsAnswer, b bucketRequest) (size int) {
-	have := wordSet(b.Have)
-	for _, e := range ps.cfg.Store.Bucket(b.Bucket, time.Now()) {
-		if have[e.Digest()] {
-			continue
-		}
-		d := docOf(&e)
-		answer.Entries = append(answer.Entries, d)
-		size += len(d.Instance) + len(d.App) + len(d.ID) + 64
-	}
-	return size
-}
-
-func encoded(v any) []byte {
-	doc, _ := json.Marshal(v) // numbers and texts: nothing that cannot be encoded
-	return doc
+	return AnswerBuckets(ps.cfg.Store, body, time.Now())
 }

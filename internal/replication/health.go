@@ -1,9 +1,6 @@
 package replication
 
-import (
-	"log/slog"
-	"time"
-)
+import "time"
 
 // A State says how a URL is doing.
 type State string
@@ -48,7 +45,7 @@ type Status struct {
 	Healed    uint64    // instances that changed here because the peer knew better
 }
 
-// health is the part of a Status that the sender writes. Guarded by peer.mu.
+// health is the part of a Status that the sender writes.
 type health struct {
 	s        Status // State is that of the last batch, whatever the role
 	outcome  Outcome
@@ -58,8 +55,8 @@ type health struct {
 	drift    Drift
 }
 
-// news is what a batch has changed, for the log and for the set.
-type news struct {
+// News is what a batch has changed, for the log and for the set.
+type News struct {
 	changed   bool // who answers, or whether
 	nodeID    string
 	first     bool          // the first answer after failures, or at all, or of another node
@@ -71,17 +68,18 @@ type news struct {
 }
 
 // note takes in what came back for a batch; the next probe is due after pause.
-func (h *health) note(r *reply, o Outcome, pause time.Duration) news {
-	h.probeAt = r.came.Add(pause)
-	id := r.said.Node
-	n := news{nodeID: id}
-	if !r.date.IsZero() {
+func (h *health) note(r *Reply, pause time.Duration) News {
+	o := r.Outcome
+	h.probeAt = r.Came.Add(pause)
+	id := r.Said.Node
+	n := News{nodeID: id}
+	if !r.Date.IsZero() {
 		h.s.ClockSkew = new(skew(r))
-		h.s.RTT = r.came.Sub(r.sent)
+		h.s.RTT = r.Came.Sub(r.Sent)
 	}
 	if id != "" || o == Delivered { // an error may come from a proxy
 		n.changed = id != h.s.NodeID
-		h.s.NodeID, h.s.Phase = id, r.said.Phase
+		h.s.NodeID, h.s.Phase = id, r.Said.Phase
 	}
 	if o == Delivered {
 		h.succeed(r, &n)
@@ -92,14 +90,14 @@ func (h *health) note(r *reply, o Outcome, pause time.Duration) news {
 	return n
 }
 
-func (h *health) succeed(r *reply, n *news) {
+func (h *health) succeed(r *Reply, n *News) {
 	h.s.Batches++
-	h.s.LastSuccess = r.came
+	h.s.LastSuccess = r.Came
 	n.first = h.s.State != StateOK || n.changed
 	if h.s.State != StateOK {
 		n.changed = true
-		n.recovered, n.after = h.reported, r.came.Sub(h.s.Since)
-		h.enter(StateOK, r.came)
+		n.recovered, n.after = h.reported, r.Came.Sub(h.s.Since)
+		h.enter(StateOK, r.Came)
 	}
 	h.inRow, h.reported = 0, false
 	h.s.Error, h.s.Permanent = "", false
@@ -107,14 +105,14 @@ func (h *health) succeed(r *reply, n *news) {
 
 // fail reports a failure when it happens the second time, so that a connection that broke while it was idle is no news,
 // and again when it becomes another kind of failure.
-func (h *health) fail(r *reply, o Outcome, n *news) {
+func (h *health) fail(r *Reply, o Outcome, n *News) {
 	h.s.Failed++
 	if h.s.State != StateFailing {
 		n.changed = true
-		h.enter(StateFailing, r.came)
+		h.enter(StateFailing, r.Came)
 	}
 	h.inRow++
-	h.s.Error, h.s.Permanent = r.err.Error(), o == Refused
+	h.s.Error, h.s.Permanent = r.Err.Error(), o == Refused
 	if h.inRow >= 2 && (!h.reported || o != h.outcome) {
 		h.reported = true
 		n.failing, n.err, n.permanent = true, h.s.Error, h.s.Permanent
@@ -125,44 +123,36 @@ func (h *health) enter(s State, now time.Time) { h.s.State, h.s.Since = s, now }
 
 // skew estimates the difference of clocks: the peer read its own somewhere between sending and coming, and cut off the
 // fraction of the second.
-func skew(r *reply) time.Duration {
-	middle := r.sent.Add(r.came.Sub(r.sent) / 2)
-	d := r.date.Add(500 * time.Millisecond).Sub(middle)
+func skew(r *Reply) time.Duration {
+	middle := r.Sent.Add(r.Came.Sub(r.Sent) / 2)
+	d := r.Date.Add(500 * time.Millisecond).Sub(middle)
 	return d.Round(time.Second)
 }
 
-// report logs news, once each.
-func (p *peer) report(n news) {
-	log := p.set.log.With("peer", p.conn.URL())
-	switch {
-	case p.has(thisNode):
-	case n.failing && n.permanent:
-		log.Error("peer refuses replication, what is sent to it is lost until that is put right", "err", n.err)
-	case n.failing:
-		log.Warn("peer does not take replication, trying on", "err", n.err)
-	case n.recovered:
-		log.Info("peer takes replication again", slog.Duration("after", n.after.Round(time.Millisecond)))
+func (h *health) equal(now time.Time) {
+	h.s.EqualAt = now
+	h.drift.Equal()
+}
+
+// differ notes a difference. If it does not count yet, another look is due when it may.
+func (h *health) differ(now time.Time, atOnce bool) bool {
+	exchange, look := h.drift.Differ(now, atOnce)
+	if !exchange {
+		h.probeBy(look)
+	}
+	return exchange
+}
+
+func (h *health) probeBy(t time.Time) {
+	if t.Before(h.probeAt) {
+		h.probeAt = t
 	}
 }
 
-// status returns the whole picture.
-func (p *peer) status(now time.Time) Status {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	s := p.health.s
-	s.URL, s.Zone = p.conn.URL(), p.target.Zone
-	if s.State == "" {
-		s.State = StateUnknown
-	}
-	switch role(p.role.Load()) {
-	case thisNode:
-		s.State, s.Error, s.Permanent = StateThisNode, "", false
-	case duplicate:
-		s.State = StateDuplicate
-	}
-	s.Pending, s.Counts = p.q.Len(), p.q.Counts()
-	if oldest := p.q.Oldest(); !oldest.IsZero() {
-		s.Lag = now.Sub(oldest)
-	}
-	return s
+// exchanged notes the end of an exchange, and has the peer asked soon whether it is like this node now.
+func (h *health) exchanged(healed int, pause time.Duration, now time.Time) {
+	h.s.Exchanges++
+	h.s.Healed += uint64(healed)
+	h.drift.Exchanged(healed, pause, now)
+	h.probeBy(now.Add(time.Second))
 }

@@ -1,37 +1,14 @@
 package replication
 
-import "slices"
-
-// A role is what a URL is used for.
-type role int32
-
-const (
-	replica   role = iota // replicated to
-	thisNode              // leads to this node
-	duplicate             // leads to a node that is replicated to under another URL
-)
-
-// standing is what the set knows about a URL, to decide on its role. Guarded by Peers.mu.
-type standing struct {
-	nodeID  string // of who answered last; "" for Java servers and before the first answer
-	ok      bool   // the last batch arrived
-	certain bool   // it is this node's URL by configuration
-	likely  bool   // it has this node's host and port
-}
-
 // identify notes who answers at p and decides the roles anew.
 func (ps *Peers) identify(p *peer, nodeID string, ok bool) {
 	ps.mu.Lock()
-	p.standing.ok = ok
-	if nodeID != "" || ok {
-		p.standing.nodeID = nodeID
-	}
+	p.standing.Note(nodeID, ok)
 	ps.mu.Unlock()
 	ps.elect()
 }
 
-// elect gives each URL its role. Of several that lead to one node, the first that works is used; those that do not work
-// stay, so that whoever configured them sees it.
+// elect gives each URL its role.
 func (ps *Peers) elect() {
 	for _, p := range ps.assign() {
 		p.announce()
@@ -42,37 +19,32 @@ func (ps *Peers) elect() {
 func (ps *Peers) assign() (changed []*peer) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	used := map[string]bool{}
-	for _, p := range *ps.list.Load() {
-		s, r := &p.standing, replica
-		switch {
-		case s.certain || s.nodeID == ps.nodeID || s.likely && s.nodeID == "":
-			r = thisNode
-		case s.ok && used[s.nodeID]:
-			r = duplicate
-		default:
-			used[s.nodeID] = used[s.nodeID] || s.ok && s.nodeID != ""
-		}
-		if role(p.role.Swap(int32(r))) != r {
-			changed = append(changed, p)
+	list := *ps.list.Load()
+	for i, r := range Roles(ps.nodeID, standings(list)) {
+		if Role(list[i].role.Swap(int32(r))) != r {
+			changed = append(changed, list[i])
 		}
 	}
 	return changed
 }
 
-// peersOf returns the URLs that lead to a node. One that has not been met, because it has just started, may be behind any
-// of those that do not answer.
+// peersOf returns the URLs that lead to a node, or may.
 func (ps *Peers) peersOf(nodeID string) (found []*peer, met bool) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
 	list := *ps.list.Load()
-	for _, p := range list {
-		if p.standing.nodeID == nodeID {
-			found = append(found, p)
-		}
+	behind, met := Behind(nodeID, standings(list))
+	for _, i := range behind {
+		found = append(found, list[i])
 	}
-	if found != nil {
-		return found, true
+	return found, met
+}
+
+// standings returns those of the peers. With Peers.mu held.
+func standings(list []*peer) []*Standing {
+	all := make([]*Standing, len(list))
+	for i, p := range list {
+		all[i] = &p.standing
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(p *peer) bool { return p.standing.ok }), false
+	return all
 }

@@ -17,26 +17,10 @@ import (
 const (
 	maxRegistry  = 512 << 20       // of a whole registry, decompressed
 	syncPatience = 2 * time.Minute // with one peer that keeps sending
-	hedgeAfter   = 3 * time.Second // with one peer alone
 )
 
-// A Copied says what one peer gave at start-up.
-type Copied struct {
-	Peer      string // its URL, without credentials
-	Heureka   bool
-	Phase     string        // of a heureka peer: how far its own start has come
-	Instances int           // that it told of
-	Changed   int           // of them, new or newer here
-	Took      time.Duration // for all of it
-	// Err says why there is no complete answer; nil if there is. ErrNotReady of package heureka: the peer is itself starting.
-	Err error
-}
-
-// Complete reports whether the peer's registry is whole and has been taken over.
-func (c *Copied) Complete() bool { return c.Err == nil }
-
 // Sync copies the registry of each peer, those of the own zone first, and says after each what came of it: an iteration is
-// one round. Peers are asked in turn; the next one's turn comes after hedgeAfter even if the last has not finished. What a
+// one round. Peers are asked in turn; the next one's turn comes after HedgeAfter even if the last has not finished. What a
 // heureka node has comes with overrides, ages and cancellations, and is merged as in anti-entropy. Of another server's
 // records each is taken that is newer than what is there (S-DEF-21). A node that takes clients from the first complete
 // answer on loses nothing by going on with the rest meanwhile.
@@ -53,7 +37,7 @@ func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
 		var asking sync.WaitGroup
 		defer asking.Wait()
 		defer cancel()
-		peers := slices.DeleteFunc(slices.Clone(*ps.list.Load()), func(p *peer) bool { return p.has(thisNode) })
+		peers := slices.DeleteFunc(slices.Clone(*ps.list.Load()), func(p *peer) bool { return p.has(ThisNode) })
 		answers := make(chan *Copied, len(peers))
 		turn := time.NewTimer(0)
 		defer turn.Stop()
@@ -66,7 +50,7 @@ func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
 				p := peers[asked]
 				asking.Go(func() { answers <- ps.copyFrom(ctx, p) })
 				asked++
-				wait = hedgeAfter
+				wait = HedgeAfter
 			case c := <-answers:
 				if ctx.Err() != nil || c != nil && !yield(*c) {
 					return
@@ -93,11 +77,9 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 		return nil
 	case err == nil:
 		c.Heureka, c.Phase = true, f.phase
-		c.Changed, c.Err = f.pull(ctx, nonZero(theirs))
+		c.Changed, c.Err = f.pull(ctx, NonZero(&theirs))
 		c.Instances = f.received
-		if c.Err == nil && c.Phase != PhaseOpen {
-			c.Err = heureka.ErrNotReady
-		}
+		c.CheckPhase()
 	case answered(err):
 		ps.copyApps(ctx, p.conn, c)
 	default:
@@ -111,16 +93,6 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 func answered(err error) bool {
 	_, refused := errors.AsType[*heureka.StatusError](err)
 	return refused || errors.Is(err, errNotHeureka) || errors.Is(err, errOtherProtocol)
-}
-
-// nonZero returns the buckets that are not empty.
-func nonZero(d [registry.Buckets]uint64) (buckets []int) {
-	for i, w := range d {
-		if w != 0 {
-			buckets = append(buckets, i)
-		}
-	}
-	return buckets
 }
 
 // copyApps takes over the records that any server lists.

@@ -83,8 +83,9 @@ func (c *client) start() {
 func (c *client) renewRecord(status heureka.Status) {
 	secs := int64(c.interval / time.Second)
 	c.in = &heureka.Instance{
-		App: c.key.App, ID: c.key.ID, HostName: c.key.ID, Status: status, LastDirtyMS: c.dirtyMS(), CountryID: 1,
-		Lease: heureka.LeaseInfo{RenewalIntervalSecs: secs, DurationSecs: 3 * secs},
+		App: c.key.App, ID: c.key.ID, HostName: c.key.ID, IPAddr: "10.0.0.1", Status: status, LastDirtyMS: c.dirtyMS(), CountryID: 1,
+		DataCenter: heureka.OwnDataCenter,
+		Lease:      heureka.LeaseInfo{RenewalIntervalSecs: secs, DurationSecs: 3 * secs},
 	}
 	c.try(func(n *node) error { n.register(c.in); return nil })
 }

@@ -185,8 +185,8 @@ func known(entries []registry.Entry) []string {
 // queues: bounded.
 func (j *judge) queues(n *node) {
 	for _, p := range n.peers {
-		if p.q.Len() > j.s.story.pending {
-			j.s.fail("", "the queue %s holds %d instances, more than %d", p.name, p.q.Len(), j.s.story.pending)
+		if p.link.Pending() > j.s.story.pending {
+			j.s.fail("", "the queue %s holds %d instances, more than %d", p.name, p.link.Pending(), j.s.story.pending)
 		}
 	}
 }

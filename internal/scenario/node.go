@@ -27,17 +27,17 @@ type node struct {
 	name   string
 	offset time.Duration // of its wall clock
 
-	up      bool
-	life    int // counts starts
-	open    bool
-	began   time.Duration
-	lastNew time.Duration
-	reg     *registry.Registry
-	store   replication.Store
-	peers   []*peer
-	guard   *replication.Guard
-	batches uint64
-	evicted int // since the last tick began, as reported change by change
+	up       bool
+	life     int // counts starts
+	open     bool
+	join     replication.Join
+	newestAt time.Time // when the last new instance came
+	reg      *registry.Registry
+	store    replication.Store
+	peers    []*peer
+	guard    *replication.Guard
+	batches  uint64
+	evicted  int // since the last tick began, as reported change by change
 }
 
 func (s *sim) newNode(i int) *node {
@@ -59,7 +59,8 @@ func (n *node) start() {
 		return
 	}
 	n.life++
-	n.up, n.open, n.began, n.lastNew = true, false, n.s.now, n.s.now
+	n.up, n.open, n.newestAt = true, false, n.now()
+	n.join = replication.Join{Began: n.now(), Limit: 5 * time.Minute}
 	n.guard, n.batches = replication.NewGuard(n.id(), n.now()), 0
 	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
 	n.s.opt.Bug.configure(&cfg)
@@ -79,7 +80,7 @@ func (n *node) start() {
 	for _, p := range n.peers {
 		p.pump()
 	}
-	n.copyFrom(new(copied))
+	n.copyFrom(new(round))
 }
 
 // kill ends the process; nobody hears of it.
@@ -111,7 +112,7 @@ func (n *node) changed(ch registry.Change) {
 	case ch.Kind == registry.Evicted:
 		n.evicted++
 	case ch.Previous == nil && !ch.Removed():
-		n.lastNew = n.s.now
+		n.newestAt = n.now()
 	}
 	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin.By], n.name, ch.Key.ID, int(ch.Record.Instance.Status))
 }
@@ -121,49 +122,43 @@ var (
 	originNames = map[registry.By]string{registry.ByClient: " by client", registry.ByPeer: " by peer", registry.BySync: " by comparing", registry.ByNode: ""}
 )
 
-// copied is what a round of the start-up copy has come to, in numbers of peers.
-type copied struct{ asked, answered, complete, starting int }
+// A round asks the peers for their registries in turn, as replication.Peers.Sync does.
+type round struct {
+	replication.Round
+	asked, answered int
+}
 
-// copyFrom is replication.Peers.Sync and server.start: peers are asked in turn, none longer than three seconds alone, again
-// and again until the node may open.
-func (n *node) copyFrom(c *copied) {
-	if c.asked == len(n.peers) {
+// copyFrom asks the next peer, which has some time alone, and again until the node may open.
+func (n *node) copyFrom(r *round) {
+	if r.asked == len(n.peers) {
 		return
 	}
-	p := n.peers[c.asked]
-	c.asked++
-	mine := c.asked
-	p.pull(func(answered, complete bool) {
-		switch {
-		case complete:
-			c.complete++
+	p := n.peers[r.asked]
+	r.asked++
+	mine := r.asked
+	p.copy(func(c *replication.Copied) {
+		if r.Note(c) {
 			n.openForTraffic()
-		case answered:
-			c.starting++
 		}
-		if c.answered++; c.answered == len(n.peers) {
-			n.decide(c)
+		if r.answered++; r.answered == len(n.peers) {
+			n.decide(r)
 		}
-		n.copyFrom(c)
+		n.copyFrom(r)
 	})
-	n.s.after(3*time.Second, n.inThisLife(func() {
-		if c.asked == mine {
-			n.copyFrom(c)
+	n.s.after(replication.HedgeAfter, n.inThisLife(func() {
+		if r.asked == mine {
+			n.copyFrom(r)
 		}
 	}))
 }
 
-func (n *node) decide(c *copied) {
-	waited, quiet := n.s.now-n.began, n.s.now-n.lastNew
-	switch {
-	case c.complete > 0, len(n.peers) == 0,
-		c.starting == len(n.peers) && min(quiet, waited) >= 35*time.Second,
-		waited >= 5*time.Minute:
+func (n *node) decide(r *round) {
+	if _, open := n.join.Open(&r.Round, n.newestAt, n.now()); open {
 		n.openForTraffic()
 		n.s.after(evictionInterval, n.inThisLife(n.tick))
-	default:
-		n.s.after(5*time.Second, n.inThisLife(func() { n.copyFrom(new(copied)) }))
+		return
 	}
+	n.s.after(n.join.Pause(time.Minute, n.now()), n.inThisLife(func() { n.copyFrom(new(round)) }))
 }
 
 func (n *node) openForTraffic() {
@@ -188,7 +183,7 @@ func (n *node) tick() {
 
 func (n *node) replicate(a wire.ReplicationAction, key heureka.Key) {
 	for _, p := range n.peers {
-		if p.q.Add(a, key, n.now()) {
+		if p.link.Add(a, key, n.now()) {
 			p.pump()
 		}
 	}
@@ -233,50 +228,6 @@ func (n *node) setMetadata(key heureka.Key, k, v string) {
 	if _, err := n.reg.SetMetadata(key, []heureka.MetadataEntry{{Key: k, Value: v}}, registry.FromClient, n.now()); err == nil {
 		n.replicate(wire.Register, key)
 	}
-}
-
-// item performs one item of a peer's batch, as httpapi does (W-REPL-7).
-func (n *node) item(it *wire.ReplicationItem) wire.ReplicationResult {
-	key, now := heureka.Key{App: it.App, ID: it.ID}, n.now()
-	status, _ := heureka.ParseStatus(it.Status)
-	var err error
-	switch it.Action {
-	case wire.Register:
-		err = n.itemRegister(it)
-	case wire.Cancel:
-		err = n.reg.Cancel(key, registry.FromPeer, now)
-	case wire.StatusUpdate:
-		err = n.reg.SetStatus(key, status, it.LastDirtyMS, registry.FromPeer, now)
-	case wire.DeleteStatusOverride:
-		err = n.reg.ClearStatus(key, status, it.LastDirtyMS, registry.FromPeer, now)
-	case wire.Heartbeat:
-		claim := registry.Claim{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
-		if it.OverriddenStatus != "" {
-			claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
-		}
-		err = n.reg.Renew(key, claim, registry.FromPeer, now)
-	}
-	code := 200
-	switch newer, conflict := errors.AsType[*registry.NewerError](err); {
-	case conflict:
-		in := newer.Record.Instance.Clone()
-		in.Lease = newer.Record.Lease()
-		n.s.note("answers newer", n.name, it.ID, 409)
-		return wire.ReplicationResult{StatusCode: 409, Instance: in}
-	case err != nil:
-		code = 404
-	}
-	n.s.note("performs "+string(it.Action), n.name, it.ID, code)
-	return wire.ReplicationResult{StatusCode: code}
-}
-
-func (n *node) itemRegister(it *wire.ReplicationItem) error {
-	incarnation := it.Incarnation
-	if n.s.opt.Bug.is(NoIncarnations) {
-		incarnation = registry.AnyIncarnation
-	}
-	_, err := n.reg.RegisterIncarnation(it.Instance, incarnation, registry.FromPeer, n.now())
-	return err
 }
 
 // ordered is a registry whose buckets come in a fixed order, so that simulations repeat.

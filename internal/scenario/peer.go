@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"errors"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -12,32 +13,33 @@ import (
 
 const exchangeInterval = 30 * time.Second
 
-// A peer is what one node does about another: replication.peer without its goroutines.
+// A peer is the owner of a replication.Link: it posts what that says, over the network of the simulation. In the product
+// two goroutines do so.
 type peer struct {
 	s        *sim
 	from, to *node
 	name     string // of the link, for the trace
-	rng      *rand.Rand
-	q        *replication.Queue
-	drift    replication.Drift
-	known    replication.Fruitless
+	link     *replication.Link
+	standing replication.Standing
 
 	sending    bool
 	timer      int // number of the timer that counts
-	probeAt    time.Time
-	ok         bool   // the last batch arrived
-	met        string // who answered last
-	clock      string // from the newest answer to a batch
 	exchanging bool
 	poked      bool // another exchange was asked for meanwhile
 }
 
 func newPeer(from, to *node) *peer {
 	rng := rand.New(from.source(16 + uint64(to.index)))
+	bug := from.s.opt.Bug
 	return &peer{
-		s: from.s, from: from, to: to, name: from.name + "-" + to.name, rng: rng, known: replication.Fruitless{},
-		q: replication.NewQueue(replication.QueueConfig{
-			MaxPending: from.s.opt.Bug.pending(from.s.story.pending), Rand: rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())),
+		s: from.s, from: from, to: to, name: from.name + "-" + to.name,
+		link: replication.NewLink(replication.LinkConfig{
+			Queue: replication.QueueConfig{
+				MaxPending: bug.pending(from.s.story.pending), MaxAge: replication.DefaultMaxAge, Linger: replication.DefaultLinger,
+				Rand: rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())),
+			},
+			Rand: rng, ExchangeInterval: exchangeInterval,
+			DisableAntiEntropy: !from.s.story.compares || bug.is(NoAntiEntropy),
 		}),
 	}
 }
@@ -45,21 +47,12 @@ func newPeer(from, to *node) *peer {
 // pump sends what there is to send, and else comes back when there may be something.
 func (p *peer) pump() {
 	for !p.sending {
-		probe := p.q.Failing()
-		batch, wait := p.q.Next(p.from.now())
+		batch, wait := p.link.Next(p.from.now(), true)
 		if batch == nil {
-			until := p.probeAt.Sub(p.from.now())
-			if until > 0 {
-				p.wake(min(wait, until))
-				return
-			}
-			if batch = p.q.Probe(p.from.now()); batch == nil {
-				p.wake(wait)
-				return
-			}
-			probe = true
+			p.wake(wait)
+			return
 		}
-		p.send(batch, probe)
+		p.send(batch)
 	}
 }
 
@@ -76,196 +69,103 @@ func (p *peer) wake(d time.Duration) {
 	}))
 }
 
-// answer is what comes back for a batch, with what the node says of itself.
-type answer struct {
-	results []wire.ReplicationResult
-	node    string
-	open    bool
-	digest  digest
-	clock   string
-	again   bool // it was refused, to be sent again
-}
-
-func (p *peer) send(b *replication.Batch, probe bool) {
+func (p *peer) send(b *replication.Batch) {
 	items := b.Fill(p.from.store, p.from.now())
-	if len(items) == 0 && !probe {
-		p.q.Done(b, replication.Result{Outcome: replication.Unsent}, p.from.now())
-		return
+	if p.link.Worth(b, p.from.now()) {
+		p.sending = true
+		p.post(b, items)
 	}
-	p.sending = true
-	p.post(items, func(a answer, o replication.Outcome) {
-		switch {
-		case !a.again:
-			p.settle(b, a, o)
-		case len(items) == 0:
-			p.settle(b, a, replication.Delivered)
-		default:
-			p.post(items, func(a answer, o replication.Outcome) { p.settle(b, a, o) })
-		}
-	})
 }
 
-// post is replication.peer.postOnce.
-func (p *peer) post(items []wire.ReplicationItem, done func(answer, replication.Outcome)) {
+// An answer is what comes back for a request.
+type answer struct {
+	said    replication.Greeting
+	doc     []byte
+	results []wire.ReplicationResult // of a batch
+	late    bool                     // it was refused
+}
+
+// post sends a batch, as often as the link wants that.
+func (p *peer) post(b *replication.Batch, items []wire.ReplicationItem) {
 	p.from.batches++
-	number, id, heard, theirs := p.from.batches, p.from.id(), p.clock, p.from.store.Digest()
+	hello := p.from.greeting()
+	hello.Batch, hello.Heard = strconv.FormatUint(p.from.batches, 10), p.link.Heard()
 	p.s.note("sends", p.name, "", len(items))
+	sent := p.from.now()
 	call(p.from, p.to,
-		func() (answer, replication.Outcome) { return p.to.serveBatch(id, number, heard, items, &theirs) },
+		func() (answer, replication.Outcome) { return p.to.serveBatch(hello, items) },
 		func(a answer, o replication.Outcome) {
-			if a.clock != "" {
-				p.clock = a.clock
+			r := p.reply(a, o)
+			r.Sent = sent
+			if p.link.Again(b, r) {
+				p.post(b, items)
+				return
 			}
-			done(a, o)
+			p.settle(b, r)
 		})
 }
 
-// serveBatch is what the receiver does.
-func (n *node) serveBatch(from string, number uint64, heard string, items []wire.ReplicationItem, theirs *digest) (answer, replication.Outcome) {
-	if !n.admits(from, number, heard) {
-		a := n.greeting()
-		a.again = true
-		n.heard(from, nil, &a.digest, false)
-		return a, replication.Busy
+var errNoAnswer = errors.New("no answer")
+
+func (p *peer) reply(a answer, o replication.Outcome) *replication.Reply {
+	digest := p.from.store.Digest()
+	r := &replication.Reply{
+		Result: replication.Result{Outcome: o, Results: a.results}, Late: a.late,
+		Said: a.said, Digest: replication.Root(&digest), Came: p.from.now(),
 	}
-	results := make([]wire.ReplicationResult, len(items))
-	for i := range items {
-		results[i] = n.item(&items[i])
+	if o != replication.Delivered {
+		r.Err = errNoAnswer
 	}
-	a := n.greeting()
-	a.results = results
-	n.heard(from, theirs, &a.digest, false)
-	return a, replication.Delivered
+	return r
 }
 
-// admits asks the guard about a batch.
-func (n *node) admits(from string, number uint64, heard string) bool {
-	if n.s.opt.Bug.is(LateBatches) || n.guard.Admit(from, strconv.FormatUint(number, 10), heard, n.now()) {
-		return true
-	}
-	n.s.note("refuses batch", n.name, "", 0)
-	return false
-}
-
-func (n *node) greeting() answer {
-	return answer{node: n.id(), open: n.open, digest: n.store.Digest(), clock: n.guard.Clock(n.now())}
-}
-
-// settle is the sender's part again.
-func (p *peer) settle(b *replication.Batch, a answer, o replication.Outcome) {
-	now := p.from.now()
+// settle does what the link says after a batch.
+func (p *peer) settle(b *replication.Batch, r *replication.Reply) {
 	p.sending = false
-	p.s.note("outcome", p.name, "", int(o))
-	adopt := p.q.Done(b, p.s.opt.Bug.result(replication.Result{Outcome: o, Results: a.results}), now)
-	p.probeAt = now.Add(p.jitter(replication.ProbeInterval))
-	first := o == replication.Delivered && (!p.ok || a.node != p.met)
-	if p.ok = o == replication.Delivered; p.ok {
-		p.met = a.node
+	p.s.note("outcome", p.name, "", int(r.Outcome))
+	p.standing.Note(r.Said.Node, r.Outcome == replication.Delivered)
+	r.Result = p.s.opt.Bug.result(r.Result)
+	todo := p.link.Done(b, r, true)
+	for _, in := range todo.Adopt {
+		_, _ = p.from.store.Adopt(in, registry.FromPeer, r.Came)
 	}
-	mine := p.from.store.Digest()
-	exchange := p.ok && p.compare(&a.digest, &mine, first)
-	for _, in := range adopt {
-		_, _ = p.from.store.Adopt(in, registry.FromPeer, now)
-	}
-	if exchange {
+	if todo.Exchange {
 		p.exchange()
 	}
 	p.pump()
 }
 
-func (p *peer) jitter(d time.Duration) time.Duration {
-	return d*3/4 + time.Duration(p.rng.Int64N(int64(d/2)+1))
-}
-
-func (p *peer) compares() bool { return p.s.story.compares && !p.s.opt.Bug.is(NoAntiEntropy) }
-
-// compare looks at two digests and reports whether to exchange.
-func (p *peer) compare(theirs, mine *digest, first bool) bool {
-	if !p.compares() {
-		return false
-	}
-	if *theirs == *mine {
-		p.drift.Equal()
-		return false
-	}
-	exchange, look := p.drift.Differ(p.from.now(), first)
-	if !exchange {
-		p.probeBy(look)
-	}
-	return exchange
-}
-
-func (p *peer) probeBy(t time.Time) {
-	if t.Before(p.probeAt) {
-		p.probeAt = t
-	}
-}
-
-// heard is replication.Peers.heard. Theirs is nil if nothing was said of it.
-func (n *node) heard(from string, theirs, mine *digest, comparing bool) {
-	for _, p := range n.peers {
-		if p.met == from {
-			p.hear(theirs, mine, comparing)
-			return
-		}
-	}
-	for _, p := range n.peers {
-		if !p.ok && p.q.Contact(n.now()) {
-			p.pump()
-		}
-	}
-}
-
-func (p *peer) hear(theirs, mine *digest, comparing bool) {
-	wake := p.q.Contact(p.from.now())
-	exchange := false
-	switch {
-	case theirs == nil:
-	case comparing && *theirs != *mine && p.compares():
-		exchange = p.drift.May(p.from.now())
-	default:
-		exchange = p.compare(theirs, mine, false)
-	}
-	if exchange {
-		p.exchange()
-	}
-	if wake {
-		p.pump()
-	}
-}
-
-// exchange is replication.peer.repair: it takes over what the peer knows better.
+// exchange takes over what the peer knows better.
 func (p *peer) exchange() {
 	if p.exchanging {
 		p.poked = true
 		return
 	}
-	if !p.from.open || !p.drift.May(p.from.now()) {
+	if !p.from.open || !p.link.MayExchange(p.from.now()) {
 		return
 	}
 	p.exchanging = true
-	p.digest(func(a answer, o replication.Outcome) {
-		if o != replication.Delivered {
-			p.exchanged(0)
+	p.digest(func(_ answer, theirs *digest) {
+		if theirs == nil {
+			p.exchanged(nil, 0)
 			return
 		}
-		now, mine := p.from.now(), p.from.store.Digest()
-		buckets := p.known.Differing(&mine, &a.digest, now)
-		p.fetch(buckets, func(healed int, ok bool) {
-			if ok {
-				mine := p.from.store.Digest()
-				p.known.Remember(buckets, &mine, &a.digest, now)
+		mine := p.from.store.Digest()
+		e := p.link.Compare(&mine, theirs, p.from.now())
+		p.pull(e.Buckets, registry.BySync, func(healed int, ok bool) {
+			if !ok {
+				e = nil
 			}
-			p.exchanged(healed)
+			p.exchanged(e, healed)
 		})
 	})
 }
 
-func (p *peer) exchanged(healed int) {
+func (p *peer) exchanged(e *replication.Exchange, healed int) {
 	p.exchanging = false
 	p.s.note("compared", p.name, "", healed)
-	p.drift.Exchanged(healed, exchangeInterval, p.from.now())
-	p.probeBy(p.from.now().Add(time.Second))
+	mine := p.from.store.Digest()
+	p.link.Exchanged(e, &mine, healed, p.from.now())
 	p.pump()
 	if p.poked {
 		p.poked = false
@@ -273,70 +173,63 @@ func (p *peer) exchanged(healed int) {
 	}
 }
 
-// digest asks the peer for its digest.
-func (p *peer) digest(done func(answer, replication.Outcome)) {
-	id, theirs := p.from.id(), p.from.store.Digest()
-	call(p.from, p.to, func() (answer, replication.Outcome) {
-		a := p.to.greeting()
-		p.to.heard(id, &theirs, &a.digest, true)
-		return a, replication.Delivered
-	}, done)
-}
-
-// fetch merges what the peer has in these buckets.
-func (p *peer) fetch(buckets []int, done func(healed int, ok bool)) {
-	if len(buckets) == 0 {
-		done(0, true)
-		return
-	}
-	have := map[uint64]bool{}
-	for _, i := range buckets {
-		for _, e := range p.from.store.Bucket(i, p.from.now()) {
-			have[e.Digest()] = true
-		}
-	}
+// digest asks the peer for its digest; theirs is nil if that fails.
+func (p *peer) digest(done func(a answer, theirs *digest)) {
+	hello := p.from.greeting()
 	call(p.from, p.to,
-		func() ([]registry.Entry, replication.Outcome) {
-			return p.to.lacking(buckets, have), replication.Delivered
-		},
-		func(entries []registry.Entry, o replication.Outcome) {
-			healed := 0
-			for _, e := range entries {
-				if p.from.store.Merge(e, p.from.now()) {
-					healed++
-				}
+		func() (answer, replication.Outcome) { return p.to.serveDigest(hello), replication.Delivered },
+		func(a answer, o replication.Outcome) {
+			theirs, err := replication.TakeDigest(a.doc)
+			if o != replication.Delivered || err != nil {
+				done(a, nil)
+				return
 			}
-			done(healed, o == replication.Delivered)
+			done(a, &theirs)
 		})
 }
 
-// lacking returns the entries of these buckets that the asker does not have, as they are on the wire.
-func (n *node) lacking(buckets []int, have map[uint64]bool) []registry.Entry {
-	var out []registry.Entry
-	for _, i := range buckets {
-		for _, e := range n.store.Bucket(i, n.now()) {
-			if !have[e.Digest()] {
-				e.Age = e.Age.Truncate(time.Millisecond)
-				out = append(out, e)
-			}
-		}
-	}
-	return out
-}
-
-// pull is replication.Peers.copyFrom: the whole registry of a peer.
-func (p *peer) pull(done func(answered, complete bool)) {
-	p.digest(func(a answer, o replication.Outcome) {
-		if o != replication.Delivered {
-			done(false, false)
+// pull merges what the peer has in these buckets, request by request.
+func (p *peer) pull(buckets []int, by registry.By, done func(healed int, ok bool)) {
+	pull := replication.NewPull(p.from.store, registry.Origin{By: by}, buckets)
+	var next func()
+	next = func() {
+		body := pull.Request(p.from.now())
+		if body == nil {
+			done(pull.Changed, true)
 			return
 		}
-		var buckets []int
-		for i, w := range a.digest {
-			if w != 0 {
-				buckets = append(buckets, i)
-			}
+		call(p.from, p.to,
+			func() (answer, replication.Outcome) {
+				doc := replication.AnswerBuckets(p.to.store, body, p.to.now())
+				return answer{said: p.to.greeting(), doc: doc}, replication.Delivered
+			},
+			func(a answer, o replication.Outcome) {
+				if o != replication.Delivered || pull.Take(a.doc, p.from.now()) != nil {
+					done(pull.Changed, false)
+					return
+				}
+				next()
+			})
+	}
+	next()
+}
+
+// copy asks for the whole registry, at a start.
+func (p *peer) copy(done func(*replication.Copied)) {
+	c := &replication.Copied{Peer: p.to.name, Heureka: true}
+	p.digest(func(a answer, theirs *digest) {
+		if theirs == nil {
+			c.Err = errNoAnswer
+			done(c)
+			return
 		}
-		p.fetch(buckets, func(_ int, ok bool) { done(ok, ok && a.open) })
+		c.Phase = a.said.Phase
+		p.pull(replication.NonZero(theirs), registry.ByStart, func(_ int, ok bool) {
+			if !ok {
+				c.Err = errNoAnswer
+			}
+			c.CheckPhase()
+			done(c)
+		})
 	})
 }

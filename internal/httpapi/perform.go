@@ -1,0 +1,133 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
+)
+
+// A Registry is what the items of a batch are performed on; Backend is one.
+type Registry interface {
+	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error
+	Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error
+	Cancel(key heureka.Key, origin registry.Origin) error
+	SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
+	ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
+	Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error)
+}
+
+// A Performer performs the items of one batch. It does no I/O.
+type Performer struct {
+	Registry Registry
+	Peer     registry.Origin // who sent the batch
+}
+
+// errBadItem is a batch entry that asks for something impossible: the sender's mistake, hence not logged.
+var errBadItem = errors.New("bad batch entry")
+
+// Item runs one entry like the single request that it stands for, sent by a peer, and never stops the others (W-REPL-7). The
+// error is for whoever counts and logs; what only says that the sender made a mistake is none.
+func (p *Performer) Item(it *wire.ReplicationItem) (wire.ReplicationResult, error) {
+	if it.App == "" {
+		return wire.ReplicationResult{StatusCode: http.StatusInternalServerError}, nil
+	}
+	if it.Fault != nil { // no reason to refuse the others
+		return wire.ReplicationResult{StatusCode: http.StatusBadRequest}, it.Fault
+	}
+	key := heureka.Key{App: heureka.AppName(it.App), ID: it.ID}
+	var err error
+	switch it.Action {
+	case wire.Register:
+		err = p.register(key.App, it)
+	case wire.Heartbeat:
+		err = p.renew(key, it)
+	case wire.Cancel:
+		err = p.Registry.Cancel(key, p.Peer)
+	case wire.StatusUpdate:
+		err = p.setStatus(key, it)
+	case wire.DeleteStatusOverride:
+		err = p.clearStatus(key, it)
+	default:
+		err = errBadItem
+	}
+	return resultOf(err)
+}
+
+func resultOf(err error) (wire.ReplicationResult, error) {
+	switch {
+	case err == nil:
+		return wire.ReplicationResult{StatusCode: http.StatusOK}, nil
+	case errors.Is(err, heureka.ErrNotFound):
+		return wire.ReplicationResult{StatusCode: http.StatusNotFound}, nil
+	}
+	if newer, ok := errors.AsType[*registry.NewerError](err); ok {
+		in := newer.Record.Instance.Clone()
+		in.Lease = newer.Record.Lease()
+		return wire.ReplicationResult{StatusCode: http.StatusConflict, Instance: in}, nil
+	}
+	if errors.Is(err, registry.ErrFull) {
+		return wire.ReplicationResult{StatusCode: http.StatusServiceUnavailable}, err
+	}
+	if errors.Is(err, errBadItem) {
+		err = nil
+	}
+	return wire.ReplicationResult{StatusCode: http.StatusInternalServerError}, err
+}
+
+// register stores a peer's record. One that fails the checks is dropped and still answered 200: Java peers expect it
+// (S-DEF-17).
+func (p *Performer) register(app string, it *wire.ReplicationItem) error {
+	if it.Instance == nil {
+		return errBadItem
+	}
+	if wire.CheckRegistration(it.Instance, app) != nil {
+		return nil
+	}
+	incarnation := registry.AnyIncarnation
+	if it.HasIncarnation {
+		incarnation = it.Incarnation
+	}
+	return p.Registry.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation, p.Peer)
+}
+
+func (p *Performer) renew(key heureka.Key, it *wire.ReplicationItem) error {
+	claim := registry.Claim{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
+	if it.OverriddenStatus != "" {
+		claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
+		if !claim.HasOverride {
+			return p.missingOr(key, errBadItem)
+		}
+	}
+	return p.Registry.Renew(key, claim, p.Peer)
+}
+
+func (p *Performer) setStatus(key heureka.Key, it *wire.ReplicationItem) error {
+	s, ok := heureka.ParseStatus(it.Status)
+	if !ok {
+		return p.missingOr(key, errBadItem)
+	}
+	return p.Registry.SetStatus(key, s, it.LastDirtyMS, p.Peer)
+}
+
+// clearStatus needs a timestamp, although nothing in the protocol says what for; a missing status means UNKNOWN.
+func (p *Performer) clearStatus(key heureka.Key, it *wire.ReplicationItem) error {
+	if !it.HasLastDirty {
+		return errBadItem
+	}
+	s, ok := heureka.ParseStatus(it.Status)
+	if !ok && it.Status != "" {
+		return p.missingOr(key, errBadItem)
+	}
+	return p.Registry.ClearStatus(key, s, it.LastDirtyMS, p.Peer)
+}
+
+// missingOr returns ErrNotFound if there is no such instance, which is what the reference finds out first, else err.
+func (p *Performer) missingOr(key heureka.Key, err error) error {
+	if _, _, missing := p.Registry.Instance(key); errors.Is(missing, heureka.ErrNotFound) {
+		return missing
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+package replication
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"heureka.internal/heureka"
+)
+
+const (
+	// RetryWhileWaiting is how soon peers are asked again that have not answered: a neighbour that comes up ends the wait.
+	RetryWhileWaiting = 5 * time.Second
+
+	// QuietToOpen is how long no new instance has come when a ring that starts as a whole stops waiting: longer than the
+	// interval in which every client there is registers.
+	QuietToOpen = 35 * time.Second
+
+	// HedgeAfter is how long one peer is asked for its registry alone.
+	HedgeAfter = 3 * time.Second
+)
+
+// A Copied says what one peer gave at start-up.
+type Copied struct {
+	Peer      string // its URL, without credentials
+	Heureka   bool
+	Phase     string        // of a heureka peer: how far its own start has come
+	Instances int           // that it told of
+	Changed   int           // of them, new or newer here
+	Took      time.Duration // for all of it
+	// Err says why there is no complete answer; nil if there is. ErrNotReady of package heureka: the peer is itself starting.
+	Err error
+}
+
+// Complete reports whether the peer's registry is whole and has been taken over.
+func (c *Copied) Complete() bool { return c.Err == nil }
+
+// CheckPhase notes that what a heureka peer has told is not whole if it starts as well.
+func (c *Copied) CheckPhase() {
+	if c.Err == nil && c.Phase != PhaseOpen {
+		c.Err = heureka.ErrNotReady
+	}
+}
+
+// A Round is what asking every peer once for its registry has told.
+type Round struct {
+	Peers    int    // other nodes that are configured
+	Starting int    // of them, those that answered that they have nobody's registry either
+	From     string // the first that had a whole one
+	Err      error  // the last failure
+	Cut      bool   // the wait was over before all had answered
+	Unfound  bool   // there may be more peers, which have not been found
+}
+
+// Note takes in what one peer gave. It reports whether that is the first whole registry, with which the node opens.
+func (r *Round) Note(c *Copied) (first bool) {
+	r.Peers++
+	switch {
+	case c.Complete():
+		first = r.From == ""
+		if first {
+			r.From = c.Peer
+		}
+	case errors.Is(c.Err, heureka.ErrNotReady):
+		r.Starting++
+	default:
+		r.Err = c.Err
+	}
+	return first
+}
+
+// A Join is a start: it decides when the node may answer reads. It does no I/O.
+type Join struct {
+	Began time.Time
+	Limit time.Duration // of the wait for a peer's registry
+}
+
+// Open says whether the node may open after a round, and why, or why not (S-BOOT-10, with its two early ends). NewestAt is
+// when the last new instance came.
+func (j *Join) Open(r *Round, newestAt, now time.Time) (why string, open bool) {
+	waited := now.Sub(j.Began)
+	switch quiet := now.Sub(newestAt); {
+	case r.From != "":
+		return "copied the registry of " + r.From, true
+	case r.Peers == 0 && !r.Cut && !r.Unfound:
+		return "every configured peer is this node itself", true
+	case waited >= j.Limit:
+		return fmt.Sprintf("no peer had a registry for %s", max(j.Limit, 0)), true
+	case r.Starting == r.Peers && !r.Unfound && min(quiet, waited) >= QuietToOpen:
+		return fmt.Sprintf("all %d peers start as well and no new instance has come for %s", r.Peers, QuietToOpen), true
+	}
+	return r.waiting(), false
+}
+
+func (r *Round) waiting() string {
+	why := fmt.Sprintf("none of %d peers had a registry to copy", r.Peers)
+	if r.Peers == 0 {
+		why = "no peer has been found"
+	}
+	if r.Starting > 0 {
+		why += fmt.Sprintf(", %d of them start as well", r.Starting)
+	}
+	if r.Err != nil {
+		why += ", the last error: " + r.Err.Error()
+	}
+	return why
+}
+
+// Pause returns how long to wait before the next round, the longest being retry.
+func (j *Join) Pause(retry time.Duration, now time.Time) time.Duration {
+	return min(RetryWhileWaiting, retry, max(j.Began.Add(j.Limit).Sub(now), 0))
+}

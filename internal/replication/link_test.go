@@ -1,0 +1,183 @@
+package replication_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
+)
+
+func newLink() *replication.Link {
+	return replication.NewLink(replication.LinkConfig{
+		Queue: replication.QueueConfig{Rand: rand.New(rand.NewPCG(1, 1))}, Rand: rand.New(rand.NewPCG(1, 2)), ExchangeInterval: 30 * time.Second,
+	})
+}
+
+// said is the reply of a node with a digest to a batch of one with another.
+func said(theirs, mine string, now time.Time) *replication.Reply {
+	return &replication.Reply{Said: replication.Greeting{Node: "b", Digest: theirs}, Digest: mine, Sent: now, Came: now}
+}
+
+// exchangeOnce sends the first batch, which is empty, and returns what the link wants after the answer.
+func exchangeOnce(t *testing.T, l *replication.Link, r *replication.Reply) replication.Ready {
+	t.Helper()
+	b, _ := l.Next(r.Came, true)
+	if b == nil {
+		t.Fatal("nothing to send")
+	}
+	if !l.Worth(b, r.Came) || l.Again(b, r) {
+		t.Fatal("an empty batch finds out who is there, once")
+	}
+	return l.Done(b, r, true)
+}
+
+// Registries are compared at the first contact; later, when they have differed for 3 s, and again at the earliest after
+// 30 s if that brought nothing.
+func TestLinkCompares(t *testing.T) {
+	l := newLink()
+	if todo := exchangeOnce(t, l, said("x", "y", start)); !todo.Exchange {
+		t.Error("not at the first contact")
+	}
+	mine, theirs := [registry.Buckets]uint64{1: 1}, [registry.Buckets]uint64{1: 2}
+	e := l.Compare(&mine, &theirs, start)
+	l.Exchanged(e, &mine, 0, start)
+	for _, tt := range []struct {
+		at                      time.Duration
+		theirs, mine            string
+		comparing, wantExchange bool
+	}{
+		{29 * time.Second, "x", "y", true, false}, // nothing came of the last one
+		{31 * time.Second, "", "y", true, false},  // says nothing of its registry
+		{31 * time.Second, "x", "", true, false},  // nor this one
+		{31 * time.Second, "x", "x", true, false},
+		{31 * time.Second, "x", "y", true, true},   // who compares has seen a difference that lasts
+		{31 * time.Second, "x", "y", false, false}, // else it must last
+		{33 * time.Second, "x", "y", false, false},
+		{34 * time.Second, "x", "y", false, true},
+		{35 * time.Second, "x", "x", false, false},
+		{36 * time.Second, "x", "y", false, false}, // they were equal meanwhile
+		{38 * time.Second, "x", "y", true, true},
+		{38500 * time.Millisecond, "x", "y", false, false}, // which does not make this node's own look earlier
+		{39 * time.Second, "x", "y", false, true},
+	} {
+		if _, exchange := l.Contact(tt.theirs, tt.mine, tt.comparing, start.Add(tt.at)); exchange != tt.wantExchange {
+			t.Errorf("%+v: exchange %v", tt, exchange)
+		}
+	}
+}
+
+// A peer that nothing is sent to is asked every 30 s, give or take a quarter, and one that leads nowhere every 5 min.
+func TestLinkProbes(t *testing.T) {
+	for replicated, want := range map[bool]time.Duration{true: 30 * time.Second, false: 5 * time.Minute} {
+		seen := map[time.Duration]bool{}
+		l, now := newLink(), start
+		for range 50 {
+			b, _ := l.Next(now, replicated)
+			if b == nil {
+				t.Fatal("no probe")
+			}
+			l.Done(b, said("x", "x", now), replicated)
+			_, wait := l.Next(now, replicated)
+			if wait < want*3/4 || wait > want*5/4 {
+				t.Errorf("next probe after %v, want about %v", wait, want)
+			}
+			seen[wait] = true
+			now = now.Add(wait)
+		}
+		if len(seen) < 40 {
+			t.Errorf("50 probes with %d different pauses", len(seen))
+		}
+	}
+}
+
+// Pauses after failures double from 0.1 s to 30 s, and each is between half and all of that.
+func TestPausesAreSpread(t *testing.T) {
+	for seed := range uint64(50) {
+		q := replication.NewQueue(replication.QueueConfig{Rand: rand.New(rand.NewPCG(seed, 1))})
+		q.Add(wire.Register, keyOf("1"), start)
+		now := start
+		for most := 100 * time.Millisecond; most < 40*time.Second; most *= 2 {
+			b, _ := q.Next(now)
+			q.Done(b, replication.Result{Outcome: replication.Unreachable}, now)
+			_, wait := q.Next(now)
+			if limit := min(most, 30*time.Second); wait < limit/2 || wait > limit {
+				t.Errorf("seed %d: a pause of %v, want up to %v", seed, wait, limit)
+			}
+			now = now.Add(wait)
+		}
+	}
+}
+
+// A late batch is posted again once; to an empty one, the refusal is the answer that it was for.
+func TestLinkPostsAgainOnce(t *testing.T) {
+	l := newLink()
+	l.Add(wire.Cancel, keyOf("1"), start)
+	b, _ := l.Next(start, true)
+	b.Fill(records{}, start)
+	late := &replication.Reply{Late: true, Err: errors.New("425"), Said: replication.Greeting{Clock: "b 7"}, Result: replication.Result{Outcome: replication.Busy}}
+	if !l.Again(b, late) || l.Heard() != "b 7" {
+		t.Error("not posted again with the new clock")
+	}
+	if l.Again(b, late) {
+		t.Error("posted a third time")
+	}
+	l = newLink()
+	probe, _ := l.Next(start, true)
+	if l.Again(probe, late) || late.Outcome != replication.Delivered || late.Err != nil {
+		t.Errorf("an empty batch is %v, %v", late.Outcome, late.Err)
+	}
+}
+
+// What has become equal is fetched again when it differs in the old way.
+func TestFruitlessForgetsWhatIsEqual(t *testing.T) {
+	f := replication.Fruitless{}
+	mine, theirs := [registry.Buckets]uint64{5: 1}, [registry.Buckets]uint64{5: 2}
+	differing := func(at time.Duration) int { return len(f.Differing(&mine, &theirs, start.Add(at))) }
+	f.Remember([]int{5}, &mine, &theirs, start)
+	if n := differing(59 * time.Second); n != 0 {
+		t.Error("fetched again within a minute")
+	}
+	if n := differing(time.Minute); n != 1 {
+		t.Error("not fetched again after a minute")
+	}
+	f.Remember([]int{5}, &theirs, &theirs, start)
+	if n := differing(time.Second); n != 1 {
+		t.Error("not fetched although it was equal meanwhile")
+	}
+}
+
+// An answer without a date says nothing of the peer's clock.
+func TestNoDateNoSkew(t *testing.T) {
+	l := newLink()
+	exchangeOnce(t, l, said("x", "x", start))
+	if s := l.Status(start); s.ClockSkew != nil || s.RTT != 0 {
+		t.Errorf("skew %v, round trip %v", s.ClockSkew, s.RTT)
+	}
+}
+
+// A set needs all that it works with.
+func TestNewNeedsItsParts(t *testing.T) {
+	whole := replication.Config{Store: newRegistry(t), Resolver: new(urls), Transport: checkedTransport{}}
+	for name, cut := range map[string]func(*replication.Config){
+		"store": func(c *replication.Config) { c.Store = nil }, "resolver": func(c *replication.Config) { c.Resolver = nil },
+		"transport": func(c *replication.Config) { c.Transport = nil }, "": func(*replication.Config) {},
+	} {
+		cfg := whole
+		cut(&cfg)
+		if _, err := replication.New(cfg); (err == nil) != (name == "") {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
+func newRegistry(t *testing.T) *registry.Registry {
+	r, err := registry.New(registry.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
