@@ -263,10 +263,11 @@ func (c *Client) launch(r *Registration, first func(error)) {
 	}
 	ctx, leave := context.WithCancelCause(c.ctx)
 	r.leave = leave
+	g := newRegistrar(r, c.generator())
 	c.group.Go(func() {
 		defer close(r.ended)
 		defer leave(nil)
-		newRegistrar(r).run(ctx, first)
+		g.run(ctx, first)
 	})
 }
 

@@ -52,10 +52,13 @@ type Config struct {
 	DisableFetch bool
 	// EnforceFetch makes Run fail if neither a server nor Backup has a registry at start-up.
 	EnforceFetch bool
-	// FetchInterval is the pause between two refreshes: 30 s. A refresh may take as long; if it is cut off the pause
-	// doubles, up to FetchInterval times FetchBackoffBound (10).
+	// FetchInterval is the pause between two refreshes: 30 s. A refresh may take as long, one of the whole registry
+	// 2 min; if it is cut off the pause doubles, up to FetchInterval times FetchBackoffBound (10).
 	FetchInterval     time.Duration
 	FetchBackoffBound int
+	// Jitter is by what part, at most, the pauses between fetches, heartbeats and tries are shortened, each time anew, so
+	// that programs that start together do not ask together: 0.1. Negative: not at all.
+	Jitter float64
 	// DisableDelta fetches the whole registry every time.
 	DisableDelta bool
 	// DeltaRetention is how long the servers keep changes for their deltas: 180 s. A delta is applied only if the last
@@ -179,6 +182,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	setDefault(&cfg.ServerPollInterval, 5*time.Minute)
 	setDefault(&cfg.FetchInterval, 30*time.Second)
 	setDefault(&cfg.FetchBackoffBound, 10)
+	setDefault(&cfg.Jitter, 0.1)
 	setDefault(&cfg.DeltaRetention, remote.DefaultDeltaRetention)
 	setDefault(&cfg.FullFetchInterval, 30*time.Minute)
 	setDefault(&cfg.ReplicationInterval, 30*time.Second)
@@ -238,6 +242,9 @@ func (cfg *Config) validate() error {
 	}
 	if cfg.MaxRegistryBytes < 0 {
 		wrong("MaxRegistryBytes must not be negative: %d", cfg.MaxRegistryBytes)
+	}
+	if cfg.Jitter > 1 {
+		wrong("Jitter must not be more than 1: %v", cfg.Jitter)
 	}
 	if cfg.QuarantineThreshold < 0 {
 		wrong("QuarantineThreshold must not be negative: %v", cfg.QuarantineThreshold)

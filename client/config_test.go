@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 	want := map[string]any{
 		"Region": "us-east-1", "Zone": "defaultZone", "DNSPath": "eureka",
 		"ServerPollInterval": 300 * time.Second, "FetchInterval": 30 * time.Second, "FetchBackoffBound": 10,
-		"MaxRegistryBytes": int64(128 << 20), "DeltaRetention": 180 * time.Second, "FullFetchInterval": 30 * time.Minute,
+		"MaxRegistryBytes": int64(128 << 20), "Jitter": 0.1, "DeltaRetention": 180 * time.Second, "FullFetchInterval": 30 * time.Minute,
 		"ReplicationInterval": 30 * time.Second, "InitialReplicationDelay": 40 * time.Second, "HeartbeatBackoffBound": 10,
 		"ShutdownTimeout": 5 * time.Second, "Attempts": 3, "SessionDuration": 1200 * time.Second, "QuarantineThreshold": 0.66,
 		"ConnectTimeout": 5 * time.Second, "ReadTimeout": 8 * time.Second, "MaxConns": 200, "MaxConnsPerHost": 50,
@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 
 // TestEveryMistakeIsTold sets each duration and number to nonsense in turn.
 func TestEveryMistakeIsTold(t *testing.T) {
-	mayBeNegative := []string{"SessionDuration", "FullFetchInterval", "MaxConns", "MaxConnsPerHost", "DNSPort"} // no session end, no limit, unused
+	mayBeNegative := []string{"SessionDuration", "FullFetchInterval", "Jitter", "MaxConns", "MaxConnsPerHost", "DNSPort"} // no session end, no limit, unused
 	v := reflect.ValueOf(new(Config)).Elem()
 	for f := range v.Type().Fields() {
 		var cfg Config

@@ -74,6 +74,9 @@ func (w *world) client(cfg client.Config) *client.Client {
 	if cfg.Transport == nil {
 		cfg.Transport = w.transport()
 	}
+	if cfg.Jitter == 0 {
+		cfg.Jitter = -1 // times are counted exactly
+	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.NewPCG(1, 2)
 	}

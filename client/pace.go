@@ -31,6 +31,14 @@ func spread(r *rand.Rand, d time.Duration) time.Duration {
 	return d/2 + time.Duration(r.Int64N(int64(d)))
 }
 
+// earlier shortens a pause by up to a share of it, so that programs that start together do not ask together for ever.
+func earlier(r *rand.Rand, d time.Duration, share float64) time.Duration {
+	if share <= 0 || d <= 0 {
+		return d
+	}
+	return d - time.Duration(r.Float64()*share*float64(d))
+}
+
 // A backoff is the pause before the next try of something that has never worked yet: 1 s, 2 s, 4 s, … (G-ST-1, G-RG-2).
 type backoff struct{ delay, longest time.Duration }
 

@@ -56,14 +56,22 @@ func (f *refresher) run(ctx context.Context) {
 // pause is short until a server has answered once: a program without a registry is of no use (G-ST-1).
 func (f *refresher) pause(p *pace, cutOff bool) time.Duration {
 	if !f.fetched {
-		return f.start.next(f.asked)
+		return earlier(f.rand, f.start.next(f.asked), f.cfg.Jitter)
 	}
-	return p.next(cutOff, f.asked)
+	return earlier(f.rand, p.next(cutOff, f.asked), f.cfg.Jitter)
 }
 
-// once refreshes, within one interval.
+// wholeLimit is how long a fetch of the whole registry may take, if that is more than FetchInterval: a large one over a
+// slow line would never be there otherwise.
+const wholeLimit = 2 * time.Minute
+
+// once refreshes, within one interval where deltas do.
 func (f *refresher) once(ctx context.Context) (cutOff bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, f.cfg.FetchInterval)
+	limit := f.cfg.FetchInterval
+	if !f.trail.Worth(time.Now()) {
+		limit = max(limit, wholeLimit)
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err = f.refresh(ctx)
 	f.asked = retryAfter(err)

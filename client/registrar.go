@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -29,6 +30,10 @@ type registrar struct {
 	tokens     allowance
 	beatAt     time.Time // next heartbeat, or try to register
 	replicate  time.Time // next health check, with a push of what has not been sent
+	rand       *rand.Rand
+	shown      heureka.Status // that a server has accepted last
+	wasUp      bool
+	began      time.Time
 	pushAt     time.Time // when a push on demand is allowed; zero: none is wanted
 }
 
@@ -38,17 +43,19 @@ type leaving struct{ ctx context.Context }
 func (*leaving) Error() string { return "deregistered" }
 
 // newRegistrar returns the registrar of a registration that has none.
-func newRegistrar(r *Registration) *registrar {
+func newRegistrar(r *Registration, random *rand.Rand) *registrar {
 	cfg := &r.client.cfg
-	return &registrar{r: r, cfg: cfg, api: r.client.api, tokens: allowance{interval: cfg.ReplicationInterval}}
+	return &registrar{r: r, rand: random, cfg: cfg, api: r.client.api, tokens: allowance{interval: cfg.ReplicationInterval}}
 }
 
 // run registers, keeps registered until ctx ends, and takes leave. first is told how the first try to register went.
 func (g *registrar) run(ctx context.Context, first func(error)) {
 	now := time.Now()
+	g.began = now
 	g.replicate = now.Add(g.cfg.InitialReplicationDelay)
 	g.renewal()
 	g.checkHealth(ctx)
+	g.hurry()
 	first(g.push(ctx))
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -89,10 +96,28 @@ func (g *registrar) turn(ctx context.Context, now time.Time) {
 			_ = g.push(ctx)
 		}
 		g.replicate = time.Now().Add(g.cfg.ReplicationInterval)
+		g.hurry()
+	} else if g.r.takeCheck() {
+		g.checkHealth(ctx)
 	}
 	g.pushOnDemand(ctx, now)
 	if !now.Before(g.beatAt) {
 		g.beat(ctx)
+	}
+}
+
+// startingCheck is the shortest pause between health checks until an instance has been UP once.
+const startingCheck = time.Second
+
+// hurry lets nobody wait for a program that has just started: the pause is a tenth of the time that it has taken so far.
+func (g *registrar) hurry() {
+	g.wasUp = g.wasUp || g.r.Status() == heureka.StatusUp
+	if g.r.cfg.HealthCheck == nil || g.wasUp {
+		return
+	}
+	soon := time.Now().Add(max(startingCheck, time.Since(g.began)/10))
+	if soon.Before(g.replicate) {
+		g.replicate = soon
 	}
 }
 
@@ -114,15 +139,16 @@ func (g *registrar) renewal() {
 
 // pushOnDemand sends a change as soon as the allowance permits. Changes that have to wait are sent together.
 func (g *registrar) pushOnDemand(ctx context.Context, now time.Time) {
-	_, _, urgent := g.r.state()
+	in, _, urgent := g.r.state()
 	if !urgent || !g.registered { // a first registration is under way anyhow
 		g.pushAt = time.Time{}
 		return
 	}
-	if now.Before(g.pushAt) {
+	down := in.Status == heureka.StatusDown && g.shown != heureka.StatusDown // cannot wait: callers run into it
+	if now.Before(g.pushAt) && !down {
 		return
 	}
-	if wait := g.tokens.take(now); wait > 0 {
+	if wait := g.tokens.take(now); wait > 0 && !down {
 		g.pushAt = now.Add(wait)
 		return
 	}
@@ -155,9 +181,9 @@ func (g *registrar) push(ctx context.Context) error {
 	}
 	switch {
 	case !g.registered:
-		g.beatAt = time.Now().Add(g.first.next(retryAfter(err)))
+		g.beatAt = time.Now().Add(g.earlier(g.first.next(retryAfter(err))))
 	case g.beatAt.IsZero() || g.first.delay > 0:
-		g.beatAt, g.first.delay = time.Now().Add(g.heartbeat.interval), 0
+		g.beatAt, g.first.delay = time.Now().Add(g.earlier(g.heartbeat.interval)), 0
 	}
 	if !givenUp(ctx) {
 		g.log.report(g.cfg.Logger, "registration", err, "app", in.App, "id", in.ResolvedID())
@@ -182,6 +208,9 @@ func (g *registrar) register(ctx context.Context, in *heureka.Instance, by time.
 	})()
 	err := g.api.Register(write, in)
 	g.r.settle(in, err)
+	if err == nil {
+		g.shown = in.Status
+	}
 	g.perhaps = err != nil && (g.perhaps || write.Err() != nil)
 	return err
 }
@@ -203,7 +232,7 @@ func (g *registrar) beat(ctx context.Context) {
 	if info.Err == nil {
 		g.answered = time.Now()
 	}
-	g.beatAt = time.Now().Add(g.bounded(g.heartbeat.next(cutOff, retryAfter(info.Err)), info.Err))
+	g.beatAt = time.Now().Add(g.earlier(g.bounded(g.heartbeat.next(cutOff, retryAfter(info.Err)), info.Err)))
 	g.r.client.counters.beat(&info)
 	g.log.report(g.cfg.Logger, "heartbeat", info.Err, "app", info.Key.App, "id", info.Key.ID)
 	call(g.cfg.Hooks.Heartbeat, info)
@@ -223,6 +252,8 @@ func (g *registrar) bounded(pause time.Duration, err error) time.Duration {
 	}
 	return min(pause, max(left/3, time.Second))
 }
+
+func (g *registrar) earlier(d time.Duration) time.Duration { return earlier(g.rand, d, g.cfg.Jitter) }
 
 // renew sends a heartbeat and, if the server does not know the instance in its present state, registers it (C-HB-3).
 func (g *registrar) renew(ctx, beatCtx context.Context, by time.Time) HeartbeatInfo {
@@ -256,7 +287,7 @@ func (g *registrar) checkHealth(ctx context.Context) {
 	}
 	checkCtx, cancel := context.WithTimeout(ctx, min(g.cfg.ReplicationInterval, maxHealthCheck))
 	defer cancel()
-	before := g.r.Status()
+	before, hung := g.r.Status(), g.checking.stuck.Load() > 0
 	after, err := g.ask(checkCtx, check, before)
 	if ctx.Err() != nil { // it was told to stop: what it says of the instance does not count
 		return
@@ -267,7 +298,9 @@ func (g *registrar) checkHealth(ctx context.Context) {
 	if err != nil {
 		after = heureka.StatusDown
 	}
-	g.health.report(g.cfg.Logger, "health check", err, "app", g.r.key.App, "id", g.r.key.ID)
+	if !hung || !errors.Is(err, errStuck) { // one warning is enough for one call
+		g.health.report(g.cfg.Logger, "health check", err, "app", g.r.key.App, "id", g.r.key.ID)
+	}
 	if after == heureka.StatusOutOfService && before != heureka.StatusOutOfService {
 		after = heureka.StatusDown
 	}
@@ -334,14 +367,24 @@ func leavingFor(ctx context.Context) (base context.Context, deregistered bool) {
 	return context.WithoutCancel(ctx), false
 }
 
-// drain registers the instance as DOWN and gives clients time to see that.
+// drain registers the instance as DOWN and gives clients time to see that. Its lease is kept meanwhile.
 func (g *registrar) drain(ctx context.Context) {
 	g.r.setStatus(heureka.StatusDown, nil)
 	if in, dirty, _ := g.r.state(); dirty {
 		g.r.settle(in, g.api.Register(ctx, in))
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(g.r.cfg.DrainTime):
+	end := time.After(g.r.cfg.DrainTime)
+	beat := time.NewTicker(g.heartbeat.interval)
+	defer beat.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-end:
+			return
+		case <-beat.C:
+			in, _, _ := g.r.state()
+			_ = g.api.Renew(ctx, in.Key(), in.Status, in.LastDirtyMS)
+		}
 	}
 }

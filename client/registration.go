@@ -32,6 +32,7 @@ type Registration struct {
 	left     bool              // nothing more will be sent
 	leaveErr error             // of taking leave
 	overtook int               // how often a later stamp was found under the key
+	check    bool              // the program wants a health check now
 	warned   bool              // that another process uses the key
 
 	leave context.CancelCauseFunc // ends the registrar; nil before it runs; guarded by the client's mutex
@@ -83,6 +84,26 @@ func (r *Registration) SetStatus(s heureka.Status) error {
 	}
 	r.setStatus(s, nil)
 	return nil
+}
+
+// Check runs the health check soon rather than at its time, for programs that know that something has changed.
+func (r *Registration) Check() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.check = true
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// takeCheck reports whether Check was called since the last time.
+func (r *Registration) takeCheck() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	asked := r.check
+	r.check = false
+	return asked
 }
 
 // setStatus changes the status, if it still is what a health check was asked about.

@@ -321,7 +321,7 @@ func TestHangingServerIsLogged(t *testing.T) {
 		}
 		again := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 2 * time.Second, Logger: log.logger()})
 		w.run(again)
-		sleep(3 * time.Second)
+		sleep(20 * time.Second)
 		if got := log.String(); !strings.Contains(got, "registry fetch fails") {
 			t.Errorf("log: %q", got)
 		}

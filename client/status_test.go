@@ -50,17 +50,17 @@ func TestBurstOfChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, eureka, _, reg, _ := start(t, nil)
 		sleep(time.Second)
-		for _, s := range []heureka.Status{heureka.StatusDown, up, heureka.StatusDown, up} {
+		for _, s := range []heureka.Status{heureka.StatusStarting, up, heureka.StatusStarting, up} {
 			_ = reg.SetStatus(s)
 			sleep(100 * time.Millisecond)
 		}
-		_ = reg.SetStatus(heureka.StatusDown)
+		_ = reg.SetStatus(heureka.StatusStarting)
 		wantRequests(t, eureka, post, post, post)
 		sleep(14 * time.Second)
 		wantRequests(t, eureka)
 		sleep(time.Second)
 		wantRequests(t, eureka, post)
-		if got := eureka.get(ordersKey).Status; got != heureka.StatusDown {
+		if got := eureka.get(ordersKey).Status; got != heureka.StatusStarting {
 			t.Errorf("status %v", got)
 		}
 	})
