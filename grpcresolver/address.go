@@ -16,33 +16,35 @@ import (
 // writes, the others are in use elsewhere.
 var portKeys = []string{"gRPC_port", "grpc.port", "gRPC.port", "grpc"}
 
-// An Instance is what a balancing policy may want to know about an address. grpc-go opens a new connection when it
-// changes.
+// An Instance is what a balancing policy may want to know about an endpoint. Connections outlive its changes.
 type Instance struct {
 	ID     string // within its application
 	Zone   string // see client.Zone
 	Weight int    // metadata "weight", a whole number; 1 stands for a missing or unusable one
 }
 
-// instanceKey is the key of the Instance in an address's attributes.
+// instanceKey is the key of the Instance in an endpoint's attributes.
 type instanceKey struct{}
 
-// InstanceOf returns the instance behind an address that this package has made.
-func InstanceOf(a resolver.Address) (Instance, bool) {
-	in, ok := a.Attributes.Value(instanceKey{}).(Instance)
+// InstanceOf returns the instance behind an endpoint that this package has made.
+func InstanceOf(e resolver.Endpoint) (Instance, bool) {
+	in, ok := e.Attributes.Value(instanceKey{}).(Instance)
 	return in, ok
 }
 
-// addresses returns where to connect to, in the order of instances, which differs from client to client. Two instances
+// endpoints returns where to connect to, in the order of instances, which differs from client to client. Two instances
 // with one address, as a process that was replaced leaves them, are one.
-func (r *serviceResolver) addresses(instances []*heureka.Instance) []resolver.Address {
-	list := make([]resolver.Address, 0, len(instances))
+func (r *serviceResolver) endpoints(instances []*heureka.Instance) []resolver.Endpoint {
+	list := make([]resolver.Endpoint, 0, len(instances))
 	known := make(map[string]bool, len(instances))
 	for _, in := range r.query.inZone(instances) {
 		a, ok := r.address(in)
 		if ok && !known[a.Addr] {
 			known[a.Addr] = true
-			list = append(list, a)
+			list = append(list, resolver.Endpoint{
+				Addresses:  []resolver.Address{a},
+				Attributes: attributes.New(instanceKey{}, Instance{in.ResolvedID(), client.Zone(in), weight(in)}),
+			})
 		}
 	}
 	return list
@@ -75,10 +77,7 @@ func (r *serviceResolver) address(in *heureka.Instance) (resolver.Address, bool)
 	if !ok || host == "" {
 		return resolver.Address{}, false
 	}
-	a := resolver.Address{
-		Addr:       net.JoinHostPort(host, strconv.Itoa(port)),
-		Attributes: attributes.New(instanceKey{}, Instance{in.ResolvedID(), client.Zone(in), weight(in)}),
-	}
+	a := resolver.Address{Addr: net.JoinHostPort(host, strconv.Itoa(port))}
 	if r.builder.ServerName {
 		a.ServerName = in.HostName
 	}

@@ -117,7 +117,7 @@ func TestAttributes(t *testing.T) {
 			w.run()
 			_, ch := build(t, &grpcresolver.Builder{Client: w.client}, "eureka:///orders")
 			a := ch.last(t).Addresses[0]
-			got, ok := grpcresolver.InstanceOf(a)
+			got, ok := grpcresolver.InstanceOf(ch.last(t).Endpoints[0])
 			if want := (grpcresolver.Instance{ID: "h", Zone: "eu-1a", Weight: tt.want}); !ok || got != want {
 				t.Errorf("InstanceOf = %+v, %v, want %+v", got, ok, want)
 			}
@@ -163,7 +163,7 @@ func (b backup) Load(context.Context) (*heureka.Applications, error) {
 func (b backup) Save(context.Context, *heureka.Applications) error { return nil }
 
 func TestInstanceOfStranger(t *testing.T) {
-	if in, ok := grpcresolver.InstanceOf(addressOfStranger); ok {
-		t.Errorf("InstanceOf an address of another resolver = %+v", in)
+	if in, ok := grpcresolver.InstanceOf(endpointOfStranger); ok {
+		t.Errorf("InstanceOf an endpoint of another resolver = %+v", in)
 	}
 }

@@ -2,7 +2,9 @@ package grpcresolver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -29,7 +31,12 @@ type Builder struct {
 
 	// RoundRobin spreads the calls of channels over all instances. Otherwise grpc-go, without a service config, sends all
 	// calls to the first instance that it can connect to (G-GR-8).
+	//
+	// grpc-go takes the service config of a resolver instead of that of grpc.WithDefaultServiceConfig, without a word: with
+	// RoundRobin, what else belongs into it, such as a retry policy, must be in ServiceConfig.
 	RoundRobin bool
+	// ServiceConfig is the service config of channels, in JSON. RoundRobin adds its policy unless it has one.
+	ServiceConfig string
 	// HostName connects to the host names of instances rather than to their ipAddr, as secure=true does (G-GR-4).
 	HostName bool
 	// ServerName makes TLS expect a certificate for the host name of the instance rather than for the name of the
@@ -56,8 +63,12 @@ func (b *Builder) Build(target resolver.Target, cc resolver.ClientConn, _ resolv
 	if err != nil {
 		return nil, err
 	}
+	config, err := b.serviceConfig()
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &serviceResolver{builder: b, query: q, cc: cc, ctx: ctx, cancel: cancel}
+	r := &serviceResolver{builder: b, query: q, config: config, cc: cc, ctx: ctx, cancel: cancel}
 	r.work.Go(r.follow)
 	return r, nil
 }
@@ -77,4 +88,23 @@ func (b *Builder) refreshEnded() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.refreshing = false
+}
+
+// serviceConfig returns the service config to send, "" for none.
+func (b *Builder) serviceConfig() (string, error) {
+	const policy = "loadBalancingConfig"
+	if b.ServiceConfig == "" && !b.RoundRobin {
+		return "", nil
+	}
+	config := make(map[string]json.RawMessage)
+	if b.ServiceConfig != "" {
+		if err := json.Unmarshal([]byte(b.ServiceConfig), &config); err != nil {
+			return "", fmt.Errorf("service config: %w", err)
+		}
+	}
+	if _, own := config[policy]; b.RoundRobin && !own {
+		config[policy] = json.RawMessage(`[{"round_robin":{}}]`)
+	}
+	text, err := json.Marshal(config)
+	return string(text), err
 }

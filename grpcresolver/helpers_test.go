@@ -40,7 +40,7 @@ func newWorld(t *testing.T) *world {
 	transport := w.cluster.Transport("client")
 	t.Cleanup(transport.CloseIdleConnections)
 	c, err := client.New(client.Config{
-		Servers: w.cluster.URLs(), Transport: transport, FetchInterval: fetchInterval, Rand: rand.NewPCG(1, 2),
+		Servers: w.cluster.URLs(), Transport: transport, FetchInterval: fetchInterval, Jitter: -1, Rand: rand.NewPCG(1, 2),
 		Hooks:  client.Hooks{Refresh: func(client.RefreshInfo) { w.refreshes.Add(1) }},
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})

@@ -3,6 +3,7 @@ package grpcresolver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -12,13 +13,11 @@ import (
 	"heureka.internal/heureka/client"
 )
 
-// roundRobin is the service config that Builder.RoundRobin attaches.
-const roundRobin = `{"loadBalancingConfig":[{"round_robin":{}}]}`
-
 // A serviceResolver tells one channel the addresses of one service until it is closed.
 type serviceResolver struct {
 	builder *Builder
 	query   query
+	config  string // service config; "" for none
 	cc      resolver.ClientConn
 
 	ctx    context.Context // ends with Close
@@ -36,7 +35,7 @@ func (r *serviceResolver) follow() {
 		r.cc.ReportError(ErrNotReady)
 	}
 	watch := c.Watch(r.query.service())
-	var last []resolver.Address
+	var last []resolver.Endpoint
 	for first := true; ; first = false {
 		u, err := watch.Next(r.ctx)
 		if err != nil {
@@ -44,8 +43,8 @@ func (r *serviceResolver) follow() {
 			return
 		}
 		// The instances may differ in what is nothing to the channel.
-		list := r.addresses(u.Instances)
-		if first || !slices.EqualFunc(list, last, resolver.Address.Equal) {
+		list := r.endpoints(u.Instances)
+		if first || !slices.EqualFunc(list, last, sameEndpoint) {
 			r.show(list)
 			last = list
 		}
@@ -59,14 +58,26 @@ func (r *serviceResolver) explain(err error, none bool) {
 	}
 }
 
-// show sends plain addresses, of which grpc-go itself makes endpoints: some balancing policies know only one of the two.
-// It refuses an empty list, but calls fail at once from then on, as they should (G-GR-6).
-func (r *serviceResolver) show(list []resolver.Address) {
-	s := resolver.State{Addresses: list}
-	if r.builder.RoundRobin {
-		s.ServiceConfig = r.cc.ParseServiceConfig(roundRobin)
+// sameEndpoint compares endpoints of one address.
+func sameEndpoint(a, b resolver.Endpoint) bool {
+	return a.Addresses[0].Equal(b.Addresses[0]) && a.Attributes.Equal(b.Attributes)
+}
+
+// show sends endpoints, whose attributes may change without a new connection, and plain addresses: some balancing
+// policies know only one of the two. grpc-go refuses an empty list, but calls fail at once from then on, as they should
+// (G-GR-6), and say which service is meant.
+func (r *serviceResolver) show(list []resolver.Endpoint) {
+	s := resolver.State{Endpoints: list}
+	for _, e := range list {
+		s.Addresses = append(s.Addresses, e.Addresses...)
+	}
+	if r.config != "" {
+		s.ServiceConfig = r.cc.ParseServiceConfig(r.config)
 	}
 	_ = r.cc.UpdateState(s) // it is for resolvers that can try again; this one waits for a change anyway
+	if len(list) == 0 {
+		r.cc.ReportError(fmt.Errorf("%s: %w", r.query.name, client.ErrNoInstance))
+	}
 }
 
 // ResolveNow refreshes the registry in the background, unless that was done for any channel of the Builder in the last

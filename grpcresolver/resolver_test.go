@@ -16,7 +16,7 @@ import (
 	"heureka.internal/heureka/grpcresolver"
 )
 
-var addressOfStranger = resolver.Address{Addr: "10.0.0.1:8080"}
+var endpointOfStranger = resolver.Endpoint{Addresses: []resolver.Address{{Addr: "10.0.0.1:8080"}}}
 
 // G-GR-2
 func TestBadTargets(t *testing.T) {
@@ -63,7 +63,7 @@ func TestUpdates(t *testing.T) {
 		if diff := cmp.Diff(want, ch.updates()); diff != "" {
 			t.Errorf("updates (-want +got):\n%s", diff)
 		}
-		if in, _ := grpcresolver.InstanceOf(ch.last(t).Addresses[0]); in.Weight != 3 {
+		if in, _ := grpcresolver.InstanceOf(ch.last(t).Endpoints[0]); in.Weight != 3 {
 			t.Errorf("the last update has weight %d, want 3", in.Weight)
 		}
 	})
@@ -90,8 +90,8 @@ func TestNotReady(t *testing.T) {
 		if diff := cmp.Diff([][]string{{}, {"10.0.0.1:8080"}, {}}, ch.updates()); diff != "" {
 			t.Errorf("updates (-want +got):\n%s", diff)
 		}
-		if errs := ch.errors(); len(errs) != 1 {
-			t.Errorf("errors: %v, want no other", errs)
+		if errs := ch.errors(); len(errs) != 3 || !errors.Is(errs[1], client.ErrNoInstance) || !errors.Is(errs[2], client.ErrNoInstance) {
+			t.Errorf("errors: %v, want two of no instance besides", errs)
 		}
 	})
 }
@@ -220,6 +220,48 @@ func TestServiceConfig(t *testing.T) {
 		_, spread := build(t, &grpcresolver.Builder{Client: w.client, RoundRobin: true}, "eureka:///orders")
 		if sc := spread.last(t).ServiceConfig; sc == nil || !strings.Contains(sc.Config.(config).text, "round_robin") {
 			t.Errorf("service config %v, want round_robin", sc)
+		}
+		const retries = `{"methodConfig":[{"name":[{}],"retryPolicy":{"maxAttempts":3}}]}`
+		_, both := build(t, &grpcresolver.Builder{Client: w.client, RoundRobin: true, ServiceConfig: retries}, "eureka:///orders")
+		if text := both.last(t).ServiceConfig.Config.(config).text; !strings.Contains(text, "round_robin") || !strings.Contains(text, "maxAttempts") {
+			t.Errorf("service config %s, want round_robin and the retry policy", text)
+		}
+		b := &grpcresolver.Builder{Client: w.client, ServiceConfig: "{"}
+		if _, err := b.Build(parsed(t, "eureka:///orders"), new(channel), resolver.BuildOptions{}); err == nil {
+			t.Error("a broken service config is no error")
+		}
+	})
+}
+
+// The weight of an instance may change without a new connection to it: it is no part of the address.
+func TestWeightIsNoPartOfTheAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.register(orders("x", "10.0.0.1", with("weight", "1")))
+		w.run()
+		_, ch := build(t, &grpcresolver.Builder{Client: w.client}, "eureka:///orders")
+		before := ch.last(t)
+		w.register(orders("x", "10.0.0.1", with("weight", "2")))
+		w.fetch()
+		after := ch.last(t)
+		if !after.Addresses[0].Equal(before.Addresses[0]) || !after.Endpoints[0].Addresses[0].Equal(before.Endpoints[0].Addresses[0]) {
+			t.Errorf("another address: %v, before %v", after.Addresses[0], before.Addresses[0])
+		}
+		if in, _ := grpcresolver.InstanceOf(after.Endpoints[0]); in.Weight != 2 {
+			t.Errorf("weight %d, want 2", in.Weight)
+		}
+	})
+}
+
+// Who calls a service without instances is told which.
+func TestNoInstanceSaysWhichService(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.register(orders("x", "10.0.0.1"))
+		w.run()
+		_, ch := build(t, &grpcresolver.Builder{Client: w.client}, "eureka:///nobody")
+		if errs := ch.errors(); len(errs) != 1 || !errors.Is(errs[0], client.ErrNoInstance) || !strings.Contains(errs[0].Error(), "nobody") {
+			t.Errorf("errors %v", errs)
 		}
 	})
 }
