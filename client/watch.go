@@ -18,6 +18,7 @@ var ErrStopped = errors.New("client has ended")
 type Watch struct {
 	client  *Client
 	service Service
+	all     bool                // whatever service
 	seen    *Snapshot           // the last one looked at
 	indexed *service            // what its index had
 	last    []*heureka.Instance // what was returned last
@@ -34,6 +35,9 @@ type Update struct {
 
 // Watch returns a Watch that has not returned anything yet.
 func (c *Client) Watch(sv Service) *Watch { return &Watch{client: c, service: sv} }
+
+// WatchAll returns a Watch of the instances of all services, as far as lookups of a service return them.
+func (c *Client) WatchAll() *Watch { return &Watch{client: c, all: true} }
 
 // Next returns the current instances at the first call, even if there are none, and then waits for each change. Before
 // the first registry was fetched it waits for that. It fails only with the context's error, ErrStopped or
@@ -77,19 +81,33 @@ func (w *Watch) look(s *Snapshot) (Update, bool) {
 		return Update{}, false
 	}
 	w.seen = s
-	plain := w.service.Region == "" && !w.service.AnyStatus
+	plain := !w.all && w.service.Region == "" && !w.service.AnyStatus
 	indexed := s.service(w.service)
 	if w.begun && plain && indexed == w.indexed {
 		return Update{}, false // the usual case: something else has changed
 	}
 	w.indexed = indexed
-	u := Update{Instances: s.Instances(w.service), Generation: s.generation}
+	u := Update{Instances: w.instances(s), Generation: s.generation}
 	u.compare(w.last)
 	if w.begun && u.empty() {
 		return Update{}, false
 	}
 	w.begun, w.last = true, u.Instances
 	return u, true
+}
+
+// instances returns those that are watched.
+func (w *Watch) instances(s *Snapshot) []*heureka.Instance {
+	if !w.all {
+		return s.Instances(w.service)
+	}
+	var all []*heureka.Instance
+	for in := range s.All() {
+		if s.rules.usable(in) {
+			all = append(all, in)
+		}
+	}
+	return all
 }
 
 func (u *Update) empty() bool { return len(u.Added)+len(u.Changed)+len(u.Removed) == 0 }

@@ -177,3 +177,25 @@ func TestWatchWaitsForTheFirstFetch(t *testing.T) {
 		}
 	})
 }
+
+func TestWatchAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("a", "1", up))
+		eureka.put(inst("b", "2", heureka.StatusDown))
+		c := w.client(client.Config{Servers: []string{url("eureka")}})
+		w.run(c)
+		watch := c.WatchAll()
+		u, err := watch.Next(t.Context())
+		if err != nil || !slices.Equal(ids(u.Instances), []string{"1"}) {
+			t.Errorf("first: %v, %v", ids(u.Instances), err)
+		}
+		eureka.put(inst("c", "3", up))
+		eureka.remove(heureka.Key{App: "A", ID: "1"})
+		u, err = watch.Next(t.Context())
+		if err != nil || !slices.Equal(ids(u.Added), []string{"3"}) || !slices.Equal(ids(u.Removed), []string{"1"}) {
+			t.Errorf("then: added %v, removed %v, %v", ids(u.Added), ids(u.Removed), err)
+		}
+	})
+}
