@@ -56,13 +56,16 @@ type Config struct {
 	MaxBatchBytes              int64    // heureka.limits.batch-bytes
 	AllowedHosts               []string // names beside its own under which browsers may ask this node; "*": any
 	Limits                     Limits
-	Management                 Management // where health, metrics and info are served
-	Profiling                  bool       // ManagementHandler serves Go's profiles
-	MaxConnections             int        // open at once; zero: what the limit of open files leaves
-	FetchesInFlight            int        // full, application and VIP fetches that are answered at a time
-	PagesInFlight              int        // pages and metrics, likewise
-	BatchesPerPeer             int        // replication batches of one address, likewise
-	MinAvailablePeers          *int       // eureka.server.min-available-instances-for-peer-replication; negative: no health flag
+	Management                 Management        // where health, metrics and info are served
+	Actuator                   Actuator          // Spring's endpoints
+	Info                       map[string]string // what info shows, by dotted name
+	LogLevel                   *slog.LevelVar    // of Logger, for the endpoint loggers; nil: it is not there
+	Profiling                  bool              // ManagementHandler serves Go's profiles
+	MaxConnections             int               // open at once; zero: what the limit of open files leaves
+	FetchesInFlight            int               // full, application and VIP fetches that are answered at a time
+	PagesInFlight              int               // pages and metrics, likewise
+	BatchesPerPeer             int               // replication batches of one address, likewise
+	MinAvailablePeers          *int              // eureka.server.min-available-instances-for-peer-replication; negative: no health flag
 
 	// Start-up.
 	WaitTimeWhenSyncEmpty time.Duration // negative: none

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -210,4 +211,61 @@ func linesWith(text, part string) string {
 		}
 	}
 	return b.String()
+}
+
+// The endpoints are where the settings put them, each by its own name, on the listener that has them.
+func TestEndpointsAsConfigured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var level slog.LevelVar
+		n := newCrowdedNode(t, server.Config{
+			Management: server.ManagementSeparate, LogLevel: &level, Info: map[string]string{"app.name": "shop", "build.time": "now"},
+			Actuator: server.Actuator{Base: "/", ManagementBase: "/m", ProbePaths: true, Include: []string{"*"}, Exclude: []string{"metrics"}, ShowDetails: server.ShowNever},
+		})
+		for url, want := range map[string]int{
+			"http://node/livez": 200, "http://node/readyz": 200, "http://node/health": 404, "http://node:81/m/health": 200,
+			"http://node:81/m/metrics/heureka_applications": 404, "http://node:81/m/prometheus": 200, "http://node:81/health": 404, "http://node:81/m/livez": 200,
+		} {
+			if got, body := n.do(t, "GET", url, ""); got != want {
+				t.Errorf("GET %s = %d %s, want %d", url, got, body, want)
+			}
+		}
+		if _, got := n.do(t, "GET", "http://node:81/m/info", ""); got != `{"app":{"name":"shop"},"build":{"name":"heureka","time":"now","version":"devel"}}` {
+			t.Errorf("info = %s", got)
+		}
+		if _, got := n.do(t, "GET", "http://node:81/m/health/selfPreservation", ""); got != `{"status":"UP"}` {
+			t.Errorf("a component without details = %s", got)
+		}
+		if status, _ := n.do(t, "POST", "http://node:81/m/loggers/ROOT", `{"configuredLevel":"debug"}`); status != 204 || level.Level() != slog.LevelDebug {
+			t.Errorf("setting a level = %d, level %v", status, level.Level())
+		}
+		if _, got := n.do(t, "GET", "http://node:81/m/loggers", ""); got != `{"groups":{},"levels":["OFF","ERROR","WARN","INFO","DEBUG","TRACE"],`+
+			`"loggers":{"ROOT":{"configuredLevel":"DEBUG","effectiveLevel":"DEBUG"}}}` {
+			t.Errorf("loggers = %s", got)
+		}
+		if status, got := n.do(t, "POST", "http://node:81/m/loggers/ROOT", `{"configuredLevel":"loud"}`); status != 400 || !strings.Contains(got, "want one of") {
+			t.Errorf("a level that does not exist = %d %s", status, got)
+		}
+		n.do(t, "POST", "http://node:81/m/loggers/ROOT", `{}`)
+		if level.Level() != slog.LevelInfo {
+			t.Errorf("a reset leaves the level at %v", level.Level())
+		}
+	})
+}
+
+// Numbers are there in Spring's form too.
+func TestMetersInSpringsForm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newCrowdedNode(t, server.Config{})
+		if _, got := n.do(t, "GET", "http://node/actuator/metrics", ""); !strings.Contains(got, `"heureka_instances"`) {
+			t.Errorf("names = %s", got)
+		}
+		want := `{"availableTags":[{"tag":"status","values":["DOWN","OUT_OF_SERVICE","STARTING","UNKNOWN","UP"]}],"description":"Instances by status.",` +
+			`"measurements":[{"statistic":"VALUE","value":500}],"name":"heureka_instances"}`
+		if _, got := n.do(t, "GET", "http://node/actuator/metrics/heureka_instances", ""); got != want {
+			t.Errorf("heureka_instances = %s, want %s", got, want)
+		}
+		if status, _ := n.do(t, "GET", "http://node/actuator/metrics/none", ""); status != 404 {
+			t.Errorf("a number that does not exist = %d", status)
+		}
+	})
 }

@@ -37,6 +37,7 @@ func DefaultConfig() Config {
 		ResponseCacheExpiration: 180 * time.Second,
 		DeltaRetention:          180 * time.Second,
 		DeltaRetentionTimer:     30 * time.Second,
+		Actuator:                Actuator{Base: "/actuator", ManagementBase: "/", Include: []string{"health", "info", "metrics", "prometheus"}},
 		DashboardPath:           "/",
 		Environment:             "test",
 		DataCenter:              "default",
@@ -109,15 +110,17 @@ func (c *Config) fill(def Config) {
 	if c.ExpectedClientRenewalInterval < 0 { // S-DEF-23
 		c.ExpectedClientRenewalInterval = 0
 	}
-	fill(reflect.ValueOf(c).Elem(), reflect.ValueOf(def))
-	fill(reflect.ValueOf(&c.Limits).Elem(), reflect.ValueOf(def.Limits))
+	fillZero(reflect.ValueOf(c).Elem(), reflect.ValueOf(def))
 }
 
-// fill takes each field of a struct that is zero from another one.
-func fill(to, from reflect.Value) {
+// fillZero takes each field of a struct that is zero from another one, and so on in structs within it.
+func fillZero(to, from reflect.Value) {
 	for i := range to.NumField() {
-		if to.Field(i).IsZero() {
-			to.Field(i).Set(from.Field(i))
+		switch f := to.Field(i); {
+		case f.IsZero():
+			f.Set(from.Field(i))
+		case f.Kind() == reflect.Struct:
+			fillZero(f, from.Field(i))
 		}
 	}
 }

@@ -12,16 +12,19 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
-// metricsHandler serves the node's numbers for Prometheus. Each server has a registry of its own, so that several can live
-// in one process.
-func (s *Server) metricsHandler() http.Handler {
+// numbers are all the node has to tell. Each server has a registry of its own, so that several can live in one process.
+func (s *Server) numbers() prometheus.Gatherer {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collector{s},
 	)
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{})
+	return reg
+}
+
+func metricsHandler(from prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(from, promhttp.HandlerOpts{})
 }
 
 // A number is one figure of the registry's statistics as a metric.

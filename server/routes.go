@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"heureka.internal/heureka/internal/dashboard"
@@ -12,6 +13,7 @@ import (
 
 // routes puts the API, the health endpoints and the pages into one chain, and what is for management alone into another.
 func (s *Server) routes() (all, management *httpapi.API) {
+	numbers := s.numbers()
 	cfg := httpapi.Config{
 		Prefix:         s.cfg.ContextPath,
 		MaxBodyBytes:   s.cfg.MaxBodyBytes,
@@ -22,19 +24,13 @@ func (s *Server) routes() (all, management *httpapi.API) {
 		DisableDelta:   s.cfg.DisableDelta,
 		DeltaReach:     s.deltaReach,
 		ErrorLog:       s.requestFailed,
-		Metrics:        s.metricsHandler(),
+		Metrics:        metricsHandler(numbers),
 		Pages:          s.pages(),
 		Operations:     s.operations(),
 
 		RegistrationRefused: newRefusalLog(s.log).refused,
 
-		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{
-			Prefix:   s.cfg.ContextPath,
-			Health:   s.health,
-			Info:     s.info,
-			Others:   []string{"prometheus"},
-			ErrorLog: s.requestFailed,
-		}),
+		Actuator: s.actuator(s.cfg.ContextPath, numbers),
 	}
 	known := s.hosts()
 	cfg.Steps.Admit = func(c *httpapi.Call) httpapi.Refusal {
@@ -46,13 +42,20 @@ func (s *Server) routes() (all, management *httpapi.API) {
 	if s.peers != nil {
 		cfg.Ring = s.peers
 	}
-	alone := httpapi.Config{Prefix: s.cfg.ContextPath, ErrorLog: cfg.ErrorLog, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
+	alone := httpapi.Config{ErrorLog: cfg.ErrorLog, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
 	alone.Steps.Admit = known.admit
 	if s.cfg.Profiling {
 		alone.Pages = profiles()
 	}
+	if s.cfg.Management == ManagementSeparate {
+		alone.Prefix = strings.TrimRight("/"+strings.Trim(s.cfg.Actuator.ManagementBase, "/"), "/")
+		alone.Actuator = s.actuator(alone.Prefix, numbers)
+	} else {
+		alone.Prefix = s.cfg.ContextPath
+	}
 	if s.cfg.Management != ManagementShared {
-		cfg.Actuator, cfg.Metrics = nil, nil
+		cfg.Metrics = nil
+		cfg.Actuator = s.probesAlone()
 	}
 	return httpapi.New(cfg, s.node), httpapi.New(alone, nil)
 }
@@ -75,11 +78,6 @@ func (s *Server) pages() map[string]http.Handler {
 // requestFailed logs what nobody foresaw: an answer 500.
 func (s *Server) requestFailed(r *http.Request, err any) {
 	s.log.Error("request failed", "method", r.Method, "path", r.URL.Path, "err", err)
-}
-
-// info is what /actuator/info shows.
-func (s *Server) info() map[string]any {
-	return map[string]any{"build": map[string]any{"name": "heureka", "version": s.cfg.Version}}
 }
 
 // deltaReach is how far a delta reaches back now: no further than to when the node opened, because of what its peers took

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -91,7 +92,7 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 	cfg := r.cfg
 	cfg.DisableFetch = true
 	cfg.ReplicationInterval, cfg.InitialReplicationDelay = f.healthInterval, min(f.healthInterval, time.Second)
-	cfg.Logger = newLogger(r.stderr, "text", "info")
+	cfg.Logger = newLogger(r.stderr, "text", new(slog.LevelVar))
 	if s.client, err = client.New(cfg); err != nil {
 		return nil, r.failed(err)
 	}

@@ -69,7 +69,9 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	if err != nil {
 		return err
 	}
-	logger := newLogger(p.stderr, settings.Text("heureka.log-format"), settings.Text("heureka.log-level"))
+	level := new(slog.LevelVar)
+	level.Set(levels[settings.Text("heureka.log-level")])
+	logger := newLogger(p.stderr, settings.Text("heureka.log-format"), level)
 	if settings.Text("heureka.log-format") == "json" {
 		for _, w := range settings.Notices() {
 			logger.Warn("setting", "problem", w, "hint", hintOf(w))
@@ -91,7 +93,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		settings = settings.OnManagementPort(management.Addr().(*net.TCPAddr).Port)
 	}
 	cfg := settings.ServerConfig(port)
-	cfg.Version, cfg.Logger = version().version, logger
+	cfg.Version, cfg.Logger, cfg.LogLevel = version().version, logger, level
 	srv, err := server.New(cfg)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeListener(management))
@@ -250,14 +252,12 @@ var levels = map[string]slog.Level{
 	"warn":  slog.LevelWarn,
 	"error": slog.LevelError,
 	"fatal": slog.LevelError,
+	"off":   slog.LevelError + 4,
 }
 
-// newLogger returns the logger for these settings.
-func newLogger(w io.Writer, format, level string) *slog.Logger {
-	if level == "off" {
-		return slog.New(slog.DiscardHandler)
-	}
-	options := &slog.HandlerOptions{Level: levels[level]}
+// newLogger returns the logger for this form, whose level may change while it is in use.
+func newLogger(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))
 	}

@@ -39,7 +39,14 @@ heureka:
   max-batch-size: 32MB
   limits: {fetches-in-flight: 50, pages-in-flight: 3, batches-per-peer: 2}
   pprof: true
-management.server.port: 9
+management:
+  server: {port: 9, base-path: /m}
+  endpoints.web:
+    base-path: /manage
+    path-mapping: {health: healthcheck}
+    exposure: {include: "health,loggers", exclude: info}
+  endpoint.health: {show-details: never, show-components: when-authorized, probes.add-additional-paths: true}
+info.app.name: shop
 server.tomcat.max-connections: 8192
 eureka:
   environment: prod
@@ -122,7 +129,9 @@ eureka:
 		MaxBodyBytes:                   2 << 20,
 		Limits:                         server.DefaultConfig().Limits,
 		MaxBatchBytes:                  32 << 20,
-		Management:                     server.ManagementSeparate, Profiling: true, MaxConnections: 8192,
+		Management:                     server.ManagementSeparate, Profiling: true, MaxConnections: 8192, Info: map[string]string{"app.name": "shop"},
+		Actuator: server.Actuator{Base: "/manage", ManagementBase: "/m", Paths: map[string]string{"health": "healthcheck"}, Include: []string{"health", "loggers"},
+			Exclude: []string{"info"}, ShowDetails: server.ShowNever, ShowComponents: server.ShowAuthorized, ProbePaths: true},
 		FetchesInFlight: 50, PagesInFlight: 3, BatchesPerPeer: 2,
 		MinAvailablePeers:        &two,
 		WaitTimeWhenSyncEmpty:    -1,

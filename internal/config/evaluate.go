@@ -98,7 +98,7 @@ func (l *loader) malformed(k *Key, canonical string, p property, text string, er
 func (l *loader) checkUnknown(s *Settings, canonicals []string) {
 	for _, canonical := range canonicals {
 		p := l.resolver.merged[canonical]
-		if f := familyOf(canonical, p.Origin.Source); f != nil {
+		if f := familyOf(canonical); f != nil {
 			l.inFamily(f, canonical)
 			continue
 		}

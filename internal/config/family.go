@@ -20,7 +20,7 @@ type family struct {
 const (
 	whyOpen       = "heureka asks nobody for a password or token, so whoever reaches its port can change the registry, unless a proxy in front asks"
 	whyNoTLS      = "heureka serves plain HTTP, TLS was asked for"
-	whyManagement = "has no effect: the management paths are /actuator/health, /actuator/info and /actuator/prometheus"
+	whyManagement = "has no effect: the endpoints are health, info, metrics, prometheus and loggers, and have no such setting"
 	whyPull       = "has no effect: metrics are at /actuator/prometheus, and sent nowhere"
 	whyOneLevel   = "has no effect: heureka has one log level for all, logging.level.root"
 	whyStderr     = "has no effect: heureka logs to standard error, as text or with heureka.log-format=json"
@@ -45,9 +45,7 @@ var families = []family{
 	{"management.tracing", warning, 0, "has no effect: heureka sends no traces"},
 	{"management.zipkin", warning, 0, "has no effect: heureka sends no traces"},
 	{"management.otlp", warning, 0, whyPull},
-	{"management.endpoint.health.probes", warning, 0, "has no effect: /actuator/health/liveness and /actuator/health/readiness are always there, and nowhere else"},
-	{"management.endpoint.health", warning, 0, "has no effect: /actuator/health always shows its components, with details"},
-	{"management.endpoints.web.exposure", warning, 0, "has no effect: /actuator/health, /actuator/info and /actuator/prometheus are exposed, and nothing else"},
+	{"management.endpoint.health.probes", warning, 0, "has no effect: the groups liveness and readiness are always there"},
 	{"management", warning, 0, whyManagement},
 	{"endpoints", warning, 0, whyManagement}, // until Spring Boot 1.5
 	{"logging.level", warning, 0, whyOneLevel},
@@ -60,15 +58,11 @@ var families = []family{
 	{"server.undertow", warning, 0, whyContainer},
 	{"server.max*", warning, 0, "has no effect: the head of a request may have 64 KB, its body heureka.max-body-size"},
 	{"server.compression", warning, 0, "has no effect: answers are compressed for whoever accepts it"},
-	{"info", warning, 0, "has no effect: /actuator/info does not show it"},
 }
 
 // familyOf returns the family of a name that is no key, or nil.
-func familyOf(canonical string, source Source) *family {
+func familyOf(canonical string) *family {
 	for i, f := range families {
-		if f.prefix == "info" && source == Environment {
-			continue // too short a word to be sure of in a place that all programs share
-		}
 		stem, open := strings.CutSuffix(f.prefix, "*")
 		if rest, ok := strings.CutPrefix(canonical, stem); ok && (open || rest == "" || rest[0] == '.') {
 			return &families[i]

@@ -199,7 +199,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	c := reflect.ValueOf(args(all...).mustLoad(t).ServerConfig(1))
 	for i := range c.NumField() {
 		switch name := c.Type().Field(i).Name; name {
-		case "Version", "Transport", "Logger", "Rand":
+		case "Version", "Transport", "Logger", "LogLevel", "Rand":
 		default:
 			if c.Field(i).IsZero() {
 				t.Errorf("no setting reaches server.Config.%s", name)

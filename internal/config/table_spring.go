@@ -36,8 +36,28 @@ var springKeys = []Key{
 	{Name: "management.server.port", Aliases: []string{"management.port"}, Kind: Int, Min: -1, Max: 65535,
 		Doc: "Port of /actuator and /metrics, which no crowd of clients can then stand in the way of; -1 serves them nowhere. By default server.port."},
 	{Name: "management.server.address", Aliases: []string{"management.address"}, Doc: "Address to serve management.server.port on. By default server.address."},
+	{Name: "management.server.base-path", Doc: "Path before those of the endpoints on management.server.port.",
+		field: func(c *server.Config) any { return &c.Actuator.ManagementBase }},
+	{Name: "management.endpoints.web.base-path", Aliases: []string{"management.context-path"}, Doc: "Path of the endpoints health, info, prometheus and so on; / for none.",
+		field: func(c *server.Config) any { return &c.Actuator.Base }},
+	{Name: "management.endpoints.web.path-mapping", Map: true, Doc: "Path of one endpoint below the base path, such as healthcheck for health.",
+		field: func(c *server.Config) any { return &c.Actuator.Paths }},
+	{Name: "management.endpoints.web.exposure.include", Kind: List, Doc: "Endpoints that are there; * for all. With loggers anybody who reaches them can change the log level.",
+		field: func(c *server.Config) any { return &c.Actuator.Include }},
+	{Name: "management.endpoints.web.exposure.exclude", Kind: List, Doc: "Endpoints that are not there; * for none.",
+		field: func(c *server.Config) any { return &c.Actuator.Exclude }},
+	{Name: "management.endpoint.health.show-details", Kind: Enum, Words: showWords, Doc: "Who sees the details of health components; nobody has proved who they are, so when-authorized shows none.",
+		field: func(c *server.Config) any { return &c.Actuator.ShowDetails }},
+	{Name: "management.endpoint.health.show-components", Kind: Enum, Words: showWords, Doc: "Who sees the components of health, likewise.",
+		field: func(c *server.Config) any { return &c.Actuator.ShowComponents }},
+	{Name: "management.endpoint.health.probes.add-additional-paths", Kind: Bool, Doc: "Serve liveness at /livez and readiness at /readyz on server.port too.",
+		field: func(c *server.Config) any { return &c.Actuator.ProbePaths }},
+	{Name: "info", Map: true, Doc: "What the endpoint info shows.", field: func(c *server.Config) any { return &c.Info }},
 	{Name: "logging.level.root", Kind: Enum, Words: logLevels, Default: "info", Doc: "Log level, unless heureka.log-level is set."},
 }
+
+// showWords are the audiences of health.
+var showWords = []string{"always", "never", "when-authorized"}
 
 var logLevels = []string{"trace", "debug", "info", "warn", "error", "fatal", "off"}
 

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -17,9 +19,10 @@ import (
 // actuatorOf is an actuator of a node in this health.
 func actuatorOf(h httpapi.Health) http.Handler {
 	return serving(httpapi.ActuatorConfig{
-		Health: func() httpapi.Health { return h },
-		Info:   func() map[string]any { return map[string]any{"build": map[string]any{"version": "1.2.3"}} },
-		Others: []string{"prometheus"},
+		Base:    "/actuator",
+		Health:  func() httpapi.Health { return h },
+		Info:    func() map[string]any { return map[string]any{"build": map[string]any{"version": "1.2.3"}} },
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "numbers") }),
 	})
 }
 
@@ -44,8 +47,8 @@ func TestHealthStatuses(t *testing.T) {
 		code   int
 		status string
 	}{
-		"/actuator/health":                 {{200, "UP"}, {503, "OUT_OF_SERVICE"}, {503, "DOWN"}},
-		"/actuator/health/":                {{200, "UP"}, {503, "OUT_OF_SERVICE"}, {503, "DOWN"}},
+		"/actuator/health":                 {{200, "UP"}, {200, "UP"}, {503, "DOWN"}}, // waiting is no reason for a restart
+		"/actuator/health/":                {{200, "UP"}, {200, "UP"}, {503, "DOWN"}},
 		"/actuator/health/liveness":        {{200, "UP"}, {200, "UP"}, {503, "DOWN"}},
 		"/actuator/health/livenessState":   {{200, "UP"}, {200, "UP"}, {503, "DOWN"}},
 		"/actuator/health/readiness":       {{200, "UP"}, {503, "OUT_OF_SERVICE"}, {503, "OUT_OF_SERVICE"}},
@@ -83,7 +86,7 @@ func TestActuatorInfoAndLinks(t *testing.T) {
 	if want := `{"build":{"version":"1.2.3"}}`; a.status != 200 || a.body != want {
 		t.Errorf("info = %d %s, want %s", a.status, a.body, want)
 	}
-	if a := do(t, serving(httpapi.ActuatorConfig{}), "GET", "/actuator/info", ""); a.status != 200 || a.body != "{}" {
+	if a := do(t, serving(httpapi.ActuatorConfig{Base: "/actuator"}), "GET", "/actuator/info", ""); a.status != 200 || a.body != "{}" {
 		t.Errorf("info of nothing = %d %s", a.status, a.body)
 	}
 	a = do(t, actuatorOf(healthy), "GET", "http://h:8761/actuator", "")
@@ -101,12 +104,79 @@ func TestActuatorLinksOverTLS(t *testing.T) {
 	r := httptest.NewRequest("GET", "/ctx/actuator/", nil)
 	r.TLS = &tls.ConnectionState{}
 	w := httptest.NewRecorder()
-	serving(httpapi.ActuatorConfig{Prefix: "/ctx"}).ServeHTTP(w, r)
+	serving(httpapi.ActuatorConfig{Prefix: "/ctx", Base: "/actuator"}).ServeHTTP(w, r)
 	var doc struct {
 		Links map[string]struct{ Href string } `json:"_links"`
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || doc.Links["self"].Href != "https://example.com/ctx/actuator" {
 		t.Errorf("%v: %s", err, w.Body)
+	}
+}
+
+// Where the endpoints are, which of them there are and what they show is as configured.
+func TestActuatorAsConfigured(t *testing.T) {
+	some := func(names ...string) func(string) bool {
+		return func(n string) bool { return slices.Contains(names, n) }
+	}
+	for name, tt := range map[string]struct {
+		cfg  httpapi.ActuatorConfig
+		want map[string]int // by path
+	}{
+		"base":        {httpapi.ActuatorConfig{Base: "/manage"}, map[string]int{"/manage": 200, "/manage/health/liveness": 200, "/manage/health": 200, "/actuator/health": 404}},
+		"deep base":   {httpapi.ActuatorConfig{Prefix: "/ctx", Base: "/a/b"}, map[string]int{"/ctx/a/b/info": 200, "/a/b/info": 404}},
+		"root":        {httpapi.ActuatorConfig{Base: ""}, map[string]int{"/health": 200, "/health/ping": 200, "/prometheus": 200, "/": 404, "/x": 404}},
+		"mapping":     {httpapi.ActuatorConfig{Base: "/actuator", Paths: map[string]string{"health": "healthcheck", "prometheus": "m/all"}}, map[string]int{"/actuator/healthcheck/readiness": 200, "/actuator/health": 404, "/actuator/m/all": 200, "/actuator/m": 404}},
+		"exposure":    {httpapi.ActuatorConfig{Base: "/actuator", Exposed: some("health")}, map[string]int{"/actuator/health": 200, "/actuator/info": 404, "/actuator/prometheus": 404}},
+		"probe paths": {httpapi.ActuatorConfig{Base: "/actuator", ProbePaths: true, Exposed: some()}, map[string]int{"/livez": 200, "/readyz": 200, "/actuator/health": 404}},
+		"no probes":   {httpapi.ActuatorConfig{Base: "/actuator"}, map[string]int{"/livez": 404, "/readyz": 404}},
+	} {
+		tt.cfg.Health = func() httpapi.Health { return healthy }
+		tt.cfg.Metrics = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		h := serving(tt.cfg)
+		for path, want := range tt.want {
+			if a := do(t, h, "GET", path, ""); a.status != want {
+				t.Errorf("%s: GET %s = %d, want %d", name, path, a.status, want)
+			}
+		}
+	}
+	hidden := serving(httpapi.ActuatorConfig{Base: "/actuator", Health: func() httpapi.Health { return healthy }, HideDetails: true})
+	if a := do(t, hidden, "GET", "/actuator/health/selfPreservation", ""); a.body != `{"status":"UP"}` {
+		t.Errorf("a component without details = %s", a.body)
+	}
+	hidden = serving(httpapi.ActuatorConfig{Base: "/actuator", Health: func() httpapi.Health { return healthy }, HideComponents: true})
+	if a := do(t, hidden, "GET", "/actuator/health", ""); a.body != `{"groups":["liveness","readiness"],"status":"UP"}` {
+		t.Errorf("health without components = %s", a.body)
+	}
+	wantEmpty(t, do(t, hidden, "GET", "/actuator/health/selfPreservation", ""), http.StatusNotFound)
+}
+
+// An endpoint that changes something takes a POST, and is there only if somebody asked for it.
+func TestActuatorOrders(t *testing.T) {
+	var got string
+	cfg := httpapi.ActuatorConfig{Base: "/actuator", Endpoints: map[string]httpapi.Endpoint{"loggers": {
+		Read: func(below string) any { return map[string]string{"at": below} },
+		Write: func(below string, body []byte) error {
+			if got = below + " " + string(body); len(body) == 0 {
+				return errors.New("nothing to do")
+			}
+			return nil
+		},
+	}}}
+	wantEmpty(t, do(t, serving(cfg), "POST", "/actuator/loggers/ROOT", "{}"), http.StatusNotFound)
+	cfg.Exposed = func(string) bool { return true }
+	h := serving(cfg)
+	if a := do(t, h, "GET", "/actuator/loggers/ROOT", ""); a.body != `{"at":"ROOT"}` {
+		t.Errorf("read = %s", a.body)
+	}
+	wantEmpty(t, do(t, h, "POST", "/actuator/loggers/ROOT", "{}"), http.StatusNoContent)
+	if got != "ROOT {}" {
+		t.Errorf("the endpoint heard %q", got)
+	}
+	if a := do(t, h, "POST", "/actuator/loggers/ROOT", ""); a.status != 400 || a.body != "nothing to do\n" {
+		t.Errorf("a bad order = %d %q", a.status, a.body)
+	}
+	if a := do(t, h, "POST", "/actuator/loggers", strings.Repeat("x", 5000)); a.status != 400 {
+		t.Errorf("a long order = %d", a.status)
 	}
 }
 
@@ -143,6 +213,7 @@ func TestActuatorTypes(t *testing.T) {
 func TestActuatorThatCannotBeEncoded(t *testing.T) {
 	var heard any
 	h := serving(httpapi.ActuatorConfig{
+		Base:     "/actuator",
 		Info:     func() map[string]any { return map[string]any{"x": func() {}} },
 		ErrorLog: func(_ *http.Request, err any) { heard = err },
 	})

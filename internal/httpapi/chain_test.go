@@ -65,7 +65,7 @@ func TestEverythingPassesTheSteps(t *testing.T) {
 	seen := map[string]httpapi.Resource{}
 	n := newNode(t, httpapi.Config{
 		Prefix: "/ctx", Metrics: text("metrics"), Pages: map[string]http.Handler{"/": text("page"), "": text("root")},
-		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{Prefix: "/ctx", Health: func() httpapi.Health { return healthy }}),
+		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{Base: "/actuator", Metrics: text("metrics"), Prefix: "/ctx", Health: func() httpapi.Health { return healthy }}),
 		Steps: httpapi.Steps{Authorise: func(c *httpapi.Call) httpapi.Refusal {
 			seen[c.Request.URL.Path] = c.Route.Resource
 			return httpapi.Refusal{}
@@ -95,7 +95,7 @@ func TestEveryRefusalHasItsReason(t *testing.T) {
 	n := newNode(t, httpapi.Config{
 		DisableDelta: true, MaxBodyBytes: 100,
 		Pages:    map[string]http.Handler{"/": httpapi.Page{}, "/gone": refusing(410), "/lost": refusing(404)},
-		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{}),
+		Actuator: httpapi.NewActuator(httpapi.ActuatorConfig{Base: "/actuator"}),
 	})
 	for _, tt := range []struct {
 		method, path, body, header string

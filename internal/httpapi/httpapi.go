@@ -43,8 +43,8 @@ type Config struct {
 
 	Steps    Steps
 	Ring     Ring                    // nil: a node without peers
-	Actuator *Actuator               // serves {Prefix}/actuator; nil: nobody does
-	Metrics  http.Handler            // serves {Prefix}/metrics and {Prefix}/actuator/prometheus; nil: nobody does
+	Actuator *Actuator               // serves health and its like; nil: nobody does
+	Metrics  http.Handler            // serves {Prefix}/metrics; nil: nobody does
 	Pages    map[string]http.Handler // by path below Prefix, for people
 
 	Operations map[string]http.Handler // by path below Prefix, what operators ask of a node
@@ -194,7 +194,7 @@ func (c *call) dispatchRare() {
 	case BucketsResource:
 		c.buckets()
 	case ActuatorResource:
-		c.cfg.Actuator.serve(&c.w, c.Request, c.Route.ID)
+		c.cfg.Actuator.serve(&c.w, c.Request, c.Route.App, c.Route.ID)
 	case MetricsResource, PageResource, OperationResource:
 		c.Route.handler.ServeHTTP(&c.w, c.Request)
 	}

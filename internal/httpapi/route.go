@@ -31,8 +31,8 @@ const (
 	StatusInfoResource            // status
 	OverridesResource             // serverinfo/statusoverrides, without version
 	HealthcheckResource           // healthcheck, without version
-	ActuatorResource              // /actuator and what is below it, beside the API
-	MetricsResource               // /metrics and /actuator/prometheus
+	ActuatorResource              // Spring's endpoints, beside the API
+	MetricsResource               // numbers for Prometheus
 	PageResource                  // a page for people
 	OperationResource             // what operators ask of a node
 )
@@ -89,6 +89,8 @@ func (res Resource) methods() method {
 		return put
 	case BatchResource, BucketsResource:
 		return post
+	case ActuatorResource:
+		return get | post // which of its endpoints take a POST, these know
 	}
 	return get
 }
@@ -96,8 +98,8 @@ func (res Resource) methods() method {
 // A Route is a parsed path.
 type Route struct {
 	Resource Resource
-	App      string       // upper case
-	ID       string       // instance id, or VIP, or what stands below /actuator
+	App      string       // upper case; or the name of an actuator endpoint
+	ID       string       // instance id, or VIP, or what stands below the endpoint
 	handler  http.Handler // of what is beside the API
 }
 
@@ -134,11 +136,13 @@ func (a *API) beside(path string) Route {
 	if !below {
 		return Route{}
 	}
-	switch below, under := strings.CutPrefix(rest, "/actuator"); {
-	case a.cfg.Metrics != nil && (rest == "/actuator/prometheus" || rest == "/metrics"):
+	if a.cfg.Actuator != nil {
+		if to, ok := a.cfg.Actuator.route(rest); ok {
+			return to
+		}
+	}
+	if a.cfg.Metrics != nil && rest == "/metrics" {
 		return Route{Resource: MetricsResource, handler: a.cfg.Metrics}
-	case a.cfg.Actuator != nil && under && (below == "" || below[0] == '/'):
-		return Route{Resource: ActuatorResource, ID: strings.TrimSuffix(below, "/")}
 	}
 	if page := a.cfg.Pages[rest]; page != nil {
 		return Route{Resource: PageResource, handler: page}
