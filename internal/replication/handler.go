@@ -54,6 +54,7 @@ func (ps *Peers) Greet(h http.Header) {
 func (ps *Peers) heard(from, theirs, mine string, comparing bool) {
 	now := time.Now()
 	found, met := ps.peersOf(from)
+	ps.lookOut(from, met, len(found) == 0, now)
 	if !met {
 		theirs = ""
 	}

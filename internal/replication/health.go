@@ -61,6 +61,7 @@ type News struct {
 	nodeID    string
 	first     bool          // the first answer after failures, or at all, or of another node
 	failing   bool          // to be reported
+	missing   bool          // it has been failing for a while, and may be elsewhere
 	recovered bool          // to be reported
 	after     time.Duration // of failing
 	err       string
@@ -112,6 +113,7 @@ func (h *health) fail(r *Reply, o Outcome, n *News) {
 		h.enter(StateFailing, r.Came)
 	}
 	h.inRow++
+	n.missing = o != Refused && r.Came.Sub(h.s.Since) >= missingTime
 	h.s.Error, h.s.Permanent = r.Err.Error(), o == Refused
 	if h.inRow >= 2 && (!h.reported || o != h.outcome) {
 		h.reported = true

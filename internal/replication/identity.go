@@ -1,5 +1,7 @@
 package replication
 
+import "time"
+
 // identify notes who answers at p and decides the roles anew.
 func (ps *Peers) identify(p *peer, nodeID string, ok bool) {
 	ps.mu.Lock()
@@ -47,4 +49,31 @@ func standings(list []*peer) []*Standing {
 		all[i] = &p.standing
 	}
 	return all
+}
+
+// lookOut looks the peers up again when a heureka node speaks that is not among them. If it cannot be behind any of their
+// URLs, because all of those answer, and looking does not help either, somebody has to be told.
+func (ps *Peers) lookOut(nodeID string, met, stranger bool, now time.Time) {
+	if nodeID == "" || nodeID == ps.nodeID {
+		return
+	}
+	ps.mu.Lock()
+	look, complain := ps.strangers.heard(nodeID, met, now)
+	ps.mu.Unlock()
+	if complain && stranger {
+		ps.log.Warn("a heureka node talks to this one but is not in its list of peers: what clients do here does not reach it", "node", nodeID)
+	}
+	if look {
+		ps.Reload()
+	}
+}
+
+// missing looks the peers up again when one has been failing for a while.
+func (ps *Peers) missing(now time.Time) {
+	ps.mu.Lock()
+	look := ps.strangers.mayLook(now)
+	ps.mu.Unlock()
+	if look {
+		ps.Reload()
+	}
 }

@@ -224,7 +224,21 @@ func (p *peer) settle(b *Batch, r *Reply) {
 	if todo.Exchange {
 		poke(p.differs)
 	}
+	if todo.News.missing {
+		p.set.missing(r.Came)
+	}
 	poke(p.set.sent)
+}
+
+// recheck asks who is behind a URL that is not replicated to: it may lead elsewhere by now.
+func (p *peer) recheck() {
+	if p.has(Replica) {
+		return
+	}
+	p.mu.Lock()
+	p.link.health.probeBy(time.Now())
+	p.mu.Unlock()
+	poke(p.wake)
 }
 
 // digest returns the hash of the whole registry; "" without anti-entropy.

@@ -32,8 +32,9 @@ type Peers struct {
 
 	batches atomic.Uint64 // sent
 
-	mu    sync.Mutex // also guards the standing of each peer
-	guard *Guard     // Admit: guarded by mu
+	mu        sync.Mutex // also guards the standing of each peer
+	guard     *Guard     // Admit: guarded by mu
+	strangers strangers
 }
 
 // New returns a set that does nothing yet. It fails if cfg makes no sense.
@@ -175,6 +176,9 @@ func (m *members) replace(ctx context.Context, old []*peer, targets []Target, ke
 		}
 	}
 	m.ps.list.Store(&list)
+	for _, p := range old {
+		p.recheck()
+	}
 	for _, p := range old {
 		if !slices.Contains(list, p) {
 			m.stops[p]()
