@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -90,7 +91,7 @@ func (l *loader) inFamily(f *family, canonical string) {
 	p := l.resolver.merged[canonical]
 	text, err := l.resolver.expand(p)
 	off := err == nil && (text == "" || f.level == fatal && isOff(text))
-	if off || l.acknowledged(canonical, f.prefix) {
+	if off || err == nil && l.isSo(canonical, text) || l.acknowledged(canonical, f.prefix) {
 		return
 	}
 	m := &Mistake{Origin: p.Origin, Key: p.Raw, Problem: f.why}
@@ -109,6 +110,27 @@ func (l *loader) inFamily(f *family, canonical string) {
 	l.refused[spring.SquashAll(group)] = true
 	m.Hint = "to start anyway, set " + acknowledge + "=" + group
 	l.fail(m)
+}
+
+// asItIs are switches of the families that ask for what heureka does anyway, unless they are off.
+var asItIs = []string{
+	"management.endpoint.health.enabled",
+	"management.endpoint.health.probes.enabled",
+	"management.health.probes.enabled",
+	"management.endpoint.info.enabled",
+	"management.endpoint.prometheus.enabled",
+	"management.prometheus.metrics.export.enabled",
+	"management.metrics.export.prometheus.enabled",
+	"server.compression.enabled",
+}
+
+// isSo reports whether a setting asks for what heureka does anyway: it has its effect, and there is nothing to warn about.
+func (l *loader) isSo(canonical, text string) bool {
+	if strings.HasPrefix(canonical, "logging.level.") {
+		root := cmp.Or(l.resolver.merged["logging.level.root"].Text, "info")
+		return strings.EqualFold(strings.TrimSpace(text), root)
+	}
+	return slices.Contains(asItIs, canonical) && !isOff(text)
 }
 
 // isOff recognises what switches security off, such as security.basic.enabled=false.

@@ -30,6 +30,8 @@ func TestUnknownNames(t *testing.T) {
 		{yamlFile("server.max-http-request-header-size: 5"), "warning: application.yml:1: server.max-http-request-header-size: has no effect: the head of a request may have 64 KB, its body heureka.max-body-size"},
 		{env("MANAGEMENT_ENDPOINTS_WEB_CORS=x"), "warning: environment variable MANAGEMENT_ENDPOINTS_WEB_CORS: management.endpoints.web.cors: has no effect: the endpoints are health, info, metrics, prometheus and loggers, and have no such setting"},
 		{env("INFO=1", "INFO_APP=x", "MY_APP=x", "SPRING_JMX_ENABLED=false"), ""},
+		{yamlFile("management.endpoint: {health.probes.enabled: true, prometheus.enabled: true}\nlogging.level: {root: warn, com.netflix: WARN}\nserver.compression.enabled: true"), ""},
+		{yamlFile("logging.level.com.netflix: info"), ""},
 		{yamlFile("{info.app.name: x, management.x: 1, logging.file.name: a.log, heureka.acknowledge: 'info,management,logging.file'}"), ""},
 		{yamlFile("{eureka.server.rate-limiter-enabled: true, heureka.acknowledge: eureka.server.rateLimiterEnabled}"), ""},
 		{args("--port=1"), "error: argument: port: no such setting | did you mean server.port?"},
