@@ -38,7 +38,8 @@ type InstanceConfig struct {
 	// The URLs; "${eureka.hostname}" in them stands for the host name. Default: the paths below on http and Port; the
 	// secure one on https and SecurePort if that is in use (C-MD-9).
 	HomePageURL, StatusPageURL, HealthCheckURL, SecureHealthCheckURL string
-	// The paths: "/", "/actuator/info", "/actuator/health".
+	// The paths: "/" for the home page; the others have no URL without one, because nothing may be there: see HealthPath,
+	// InfoPath and Registration.Handler.
 	HomePagePath, StatusPagePath, HealthCheckPath string
 
 	// RenewalInterval is the pause between heartbeats, 30 s; LeaseDuration how long the registry waits for one, 90 s.
@@ -88,8 +89,6 @@ func (ic InstanceConfig) withDefaults(m machine) (InstanceConfig, error) {
 	setDefault(&ic.SecureVIPAddress, ic.App)
 	setDefault(&ic.DataCenter, heureka.OwnDataCenter)
 	setDefault(&ic.HomePagePath, "/")
-	setDefault(&ic.StatusPagePath, "/actuator/info")
-	setDefault(&ic.HealthCheckPath, "/actuator/health")
 	ic.urls()
 	if ic.RenewalInterval <= 0 { // C-MD-6
 		ic.RenewalInterval = heureka.DefaultRenewalIntervalS * time.Second
@@ -137,7 +136,7 @@ const hostPlaceholder = "${eureka.hostname}"
 // urls fills in what C-MD-9 says, except that a port which is not in use gets no URL.
 func (ic *InstanceConfig) urls() {
 	expand := func(p *string, scheme string, port int, path string) {
-		if *p == "" && port != 0 {
+		if *p == "" && port != 0 && path != "" {
 			*p = scheme + "://" + net.JoinHostPort(ic.HostName, strconv.Itoa(port)) + path
 		}
 		*p = strings.ReplaceAll(*p, hostPlaceholder, ic.HostName)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/spring"
 )
 
 var errOutOfService = errors.New("OUT_OF_SERVICE cannot be registered, it is an override: use API.SetStatus") // C-HC-6
@@ -49,6 +50,9 @@ func (c *Client) Register(ic InstanceConfig) (*Registration, error) {
 	r := &Registration{
 		client: c, given: ic, cfg: cfg, record: cfg.record(time.Now()), dirty: true,
 		wake: make(chan struct{}, 1), moved: make(chan struct{}), ended: make(chan struct{}),
+	}
+	if ic.IPAddr == "" && cfg.IPAddr == spring.LoopbackIP {
+		c.cfg.Logger.Warn("no address found but the loop-back one, which others cannot call", "app", ic.App, "ip", cfg.IPAddr)
 	}
 	r.given.Metadata = nil // the program may go on changing its map
 	r.key = r.record.Key()

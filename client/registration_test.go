@@ -3,7 +3,9 @@ package client_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -361,6 +363,7 @@ func TestRecord(t *testing.T) { // C-MD-6, C-MD-8 to C-MD-13
 	}
 	reg, err := c.Register(client.InstanceConfig{
 		App: "Orders", HostName: "h1", IPAddr: "192.0.2.1", Port: 8080, SecurePort: 8443, StatusPageURL: "http://${eureka.hostname}/s",
+		HealthCheckPath: client.HealthPath,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -383,5 +386,56 @@ func TestRecord(t *testing.T) { // C-MD-6, C-MD-8 to C-MD-13
 	}
 	if in := own.Instance(); in.IPAddr == "" || in.HostName != in.IPAddr || in.SecureHealthCheckURL != "" || in.SecurePort.Enabled {
 		t.Errorf("detected %+v", in)
+	}
+}
+
+// No URL points to what nothing serves; the handler serves what it says.
+func TestHandler(t *testing.T) {
+	c, err := client.New(client.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, err := c.Register(client.InstanceConfig{App: "orders", HostName: "h1", IPAddr: "192.0.2.1", Port: 8080})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if in := reg.Instance(); in.HealthCheckURL+in.StatusPageURL+in.SecureHealthCheckURL != "" {
+		t.Errorf("URLs of nothing: %q %q", in.HealthCheckURL, in.StatusPageURL)
+	}
+	get := func(path string) string {
+		w := httptest.NewRecorder()
+		reg.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		return fmt.Sprint(w.Code, " ", strings.TrimSpace(w.Body.String()))
+	}
+	for path, want := range map[string]string{
+		client.HealthPath: `200 {"status":"UP"}`, client.InfoPath: `200 {"app":"ORDERS","instanceId":"h1:orders:8080"}`,
+	} {
+		if got := get(path); got != want {
+			t.Errorf("GET %s = %s, want %s", path, got, want)
+		}
+	}
+	if err := reg.SetStatus(heureka.StatusDown); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := get(client.HealthPath), `503 {"status":"DOWN"}`; got != want {
+		t.Errorf("DOWN: %s, want %s", got, want)
+	}
+}
+
+// An address that nobody else can call is not registered in silence.
+func TestLoopBackIsTold(t *testing.T) {
+	for ip, want := range map[string]int{"127.0.0.1": 1, "10.0.0.1": 0} {
+		var log safeBuffer
+		c, err := client.New(client.Config{Logger: log.logger()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		client.MoveForTest(c, func() (string, string) { return "m", ip })
+		if _, err := c.Register(client.InstanceConfig{App: "a", Port: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(log.String(), "no address found but the loop-back one"); got != want {
+			t.Errorf("%s: %d warnings, want %d", ip, got, want)
+		}
 	}
 }
