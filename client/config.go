@@ -96,7 +96,8 @@ type Config struct {
 	// ReplicationInterval; more wait (C-IR-6, C-IR-9).
 	ReplicationInterval     time.Duration
 	InitialReplicationDelay time.Duration
-	// HeartbeatBackoffBound limits how much the pause between heartbeats grows when they are cut off: 10 times.
+	// HeartbeatBackoffBound limits how much the pause between heartbeats grows when they are cut off: 10 times. While the
+	// lease lasts it is at most a third of what is left of that, whatever a server asks for.
 	HeartbeatBackoffBound int
 	// ShutdownTimeout limits what a client does after its context has ended: 5 s.
 	ShutdownTimeout time.Duration
