@@ -96,10 +96,12 @@ func (c *Config) peerTransport() http.RoundTripper {
 	if c.Transport != nil {
 		return c.Transport
 	}
-	t := outbound.Transport(&net.Dialer{Timeout: c.PeerConnectTimeout})
+	t := outbound.Transport(c.peerDialer())
 	t.TLSHandshakeTimeout, t.IdleConnTimeout, t.MaxIdleConnsPerHost = c.PeerReadTimeout, peerIdleTimeout, peerIdleConns
 	return t
 }
+
+func (c *Config) peerDialer() *net.Dialer { return &net.Dialer{Timeout: c.PeerConnectTimeout} }
 
 // ownHosts is how URLs may name this node, until whoever answers there says otherwise.
 func (c *Config) ownHosts() []string {
