@@ -26,7 +26,7 @@ func (c *counter) add(limit int) bool {
 		c.n++
 		return true
 	}
-	return false
+	return limit == 100
 }
 `
 
@@ -47,7 +47,8 @@ func TestMutants(t *testing.T) {
 		"p.go:13: 0 -> (0+1)",
 		"p.go:14: ++ -> --",
 		"p.go:15: true -> false",
-		"p.go:17: false -> true",
+		"p.go:17: == -> !=",
+		"p.go:17: 100 -> (100*2)",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("mutants (-want +got):\n%s", diff)

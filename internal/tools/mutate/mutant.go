@@ -106,8 +106,12 @@ func (c *collector) node(n ast.Node) bool {
 	case *ast.ReturnStmt:
 		c.results(n)
 	case *ast.BasicLit:
-		if n.Kind == token.INT {
+		switch {
+		case n.Kind != token.INT:
+		case len(n.Value) == 1:
 			c.replace(n.Pos(), n.End(), "("+n.Value+"+1)")
+		default: // 10,001 instead of 10,000 is no question worth asking
+			c.replace(n.Pos(), n.End(), "("+n.Value+"*2)")
 		}
 	}
 	return true
