@@ -4,6 +4,7 @@ import (
 	"math"
 	"runtime/debug"
 	"runtime/metrics"
+	"time"
 
 	"heureka.internal/heureka/internal/registry"
 )
@@ -27,4 +28,35 @@ func (l *Limits) memoryFull(by registry.Origin) bool {
 	sample := []metrics.Sample{{Name: liveHeap}}
 	metrics.Read(sample)
 	return sample[0].Value.Kind() == metrics.KindUint64 && sample[0].Value.Uint64() > uint64(share)
+}
+
+const (
+	giveBackInterval = 10 * time.Second
+	giveBackFrom     = 32 << 20 // bytes of removed instances: less is not worth a collection of its own
+	usualMetadata    = 16 << 10
+)
+
+// lessen returns what the delta keeps of an instance that is gone. Its readers look up whom to remove, and nothing else: very
+// large metadata would keep memory for minutes.
+func (s *Server) lessen(rec registry.Record) registry.Record {
+	size := 0
+	for _, e := range rec.Instance.Metadata {
+		size += len(e.Key) + len(e.Value)
+	}
+	s.removed.Add(int64(size))
+	if size <= usualMetadata {
+		return rec
+	}
+	less := *rec.Instance // its other texts share no memory with large metadata
+	less.Metadata, less.Lease = nil, rec.Lease()
+	return registry.Record{Instance: &less}
+}
+
+// giveBack returns memory to the system when much has been removed. By itself a node that is idle would collect after two
+// minutes only.
+func (s *Server) giveBack(time.Time) {
+	if s.removed.Load() >= giveBackFrom {
+		s.removed.Store(0)
+		debug.FreeOSMemory()
+	}
 }

@@ -34,6 +34,7 @@ type Server struct {
 
 	management http.Handler
 
+	removed   atomic.Int64 // bytes of instances that are gone, since memory was given back last
 	own       self
 	protected atomic.Bool // self-preservation was reported
 }
@@ -67,6 +68,9 @@ func New(cfg Config) (*Server, error) {
 
 // changed follows each write to the registry, with the registry locked.
 func (s *Server) changed(ch registry.Change) {
+	if ch.Removed() {
+		ch.Record = s.lessen(ch.Record)
+	}
 	s.cache.Apply(ch)
 	if ch.Previous == nil && !ch.Removed() {
 		s.node.newestMS.Store(ch.At.UnixMilli())

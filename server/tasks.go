@@ -17,6 +17,7 @@ func (s *Server) Run(ctx context.Context) {
 	if *s.cfg.UseReadOnlyResponseCache {
 		wg.Go(func() { s.syncReadOnly(ctx) })
 	}
+	wg.Go(func() { every(ctx, giveBackInterval, s.giveBack) })
 	wg.Go(func() { every(ctx, maintainInterval, s.maintain) })
 	if s.peers != nil {
 		wg.Go(func() { s.peers.Run(ctx) })

@@ -84,14 +84,38 @@ func (m *mirror) forget(s *state, old registry.Record) {
 func (m *mirror) note(s *state, r registry.Record, at time.Time) {
 	var old registry.Record
 	s.recent, old = s.recent.put(r)
-	if old.Instance == nil {
+	switch {
+	case old.Instance == nil:
 		m.noted++
+	case large(old.Instance):
+		m.lighten(old.Instance)
 	}
 	m.changes = append(m.changes, change{in: r.Instance, at: at})
 	if len(m.changes) > 2*m.noted+64 {
 		m.changes = latest(m.changes, s.recent)
 	}
 	m.current.Store(s)
+}
+
+// largeMetadata is from how many bytes an instance is not kept only to know when it changed.
+const largeMetadata = 16 << 10
+
+func large(in *heureka.Instance) bool {
+	size := 0
+	for _, e := range in.Metadata {
+		size += len(e.Value)
+	}
+	return size > largeMetadata
+}
+
+// lighten puts a stand-in for an instance into the list of changes, after a later change of it.
+func (m *mirror) lighten(in *heureka.Instance) {
+	for i := len(m.changes) - 1; i >= 0; i-- {
+		if c := &m.changes[i]; c.in == in {
+			c.in = &heureka.Instance{App: in.App, ID: in.ResolvedID()}
+			return
+		}
+	}
 }
 
 // latest drops changes that a later one of the same instance made pointless: so the list is bounded by the number of

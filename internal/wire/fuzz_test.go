@@ -196,3 +196,27 @@ func parseErrorFormat(contentType string) wire.Format {
 	}
 	return wire.XML
 }
+
+// Whatever a body says, what it becomes stays within the limits.
+func FuzzLimits(f *testing.F) {
+	f.Add([]byte(`{"replicationList":[{"appName":"A","id":"1","action":"Register","instanceInfo":{"app":"A","metadata":{"a":"","b":"","c":""}}},{},{}]}`))
+	f.Add([]byte(`{"instance":{"app":"A","hostName":"long","dataCenterInfo":{"@class":"com.netflix.appinfo.AmazonInfo","metadata":{"a":1,"b":2,"c":3}}}}`))
+	f.Add([]byte(`<instance><app>A</app><metadata><a/><b/><c/></metadata><x a="" b='>' c=""/></instance>`))
+	limits := wire.Limits{NameBytes: 3, TextBytes: 3, MetadataEntries: 2, BatchEntries: 2}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		items, err := limits.DecodeBatch(body)
+		if len(items) > limits.BatchEntries || err == nil && items == nil {
+			t.Fatalf("%d items, %v", len(items), err)
+		}
+		for _, it := range items {
+			if it.Instance != nil && it.Fault == nil && limits.Check(it.Instance) != nil {
+				t.Fatalf("no fault in %+v", it)
+			}
+		}
+		for _, format := range []wire.Format{wire.JSON, wire.XML} {
+			if in, err := limits.DecodeInstance(format, body); err == nil && limits.Check(in) != nil {
+				t.Fatalf("no limit held %+v", in)
+			}
+		}
+	})
+}

@@ -195,6 +195,10 @@ func (r *record) set(f textField, b []byte) {
 // setUpper is set for names that are kept in upper case.
 func (r *record) setUpper(f textField, b []byte) { r.fields[f], r.sent[f] = r.text.addUpper(b), true }
 
+// largeText is the size from which the names of a record do not share memory with its metadata: they outlive it, in
+// tombstones and lists.
+const largeText = 4 << 10
+
 // finish makes the instance, which shares nothing with r.
 func (r *record) finish() *heureka.Instance {
 	in := new(heureka.Instance)
@@ -216,6 +220,9 @@ func (r *record) finish() *heureka.Instance {
 		textASG:          &in.ASGName,
 	} {
 		*dst = r.fields[f].of(s)
+		if len(s) > largeText {
+			*dst = strings.Clone(*dst)
+		}
 		if r.sent[f] && *dst == "" {
 			in.Blank |= blankBits[f]
 		}

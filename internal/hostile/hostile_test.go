@@ -1,0 +1,285 @@
+//go:build hostile
+
+package hostile
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const (
+	memory   = 512 << 20 // what the node may have; Go is told a little less
+	goLimit  = "GOMEMLIMIT=400MiB"
+	patience = time.Second // a probe's
+	released = 30 * time.Second
+)
+
+// A node is the real program, with a probe that never stops.
+type node struct {
+	*testing.T
+	addr    string
+	pid     int
+	slowest atomic.Int64 // probe
+	peak    atomic.Int64 // resident bytes
+}
+
+func start(t *testing.T) *node {
+	t.Helper()
+	bin := filepath.Join(t.TempDir(), "heureka")
+	if out, err := exec.Command("go", "build", "-o", bin, "heureka.internal/heureka/cmd/heureka").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(bin, "serve", "--server.port="+port, "--heureka.log-level=error")
+	cmd.Env = append(os.Environ(), goLimit)
+	cmd.Stderr = os.Stderr
+	cmd.Dir = t.TempDir()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{T: t, addr: addr, pid: cmd.Process.Pid}
+	stop := make(chan struct{})
+	var probing sync.WaitGroup
+	t.Cleanup(func() {
+		close(stop)
+		probing.Wait()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	for range 400 {
+		if n.probe() == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	n.slowest.Store(0)
+	probing.Go(func() { n.watch(stop) })
+	return n
+}
+
+var prober = &http.Client{Timeout: 10 * time.Second}
+
+func (n *node) probe() error {
+	resp, err := prober.Get("http://" + n.addr + "/actuator/health/liveness")
+	if err != nil {
+		return err
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("liveness is %s", resp.Status)
+	}
+	return nil
+}
+
+// watch probes and measures until stop is closed.
+func (n *node) watch(stop chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(50 * time.Millisecond):
+		}
+		began := time.Now()
+		if err := n.probe(); err != nil {
+			n.Errorf("probe: %v", err)
+			return
+		}
+		n.slowest.Store(max(n.slowest.Load(), int64(time.Since(began))))
+		n.peak.Store(max(n.peak.Load(), n.resident()))
+	}
+}
+
+// resident returns the memory that the program has.
+func (n *node) resident() int64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.pid))
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kb, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+	v, _ := strconv.ParseInt(kb, 10, 64)
+	return v << 10
+}
+
+// send sends one request and returns the status, 0 for none.
+func (n *node) send(method, path string, body []byte, header ...string) int {
+	req, err := http.NewRequest(method, "http://"+n.addr+path, bytes.NewReader(body))
+	if err != nil {
+		n.Fatal(err)
+	}
+	for _, h := range header {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode
+}
+
+func gzipped(head, piece, tail string, times int) []byte {
+	var b bytes.Buffer
+	zw := gzip.NewWriter(&b)
+	_, _ = io.WriteString(zw, head)
+	block := strings.Repeat(piece, 1000)
+	for range times / 1000 {
+		_, _ = io.WriteString(zw, block)
+	}
+	_, _ = io.WriteString(zw, strings.TrimSuffix(piece, ",")+tail)
+	_ = zw.Close()
+	return b.Bytes()
+}
+
+func record(id, metadata string) []byte {
+	return fmt.Appendf(nil, `{"instance":{"app":"FLOOD","instanceId":%q,"hostName":"h","ipAddr":"10.0.0.1","status":"UP",`+
+		`"dataCenterInfo":{"@class":"com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo","name":"MyOwn"},"metadata":{"k":%q}}}`, id, metadata)
+}
+
+const (
+	json  = "Content-Type: application/json"
+	gzip1 = "Content-Encoding: gzip"
+)
+
+// attacks are what was seen to take gigabytes, or seconds. Each is sent by several at a time.
+var attacks = []struct {
+	name  string
+	times int
+	send  func(n *node, i int) (ok bool)
+}{
+	{"batches of nothing, compressed", 8, func(n *node, _ int) bool {
+		return n.send("POST", "/eureka/peerreplication/batch/", gzipped(`{"replicationList":[`, "{},", "]}", 5_500_000), json, gzip1) == 413
+	}},
+	{"metadata of nothing, compressed", 8, func(n *node, _ int) bool {
+		return n.send("POST", "/eureka/apps/A", gzipped(`{"instance":{"app":"A","metadata":{`, `"":"",`, "}}}", 1_600_000), json, gzip1) == 400
+	}},
+	{"attributes in XML", 8, func(n *node, _ int) bool {
+		return n.send("POST", "/eureka/apps/A", gzipped(`<instance><app>A</app><x `, `a="" `, "/></instance>", 1_600_000), "Content-Type: application/xml", gzip1) == 400
+	}},
+	{"large bodies, slowly", 40, slowBody},
+	{"promises of a body", 300, promise},
+	{"long ids, registered and cancelled", 300, func(n *node, i int) bool {
+		id := strings.Repeat("x", 900<<10) + strconv.Itoa(i)
+		return n.send("POST", "/eureka/apps/FLOOD", record(id, ""), json) == 400
+	}},
+	{"short-lived instances", 3000, func(n *node, i int) bool {
+		id := strings.Repeat("x", 480) + strconv.Itoa(i)
+		return n.send("POST", "/eureka/apps/FLOOD", record(id, ""), json) == 204 && n.send("DELETE", "/eureka/apps/FLOOD/"+id, nil) == 200
+	}},
+	{"pages about them", 20, func(n *node, _ int) bool { s := n.send("GET", "/lastn", nil); return s == 200 || s == 503 }},
+	{"a batch from the far future", 20, func(n *node, i int) bool {
+		s := n.send("POST", "/eureka/peerreplication/batch/", []byte(`{"replicationList":[]}`), json, "X-Heureka-Node: abc",
+			"X-Heureka-Batch: 18446744073709551615", "X-Heureka-Heard: abc 9223372036854775807")
+		return s == 200 || s == 425
+	}},
+	{"records of a megabyte", 400, func(n *node, i int) bool {
+		s := n.send("POST", "/eureka/apps/FLOOD", record(fmt.Sprint("big-", i), strings.Repeat("v", 1000<<10)), json)
+		return s == 204 || s == 503
+	}},
+	{"reads of them", 16, func(n *node, i int) bool {
+		s := n.send("GET", "/eureka/apps/", nil, "Accept: application/"+[]string{"json", "xml"}[i%2], "Accept-Encoding: "+[]string{"gzip", "identity"}[i/2%2])
+		return s == 200 || s == 503
+	}},
+}
+
+// promise announces a body and sends none.
+func promise(n *node, _ int) bool {
+	c, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		return true // refused at the door
+	}
+	defer c.Close()
+	_, _ = fmt.Fprintf(c, "POST /eureka/peerreplication/batch/ HTTP/1.1\r\nHost: h\r\nX-Heureka-Node: x\r\nContent-Type: application/json\r\nContent-Length: 16777215\r\n\r\n")
+	time.Sleep(300 * time.Millisecond)
+	return true
+}
+
+// slowBody sends most of a large registration, and then waits.
+func slowBody(n *node, _ int) bool {
+	c, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		return true
+	}
+	defer c.Close()
+	_, _ = fmt.Fprintf(c, "POST /eureka/apps/A HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 10000000\r\n\r\n")
+	_ = c.SetWriteDeadline(time.Now().Add(2 * time.Second))
+	_, _ = c.Write(bytes.Repeat([]byte(" "), 9_900_000))
+	time.Sleep(time.Second)
+	return true
+}
+
+// Whatever is sent, a probe is answered within a second, memory stays within bounds, and a client is served before, between
+// and after.
+func TestHostile(t *testing.T) {
+	n := start(t)
+	for _, a := range attacks {
+		t.Run(a.name, func(t *testing.T) {
+			n.peak.Store(0)
+			n.slowest.Store(0)
+			n.attack(t, a.times, a.send)
+			if status := n.send("POST", "/eureka/apps/FLOOD", record("honest", "v"), json); status != 204 && status != 503 {
+				t.Errorf("an honest registration afterwards: %d", status)
+			}
+			peak, slowest := n.peak.Load(), time.Duration(n.slowest.Load())
+			t.Logf("peak %d MiB, slowest probe %v", peak>>20, slowest.Round(time.Millisecond))
+			if peak > memory || slowest > patience {
+				t.Errorf("peak %d MiB, want at most %d; slowest probe %v, want at most %v", peak>>20, memory>>20, slowest, patience)
+			}
+		})
+	}
+	for i := range 400 {
+		n.send("DELETE", fmt.Sprint("/eureka/apps/FLOOD/big-", i), nil)
+	}
+	n.gone(t)
+}
+
+// attack sends so many times, by four at a time.
+func (n *node) attack(t *testing.T, times int, send func(n *node, i int) bool) {
+	var wg sync.WaitGroup
+	var next, bad atomic.Int64
+	for range 4 {
+		wg.Go(func() {
+			for i := next.Add(1); i <= int64(times); i = next.Add(1) {
+				if !send(n, int(i)) {
+					bad.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if bad.Load() > 0 {
+		t.Errorf("%d of %d were answered otherwise than they should", bad.Load(), times)
+	}
+}
+
+// gone waits until the memory is given back.
+func (n *node) gone(t *testing.T) {
+	const most = 200 << 20
+	began := time.Now()
+	for n.resident() > most {
+		if time.Since(began) > released {
+			t.Errorf("%d MiB are still there after %v", n.resident()>>20, released)
+			return
+		}
+		time.Sleep(250 * time.Millisecond)
+	}
+	t.Logf("%d MiB after %v", n.resident()>>20, time.Since(began).Round(time.Second))
+}
