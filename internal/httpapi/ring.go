@@ -10,16 +10,17 @@ import (
 // A Ring is the other nodes, as the API meets them: what they ask of this one beside Eureka's API, and what this one tells
 // them. All methods must be safe for concurrent use.
 type Ring interface {
-	// Admit decides about a batch of a heureka node that has come whole: 0 to perform it, else the status that refuses it.
-	Admit(h http.Header) (status int)
+	// Admit decides about a batch of a heureka node that has come whole: 0 to perform it, else the status that refuses it. It may
+	// add to the header of the answer.
+	Admit(h, answer http.Header) (status int)
 	// Greet adds to the header of an answer what this node says of itself.
 	Greet(answer http.Header)
 	// Performed is told of a batch that has been performed.
 	Performed(h http.Header)
 	// Digest answers GET peerreplication/digest; nil without anti-entropy.
 	Digest(h http.Header) []byte
-	// Buckets answers POST peerreplication/buckets; nil if the body makes no sense.
-	Buckets(h http.Header, body []byte) []byte
+	// Buckets answers POST peerreplication/buckets, or says with which status it refuses.
+	Buckets(h http.Header, body []byte) (doc []byte, refused int)
 }
 
 // headerNode is the header by which a heureka node says who it is; Java servers do not send it.
@@ -35,7 +36,7 @@ func (c *call) admitted() bool {
 		return true
 	}
 	c.w.greets = true
-	switch status := c.cfg.Ring.Admit(c.Request.Header); status {
+	switch status := c.cfg.Ring.Admit(c.Request.Header, c.w.Header()); status {
 	case 0:
 		return true
 	case http.StatusMisdirectedRequest:
@@ -62,9 +63,15 @@ func (c *call) digest() {
 func (c *call) buckets() {
 	b := buffers.take()
 	defer buffers.give(b)
-	if c.readBody(b, maxBuckets) {
-		c.toNode(c.cfg.Ring.Buckets(c.Request.Header, b.B), http.StatusBadRequest, Undecodable)
+	if !c.readBody(b, maxBuckets) {
+		return
 	}
+	doc, refused := c.cfg.Ring.Buckets(c.Request.Header, b.B)
+	why := Undecodable
+	if refused == http.StatusServiceUnavailable {
+		why = Busy
+	}
+	c.toNode(doc, refused, why)
 }
 
 // toNode answers another node with JSON, compressed if it wants that, or with a refusal if there is nothing to say.

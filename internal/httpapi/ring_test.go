@@ -17,16 +17,16 @@ type ring struct {
 	asked     string // for buckets
 }
 
-func (r *ring) Admit(http.Header) int     { return r.refuse }
-func (r *ring) Greet(h http.Header)       { h.Set("X-Heureka-Node", "this") }
-func (r *ring) Performed(http.Header)     { r.performed++ }
-func (r *ring) Digest(http.Header) []byte { return []byte(`{"digest":""}`) }
+func (r *ring) Admit(_, _ http.Header) int { return r.refuse }
+func (r *ring) Greet(h http.Header)        { h.Set("X-Heureka-Node", "this") }
+func (r *ring) Performed(http.Header)      { r.performed++ }
+func (r *ring) Digest(http.Header) []byte  { return []byte(`{"digest":""}`) }
 
-func (r *ring) Buckets(_ http.Header, body []byte) []byte {
+func (r *ring) Buckets(_ http.Header, body []byte) ([]byte, int) {
 	if r.asked = string(body); r.asked == "[" {
-		return nil
+		return nil, http.StatusBadRequest
 	}
-	return []byte(strings.Repeat(" ", 2000) + "{}")
+	return []byte(strings.Repeat(" ", 2000) + "{}"), 0
 }
 
 const fromNode = "X-Heureka-Node: other"

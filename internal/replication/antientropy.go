@@ -148,5 +148,8 @@ func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err err
 			return p.Changed, fmt.Errorf("%s%s: %w", f.conn.URL(), bucketsPath, err)
 		}
 	}
+	if err := p.Err(); err != nil {
+		return p.Changed, fmt.Errorf("%s: %w", f.conn.URL(), err)
+	}
 	return p.Changed, nil
 }

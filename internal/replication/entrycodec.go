@@ -40,6 +40,8 @@ type bucketsAnswer struct {
 	Protocol int        `json:"protocol,omitempty"`
 	Entries  []entryDoc `json:"entries"`
 	Rest     []int      `json:"rest,omitempty"`
+
+	size int // about
 }
 
 // entryDoc is a registry.Entry.
@@ -107,15 +109,6 @@ func decodeDigest(b []byte) (d [registry.Buckets]uint64, err error) {
 		d[i] = binary.BigEndian.Uint64(b[8*i:])
 	}
 	return d, nil
-}
-
-// wordSet returns the numbers in b.
-func wordSet(b []byte) map[uint64]bool {
-	set := make(map[uint64]bool, len(b)/8)
-	for ; len(b) >= 8; b = b[8:] {
-		set[binary.BigEndian.Uint64(b)] = true
-	}
-	return set
 }
 
 // Root returns the hash of a whole digest, fit for a header.

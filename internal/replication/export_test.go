@@ -19,7 +19,7 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 		case strings.HasSuffix(r.URL.Path, digestPath):
 			doc = ps.Digest(r.Header)
 		case strings.HasSuffix(r.URL.Path, bucketsPath):
-			doc = ps.Buckets(r.Header, body)
+			doc, _ = ps.Buckets(r.Header, body)
 		}
 		if doc == nil {
 			api.ServeHTTP(w, r)
@@ -32,7 +32,7 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 }
 
 func (ps *Peers) batch(w http.ResponseWriter, r *http.Request, api http.Handler) {
-	if status := ps.Admit(r.Header); status != 0 {
+	if status := ps.Admit(r.Header, w.Header()); status != 0 {
 		ps.Greet(w.Header())
 		w.WriteHeader(status)
 		return

@@ -13,6 +13,14 @@ const maxSenders = 1024
 // that batches in a row pass, and little longer, because what a network holds for less is performed.
 const maxUnheard = 15 * time.Second
 
+// maxJump is by how much a number may exceed the last one: a sender counts its batches. Who names larger ones must not make
+// all that follow come too late. Of smaller ones the sender is told, see HeaderLast.
+const maxJump = 1 << 32
+
+// HeaderLast is the header of an answer 425: the number of the last batch of the sender, so that it can go on above it, whoever
+// has sent that.
+const HeaderLast = "X-Heureka-Last"
+
 // A Guard keeps a node from performing batches from the past.
 //
 // A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender has given it up long
@@ -49,8 +57,12 @@ func (g *Guard) Admit(from, number, heard string, now time.Time) bool {
 func (g *Guard) recent(heard string, now time.Time) bool {
 	ms, ok := strings.CutPrefix(heard, g.nodeID+" ")
 	at, err := strconv.ParseInt(ms, 10, 64)
-	return ok && err == nil && now.Sub(g.began)-time.Duration(at)*time.Millisecond <= maxUnheard
+	age := now.Sub(g.began).Milliseconds() - at
+	return ok && err == nil && at >= 0 && 0 <= age && age <= maxUnheard.Milliseconds()
 }
+
+// Last returns the number of the last batch of a node.
+func (g *Guard) Last(nodeID string) uint64 { return g.last[nodeID] }
 
 // overtaken reports whether a later batch of the same node has come before this one, and else notes this one.
 func (g *Guard) overtaken(nodeID, number string) bool {
@@ -58,7 +70,7 @@ func (g *Guard) overtaken(nodeID, number string) bool {
 	if err != nil {
 		return false
 	}
-	if n <= g.last[nodeID] {
+	if last := g.last[nodeID]; n <= last || n-last > maxJump {
 		return true
 	}
 	if len(g.last) >= maxSenders {

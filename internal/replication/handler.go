@@ -2,6 +2,7 @@ package replication
 
 import (
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -16,7 +17,7 @@ const (
 // this node sent itself (W-REPL-16), 425 for what comes too late. Performing either would bring cancelled instances back.
 //
 // A batch of a node that speaks another protocol is performed like that of a Java server: what h says beside it is taken out.
-func (ps *Peers) Admit(h http.Header) (status int) {
+func (ps *Peers) Admit(h, answer http.Header) (status int) {
 	from := greetingIn(h)
 	switch {
 	case from.Node == ps.nodeID:
@@ -27,8 +28,10 @@ func (ps *Peers) Admit(h http.Header) (status int) {
 	}
 	ps.mu.Lock()
 	admitted := ps.guard.Admit(from.Node, from.Batch, from.Heard, time.Now())
+	last := ps.guard.Last(from.Node)
 	ps.mu.Unlock()
 	if !admitted {
+		answer.Set(HeaderLast, strconv.FormatUint(last, 10))
 		ps.heard(from.Node, "", "", false) // all that a node asks for that has nothing to send
 		return http.StatusTooEarly
 	}
@@ -76,14 +79,24 @@ func (ps *Peers) Digest(h http.Header) []byte {
 	return doc
 }
 
-// Buckets answers with the entries that the asker lacks; nil if it asks for what there is not. One that speaks another
-// protocol lacks nothing that this node could tell it.
-func (ps *Peers) Buckets(h http.Header, body []byte) []byte {
+// maxAnswering is how many nodes get buckets at a time: each answer may have some megabytes.
+const maxAnswering = 4
+
+// Buckets answers with the entries that the asker lacks; 400 if it asks for what there is not, 503 if too many ask at a time.
+// One that speaks another protocol lacks nothing that this node could tell it.
+func (ps *Peers) Buckets(h http.Header, body []byte) (doc []byte, refused int) {
 	switch {
 	case ps.cfg.DisableAntiEntropy:
-		return nil
+		return nil, http.StatusNotFound
 	case !speaks(h.Get(HeaderProtocol)):
-		return encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}})
+		return encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}), 0
 	}
-	return AnswerBuckets(ps.cfg.Store, body, time.Now())
+	defer ps.answering.Add(-1)
+	if ps.answering.Add(1) > maxAnswering {
+		return nil, http.StatusServiceUnavailable
+	}
+	if doc = AnswerBuckets(ps.cfg.Store, body, time.Now()); doc == nil {
+		return nil, http.StatusBadRequest
+	}
+	return doc, 0
 }

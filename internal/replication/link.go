@@ -138,7 +138,7 @@ func (l *Link) Done(b *Batch, r *Reply, replicated bool) Ready {
 // compare looks at the digest that came with an answer, and reports whether to exchange now: at the first contact, or when
 // the difference has lasted.
 func (l *Link) compare(r *Reply, n News) bool {
-	if r.Said.Digest == "" || l.cfg.DisableAntiEntropy || r.Err != nil {
+	if r.Said.Digest == "" || l.cfg.DisableAntiEntropy || r.Err != nil && !r.Late {
 		return false
 	}
 	if r.Said.Digest == r.Digest {

@@ -203,10 +203,24 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 			err = fmt.Errorf("replicate to %s: unreadable answer of type %q, %w", p.conn.URL(), answer.Header.Get("Content-Type"), errUnreadable)
 		}
 	}
+	if r.Err = err; err != nil {
+		p.set.goOnAbove(answer.Header.Get(HeaderLast))
+	}
 	status, refused := errors.AsType[*heureka.StatusError](err)
 	r.Err, r.Outcome, r.RetryAfter = err, outcomeOf(err), retryAfter(err)
 	r.Late = refused && status.Code == http.StatusTooEarly
 	return r
+}
+
+// goOnAbove makes the next batch have a higher number than one that the receiver has seen under this node's name.
+func (ps *Peers) goOnAbove(last string) {
+	n, err := strconv.ParseUint(last, 10, 64)
+	for err == nil {
+		mine := ps.batches.Load()
+		if n <= mine || n-mine > maxJump<<8 || ps.batches.CompareAndSwap(mine, n) {
+			return
+		}
+	}
 }
 
 // settle tells the link and the set what came back.

@@ -30,7 +30,8 @@ type Peers struct {
 	list    atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
 	unfound atomic.Pointer[error]   // of the last resolution; nil before it
 
-	batches atomic.Uint64 // sent
+	batches   atomic.Uint64 // sent
+	answering atomic.Int64  // nodes that ask for buckets at the moment
 
 	mu        sync.Mutex // also guards the standing of each peer
 	guard     *Guard     // Admit: guarded by mu

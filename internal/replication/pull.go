@@ -1,6 +1,9 @@
 package replication
 
 import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -22,7 +25,8 @@ type Pull struct {
 	store Store
 	from  registry.Origin
 	left  []int
-	asked int // of left, those in the last request
+	bad   error // of the first record that makes no sense
+	asked int   // of left, those in the last request
 }
 
 // NewPull returns the pull of these buckets from a node.
@@ -53,13 +57,15 @@ func (p *Pull) Take(doc []byte, now time.Time) error {
 	if err := json.Unmarshal(doc, &answer); err != nil {
 		return err
 	}
-	if len(answer.Rest) >= p.asked {
+	if len(answer.Rest) > p.asked || len(answer.Rest) == p.asked && len(answer.Entries) == 0 {
 		return fmt.Errorf("none of %d buckets came", p.asked)
 	}
+	before := p.store.Digest()
 	for i := range answer.Entries {
 		e, err := answer.Entries[i].entry()
 		if err != nil {
-			return err
+			p.bad = cmp.Or(p.bad, err) // a bad record costs that record
+			continue
 		}
 		if !e.Tombstone {
 			p.Received++
@@ -69,9 +75,15 @@ func (p *Pull) Take(doc []byte, now time.Time) error {
 			p.Changed++
 		}
 	}
+	if len(answer.Rest) == p.asked && p.store.Digest() == before {
+		answer.Rest = answer.Rest[1:] // what came of this bucket is not taken over: it would come again for ever
+	}
 	p.left = append(answer.Rest, p.left[p.asked:]...)
 	return nil
 }
+
+// Err says why a pull that has ended is not whole; nil if it is.
+func (p *Pull) Err() error { return p.bad }
 
 // AnswerDigest returns the answer to a node that asks for the digest.
 func AnswerDigest(store Store) []byte {
@@ -91,36 +103,51 @@ func TakeDigest(doc []byte) (d [registry.Buckets]uint64, err error) {
 // AnswerBuckets returns the entries that the asker lacks; nil if it asks for what there is not.
 func AnswerBuckets(store Store, body []byte, now time.Time) []byte {
 	var ask bucketsRequest
-	if json.Unmarshal(body, &ask) != nil || len(ask.Buckets) > registry.Buckets {
+	if bytes.Count(body, []byte("{")) > registry.Buckets+1 || json.Unmarshal(body, &ask) != nil || len(ask.Buckets) > registry.Buckets {
 		return nil
 	}
 	answer := bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}
-	size := 0
+	var asked [registry.Buckets]bool
 	for _, b := range ask.Buckets {
-		switch {
-		case b.Bucket < 0 || b.Bucket >= registry.Buckets:
+		if b.Bucket < 0 || b.Bucket >= registry.Buckets {
 			return nil
-		case size > maxBucketsBatch:
+		}
+		if asked[b.Bucket] {
+			continue
+		}
+		asked[b.Bucket] = true
+		if !answer.add(store, b, now) {
 			answer.Rest = append(answer.Rest, b.Bucket)
-		default:
-			size += answer.add(store, b, now)
 		}
 	}
 	return encoded(answer)
 }
 
-// add returns about how many bytes it added.
-func (a *bucketsAnswer) add(store Store, b bucketRequest, now time.Time) (size int) {
-	have := wordSet(b.Have)
-	for _, e := range store.Bucket(b.Bucket, now) {
-		if have[e.Digest()] {
+// add adds what the asker lacks of a bucket. It reports whether that is all: an answer ends before the record that would make
+// it too large, but for the first, so that the largest legal one fits and each answer brings something.
+func (a *bucketsAnswer) add(store Store, b bucketRequest, now time.Time) bool {
+	if a.size > maxBucketsBatch {
+		return false
+	}
+	entries := store.Bucket(b.Bucket, now)
+	lacks := make(map[uint64]bool, len(entries))
+	for i := range entries {
+		lacks[entries[i].Digest()] = true
+	}
+	for have := b.Have; len(have) >= 8; have = have[8:] { // whatever the asker says it has, it takes no memory here
+		delete(lacks, binary.BigEndian.Uint64(have))
+	}
+	for i := range entries {
+		if !lacks[entries[i].Digest()] {
 			continue
 		}
-		d := docOf(&e)
+		d := docOf(&entries[i])
+		if a.size += len(d.Instance) + len(d.App) + len(d.ID) + 64; a.size > maxBucketsBatch && len(a.Entries) > 0 {
+			return false
+		}
 		a.Entries = append(a.Entries, d)
-		size += len(d.Instance) + len(d.App) + len(d.ID) + 64
 	}
-	return size
+	return true
 }
 
 // NonZero returns the buckets that are not empty.

@@ -79,6 +79,10 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 		c.Heureka, c.Phase = true, f.phase
 		c.Changed, c.Err = f.pull(ctx, NonZero(&theirs))
 		c.Instances = f.received
+		if c.Err != nil && ctx.Err() == nil { // there is another way
+			c.Err, c.Instances = nil, 0
+			ps.copyApps(ctx, p.conn, c)
+		}
 		c.CheckPhase()
 	case answered(err):
 		ps.copyApps(ctx, p.conn, c)
