@@ -139,7 +139,7 @@ type Config struct {
 	// Hooks are called on what happens.
 	Hooks Hooks
 	// Logger gets one line for every change for the worse or the better and, at level Debug, for every request. Nil:
-	// nothing is logged.
+	// slog.Default, because a wrong URL must not be a secret; slog.DiscardHandler silences it.
 	Logger *slog.Logger
 	// Rand is the source of all randomness. Nil: seeded from the system.
 	Rand rand.Source
@@ -201,7 +201,7 @@ func (cfg Config) withDefaults() (Config, error) {
 	setDefault(&cfg.MaxRegistryBytes, remote.DefaultMaxRegistryBytes)
 	setDefault(&cfg.DNSPath, "eureka")
 	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.Logger = slog.Default()
 	}
 	if cfg.Resolver == nil {
 		cfg.Resolver = discover.System()

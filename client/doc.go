@@ -17,7 +17,6 @@
 //
 //	c, err := client.New(client.Config{
 //		Servers: []string{"http://eureka:8761/eureka/"},
-//		Logger:  slog.Default(), // without one, a wrong URL is a secret
 //	})
 //	if err != nil {
 //		return err

@@ -73,6 +73,7 @@ func waitOpen(t testing.TB, name string, srv *server.Server) {
 
 func connect(t testing.TB, cfg client.Config) *client.API {
 	t.Helper()
+	cfg.Logger = Logger(t)
 	c, err := client.New(cfg)
 	if err != nil {
 		t.Fatal(err)

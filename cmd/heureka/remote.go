@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/signal"
@@ -90,6 +91,7 @@ func (r *remote) configOf(servers []string) client.Config {
 		ServiceURLs: map[string][]string{first: servers[:1]},
 		Attempts:    len(servers), SessionDuration: -1, AllowRedirects: true,
 		ConnectTimeout: r.timeout, ReadTimeout: r.timeout,
+		Logger: slog.New(slog.DiscardHandler), // commands say themselves what fails
 	}
 	if len(servers) > 1 {
 		cfg.AvailabilityZones[region] = []string{first, others}

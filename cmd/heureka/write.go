@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -57,7 +58,7 @@ func (f *instanceFlags) instance() (*heureka.Instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := client.New(client.Config{})
+	c, err := client.New(client.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return nil, err
 	}
