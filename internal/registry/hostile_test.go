@@ -218,3 +218,18 @@ func TestCeilings(t *testing.T) {
 		}
 	}
 }
+
+// A client whose clock is ahead leaves and comes back: what a peer tells of that has the later stamp, and is not late.
+func TestStampsFromTheFutureComeBack(t *testing.T) {
+	r := hostileRegistry(t, registry.Config{})
+	key, ahead := heureka.Key{App: "A", ID: "1"}, hostileStart.Add(time.Hour).UnixMilli()
+	for _, dirty := range []int64{ahead, ahead + 1} {
+		if _, err := r.RegisterIncarnation(stamped("A", "1", dirty), 0, registry.FromPeer, hostileStart); err != nil {
+			t.Fatal(err)
+		}
+		if _, here := r.Find(key); !here {
+			t.Errorf("the registration with stamp %d was left aside", dirty)
+		}
+		_ = r.Cancel(key, registry.FromPeer, hostileStart)
+	}
+}

@@ -57,10 +57,10 @@ func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late 
 
 // over reports whether a record at this position, or a later one, has been cancelled. A peer that still speaks of it is
 // late: its message was held by the network, or it has not heard. A client may be right, if its clock was set back. Of a
-// stamp from the future nobody can be late, so the incarnation decides alone. With mu held.
+// stamp from the future nobody can be earlier, so the incarnation decides alone then. With mu held.
 func (r *Registry) over(key heureka.Key, p position, t instant) bool {
 	tomb, ok := r.tombs.lookup(key)
-	if ok && p.dirtyMS != 0 && r.ahead(tomb.position.dirtyMS, t) {
+	if ok && p.dirtyMS != 0 && p.dirtyMS < tomb.position.dirtyMS && r.ahead(tomb.position.dirtyMS, t) {
 		p.dirtyMS = tomb.position.dirtyMS
 	}
 	return ok && p.dirtyMS != 0 && p.less(tomb.position)
