@@ -69,9 +69,9 @@ func (p *program) printError(err error) {
 }
 
 func (p *program) complain(what string, err error) {
-	fmt.Fprintf(p.stderr, "heureka: %s: %s\n", what, oneLine(err.Error()))
+	fmt.Fprintf(p.stderr, "heureka: %s: %s\n", what, printable(oneLine(err.Error())))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(p.stderr, "heureka: hint: %s\n", oneLine(hint))
+		fmt.Fprintf(p.stderr, "heureka: hint: %s\n", printable(oneLine(hint)))
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
@@ -162,6 +164,12 @@ func line(row []string, widths []int) string {
 
 // lines prints one name a line.
 func (o *printer) lines(names []string) error {
+	if onTerminal(o.w) { // a pipe gets names as they are
+		names = slices.Clone(names)
+		for i := range names {
+			names[i] = printable(names[i])
+		}
+	}
 	for _, n := range names {
 		if _, err := fmt.Fprintln(o.w, n); err != nil {
 			return err
@@ -200,10 +208,10 @@ func (o *printer) styled(style ansi.Style, text string) string {
 	return style.Styled(text)
 }
 
-// printable keeps text from the network from steering the terminal.
+// printable keeps text from the network from steering the terminal, or from showing in another order than it has.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			return '?'
 		}
 		return r
