@@ -29,13 +29,14 @@ var mayImport = map[string][]string{
 	"internal/respcache":   {"", "internal/wire", "internal/registry"},
 	"internal/remote":      {"", "internal/wire", "internal/outbound"},
 	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote", "internal/discover", "internal/outbound"},
+	"internal/changes":     {"", "internal/registry"},
 	"internal/httpapi":     {"", "internal/wire", "internal/registry", "internal/respcache"},
 	"client":               {"", "internal/wire", "internal/remote", "internal/spring", "internal/discover", "internal/outbound"},
 	"internal/discover":    {},
 	"internal/outbound":    {},
 	"internal/spring":      {},
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
-		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/listener", "internal/admission", "internal/outbound"},
+		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/changes", "internal/listener", "internal/admission", "internal/outbound"},
 	"heurekatest":               {"", "client", "server", "heurekatest/memnet"},
 	"bench":                     {"internal/bench"},
 	"bench/baseline":            {},
@@ -48,14 +49,14 @@ var mayImport = map[string][]string{
 	"examples":                  {},
 	"examples/service":          {"client"},
 	"examples/caller":           {"client"},
-	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/remote", "internal/wire", "internal/spring",
+	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/changes", "internal/remote", "internal/wire", "internal/spring",
 		"internal/outbound"},
 }
 
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing
 // outside themselves.
 var pure = []string{
-	"", "internal/wire", "internal/registry", "internal/respcache", "internal/dashboard",
+	"", "internal/wire", "internal/registry", "internal/respcache", "internal/changes", "internal/dashboard",
 	"internal/replication/queue.go", "internal/replication/batch.go", "internal/replication/entry.go", "internal/replication/entrycodec.go",
 	"internal/replication/drift.go", "internal/replication/health.go", "internal/replication/guard.go", "internal/replication/standing.go",
 	"internal/replication/link.go", "internal/replication/pull.go", "internal/replication/join.go", "internal/replication/strangers.go",

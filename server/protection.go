@@ -88,15 +88,6 @@ func (s *Server) active(st registry.Stats) bool {
 	return st.SelfPreservationEnabled && st.BelowThreshold
 }
 
-// operations are what operators ask of a node, by path.
-func (s *Server) operations() map[string]http.Handler {
-	noForeign := http.NewCrossOriginProtection() // another site's page must not release anything
-	return map[string]http.Handler{
-		protectionPath: http.HandlerFunc(s.serveProtection),
-		releasePath:    noForeign.Handler(http.HandlerFunc(s.serveRelease)),
-	}
-}
-
 func (s *Server) serveProtection(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

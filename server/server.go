@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/listener"
 	"heureka.internal/heureka/internal/registry"
@@ -30,6 +31,7 @@ type Server struct {
 	phase    *phases
 	handler  *httpapi.API
 	crowd    *crowd
+	history  *changes.History
 	conns    atomic.Pointer[listener.Listener] // Serve's
 
 	management http.Handler
@@ -61,6 +63,7 @@ func New(cfg Config) (*Server, error) {
 	if s.node.regions, err = s.newRegions(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
+	s.history = changes.NewHistory(historyBounds, s.reg.Feed(), s.node.started)
 	s.crowd = newCrowd(&s.cfg)
 	s.handler, s.management = s.routes()
 	return s, nil

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"time"
@@ -87,7 +88,7 @@ func (s *Server) lastN() *dashboard.LastN {
 func events(in []registry.Event) []dashboard.Event {
 	out := make([]dashboard.Event, len(in))
 	for i, e := range in {
-		out[i] = dashboard.Event{At: e.At, Key: e.Key}
+		out[i] = dashboard.Event{At: e.At, Key: e.Key, Why: cmp.Or(e.Reason, e.Origin.String())}
 	}
 	return out
 }

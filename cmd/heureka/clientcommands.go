@@ -7,7 +7,7 @@ func (p *program) clientCommands() []*cobra.Command {
 	return []*cobra.Command{
 		p.appsCommand(), p.instancesCommand(), p.getCommand(),
 		p.registerCommand(), p.deregisterCommand(), p.statusCommand(), p.metadataCommand(),
-		p.watchCommand(), p.runCommand(), p.topCommand(),
+		p.historyCommand(), p.watchCommand(), p.runCommand(), p.topCommand(),
 		p.exportCommand(), p.importCommand(), p.diffCommand(), p.healthCommand(), p.protectionCommand(), p.peersCommand(),
 	}
 }

@@ -41,9 +41,10 @@ var recordings = []struct {
 	{"get", []string{"heureka get USERS users-1", "heureka get ORDERS/orders-1 -o json", "heureka get ORDERS order-1"}},
 	{"metadata set", []string{"heureka metadata set ORDERS orders-1 version=2.0"}},
 	{"status set", []string{
-		"heureka status set ORDERS orders-1 OUT_OF_SERVICE", "heureka status set ORDERS orders-2 --drain --drain-time 10ms",
+		"heureka status set ORDERS orders-1 OUT_OF_SERVICE --reason disk", "heureka status set ORDERS orders-2 --drain --drain-time 10ms",
 	}},
 	{"status clear", []string{"heureka status clear ORDERS orders-1 --as UP"}},
+	{"history", []string{"heureka history ORDERS orders-1", "heureka history ORDERS/orders-2 --limit 1 -o json"}},
 	{"health", []string{"heureka health -o wide", "heureka health --server $ONE,$DEAD"}},
 	{"protection release", []string{"heureka protection release"}},
 	{"peers", []string{"heureka peers --server $RING"}},
@@ -176,6 +177,8 @@ func newRecorder(t *testing.T) *recorder {
 		cfg.WaitTimeWhenSyncEmpty, cfg.SyncRetries = -1, -1
 	}).URL
 	t.Setenv(serverVariable, one)
+	t.Setenv("USER", "alice")
+	t.Setenv("SUDO_USER", "")
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("orders-service", []byte(service), 0o755); err != nil {
 		t.Fatal(err)
@@ -223,6 +226,7 @@ var volatile = []struct {
 	by   string
 }{
 	{regexp.MustCompile(`20\d\d-\d\d-\d\dT[\d:.]+(Z|[+-]\d\d:\d\d)`), "2026-01-02T15:04:05Z"},
+	{regexp.MustCompile(`20\d\d-\d\d-\d\d \d\d:\d\d:\d\d`), "2026-01-02 15:04:05"},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`), "15:04:05"},
 	{regexp.MustCompile(`\b1\d{12}\b`), "1767366245000"},
 	{regexp.MustCompile(`(unavailable +)\d+ +\S+`), "${1}0        0s"},

@@ -18,22 +18,33 @@ import (
 )
 
 func (p *program) appsCommand() *cobra.Command {
-	return p.remoteCommand(&cobra.Command{
-		Use:   "apps",
-		Short: "List the applications, with how many instances are in which status",
-		Args:  cobra.NoArgs,
+	var at string
+	cmd := p.remoteCommand(&cobra.Command{
+		Use:     "apps",
+		Short:   "List the applications, with how many instances are in which status",
+		Example: "  heureka apps --at 14:05",
+		Args:    cobra.NoArgs,
 	}, allFormats, func(ctx context.Context, r *remote, _ []string) error {
+		r.at = at
 		apps, err := r.registry(ctx)
 		if err != nil {
 			return err
 		}
 		return r.out.apps(apps)
 	})
+	addAt(cmd, &at)
+	return cmd
 }
 
-// registry fetches everything, in the order of names.
+// registry fetches everything, in the order of names; as it was at r.at, if that is set.
 func (r *remote) registry(ctx context.Context) (*heureka.Applications, error) {
-	apps, err := r.api.Applications(ctx)
+	var apps *heureka.Applications
+	var err error
+	if r.at != "" {
+		apps, err = r.registryThen(ctx)
+	} else {
+		apps, err = r.api.Applications(ctx)
+	}
 	if err != nil {
 		return nil, r.failed(err)
 	}
@@ -136,6 +147,7 @@ func (f *filter) apply(apps *heureka.Applications) *heureka.Applications {
 func (p *program) instancesCommand() *cobra.Command {
 	var f filter
 	var statuses []string
+	var at string
 	var expired bool
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:     "instances [APP]",
@@ -152,6 +164,7 @@ func (p *program) instancesCommand() *cobra.Command {
 			}
 			f.status = append(f.status, s)
 		}
+		r.at = at
 		apps, err := r.registryOf(ctx, args)
 		if err != nil {
 			return err
@@ -166,6 +179,7 @@ func (p *program) instancesCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&expired, "expired", false, "only those whose lease ran out, as a heureka node tells")
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only in one of these statuses")
 	cmd.Flags().StringVar(&f.zone, "zone", "", "only in this zone")
+	addAt(cmd, &at)
 	cmd.Flags().StringVar(&f.vip, "vip", "", "only with this VIP address or secure VIP address")
 	return cmd
 }

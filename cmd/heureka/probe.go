@@ -104,6 +104,14 @@ func (c healthComponent) nested() map[string]map[string]string {
 	return all
 }
 
+// beside returns the URL of a path beside the API.
+func (p *probe) beside(path string) *url.URL {
+	u := *p.base
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "v2/"), "eureka/") + path
+	u.RawPath = ""
+	return &u
+}
+
 // health fetches the actuator's document, which stands beside the API.
 func (p *probe) health(ctx context.Context) (*healthDocument, error) {
 	var doc healthDocument

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -217,10 +216,7 @@ func (r *remote) deregisterExpired(ctx context.Context) error {
 
 // ask sends a request to a path beside the API and decodes the answer.
 func (p *probe) ask(ctx context.Context, method, op, path string, into any) error {
-	u := *p.base
-	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "v2/"), "eureka/") + path
-	u.RawPath = ""
-	body, err := p.send(ctx, method, op, &u, "application/json")
+	body, err := p.send(ctx, method, op, p.beside(path), "application/json")
 	if err != nil {
 		return err
 	}

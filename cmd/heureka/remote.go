@@ -34,6 +34,8 @@ type remote struct {
 	servers []string
 	timeout time.Duration
 	output  string
+	header  http.Header
+	at      string // when the registry is looked at; "" for now
 
 	cfg client.Config
 	api *client.API
@@ -55,6 +57,7 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 		if len(formats) > 0 && !slices.Contains(formats, r.output) {
 			return usage("want "+strings.Join(formats, ", "), "unknown output %q", r.output)
 		}
+		r.sign(cmd)
 		if err := r.prepare(); err != nil {
 			return err
 		}
@@ -63,6 +66,27 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 		return run(ctx, r, args)
 	}
 	return cmd
+}
+
+// act gives cmd a flag for the reason of what it changes, which heureka nodes keep in their history with the user's name.
+func (p *program) act(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().String(reasonFlag, "", "why, for the history of heureka nodes")
+	return cmd
+}
+
+const reasonFlag = "reason"
+
+// sign makes requests tell who acts, and why.
+func (r *remote) sign(cmd *cobra.Command) {
+	reason := cmd.Flags().Lookup(reasonFlag)
+	if reason == nil {
+		return
+	}
+	r.header = http.Header{}
+	r.header.Set("X-Heureka-Operator", cmp.Or(r.variable("SUDO_USER"), r.variable("USER"), r.variable("USERNAME"), "heureka"))
+	if reason.Value.String() != "" {
+		r.header.Set("X-Heureka-Note", reason.Value.String())
+	}
 }
 
 // prepare checks the servers and makes the API of all of them. It sends nothing.
@@ -90,7 +114,7 @@ func (r *remote) configOf(servers []string) client.Config {
 		Region: region, AvailabilityZones: map[string][]string{region: {first}},
 		ServiceURLs: map[string][]string{first: servers[:1]},
 		Attempts:    len(servers), SessionDuration: -1, AllowRedirects: true,
-		ConnectTimeout: r.timeout, ReadTimeout: r.timeout,
+		ConnectTimeout: r.timeout, ReadTimeout: r.timeout, Header: r.header,
 		Logger: slog.New(slog.DiscardHandler), // commands say themselves what fails
 	}
 	if len(servers) > 1 {

@@ -51,6 +51,7 @@ for another 35 s. After that nobody should call the instance any more, and its p
 		}
 		return r.drain(ctx, key, drainTime)
 	})
+	p.act(cmd)
 	cmd.Flags().BoolVar(&drain, "drain", false, "set OUT_OF_SERVICE and wait until callers had time to notice")
 	cmd.Flags().DurationVar(&drainTime, "drain-time", untilNoticed, "how long to wait")
 	return cmd
@@ -134,6 +135,7 @@ with its next heartbeat; or as the status of --as.`,
 		}
 		return r.out.say("%s has no override any more, and is %s until it registers again", key, status)
 	})
+	p.act(cmd)
 	cmd.Flags().StringVar(&as, "as", "UNKNOWN", "status to show until then")
 	return cmd
 }

@@ -92,6 +92,7 @@ heureka run keeps a program registered.`,
 		}
 		return r.out.say("registered %s as %s, for %ds unless somebody sends heartbeats", in.Key(), in.Status, in.Lease.DurationSecs)
 	})
+	p.act(cmd)
 	f.add(cmd.Flags())
 	cmd.Flags().StringVar(&f.status, "status", "UP", "UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN")
 	cmd.Flags().StringVarP(&file, "file", "f", "", `read the instance from this file, as heureka get -o json writes it ("-": standard input)`)
@@ -160,6 +161,7 @@ a self-preservation that holds instances which are known to be dead; heureka ins
 		}
 		return r.out.say("removed %s", key)
 	})
+	p.act(cmd)
 	cmd.Flags().BoolVar(&expired, "expired", false, "remove all whose leases ran out")
 	return cmd
 }
@@ -168,7 +170,7 @@ func (p *program) metadataCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "metadata", Short: "Change the metadata of an instance"}
 	cmd.Args = needSubcommand
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(p.remoteCommand(&cobra.Command{
+	cmd.AddCommand(p.act(p.remoteCommand(&cobra.Command{
 		Use:   "set APP ID KEY=VALUE ...",
 		Short: "Add or replace metadata",
 		Long:  `Add or replace metadata on the servers. It lasts until the instance registers again, for instance when its program restarts.`,
@@ -189,7 +191,7 @@ func (p *program) metadataCommand() *cobra.Command {
 			return r.notFound(ctx, key, err)
 		}
 		return r.out.say("set %s of %s", count(len(set), "entry", "entries"), key)
-	}))
+	})))
 	return cmd
 }
 

@@ -67,6 +67,7 @@ type LastN struct {
 type Event struct {
 	At  time.Time
 	Key heureka.Key
+	Why string
 }
 
 // timeFormat is how the reference's page writes a time: date and time with the zone's offset.

@@ -310,12 +310,12 @@ func TestDash4LastN(t *testing.T) {
 	l := &dashboard.LastN{
 		Paths:      dashboard.Paths{Page: "/", LastN: "/lastn"},
 		Cancelled:  []dashboard.Event{{At: now, Key: heureka.Key{App: "A", ID: "2"}}, {At: now.Add(-time.Second), Key: heureka.Key{App: "A", ID: "<1>"}}},
-		Registered: []dashboard.Event{{At: now, Key: heureka.Key{App: "B", ID: "h:b:1"}}},
+		Registered: []dashboard.Event{{At: now, Key: heureka.Key{App: "B", ID: "h:b:1"}, Why: "client at <10.0.0.7>"}},
 	}
 	page := render(t, l)
 	wantText(t, page, "Last 1000 cancelled leases",
 		"2026-11-22T23:33:52 +0100 A(2) 2026-11-22T23:33:51 +0100 A(<1>)",
-		"Last 1000 newly registered leases Timestamp Lease 2026-11-22T23:33:52 +0100 B(h:b:1)")
+		"Last 1000 newly registered leases Timestamp Lease Why 2026-11-22T23:33:52 +0100 B(h:b:1) client at <10.0.0.7>")
 	wantText(t, render(t, &dashboard.LastN{}), "cancelled leases None so far.")
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"unicode"
 
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
@@ -121,6 +122,41 @@ func originOf(r *http.Request) registry.Origin {
 		o.By = registry.ByPeer
 	}
 	return o
+}
+
+// The headers by which a tool says for whom it acts, and why. They prove nothing: the name is part of the note.
+const (
+	HeaderOperator = "X-Heureka-Operator"
+	HeaderNote     = "X-Heureka-Note"
+	maxNote        = 200
+)
+
+// byOperator looks whether a change comes from a person's tool. Heartbeats are not asked.
+func (c *call) byOperator() registry.Origin {
+	o := c.Origin
+	name := note(c.Request.Header.Get(HeaderOperator))
+	if name == "" || o.By != registry.ByClient {
+		return o
+	}
+	o.By, o.Note = registry.ByOperator, name
+	if why := note(c.Request.Header.Get(HeaderNote)); why != "" {
+		o.Note += ": " + why
+	}
+	return o
+}
+
+// note returns what may be shown of a header: a bounded piece of printable text.
+func note(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, s)
+	if runes := []rune(s); len(runes) > maxNote {
+		s = string(runes[:maxNote])
+	}
+	return s
 }
 
 // hostOf returns the address without the port, which says nothing of who it was.

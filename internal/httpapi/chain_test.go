@@ -243,3 +243,27 @@ func (e *spaces) Read(p []byte) (int, error) {
 	copy(p, slices.Repeat([]byte{' '}, n))
 	return n, nil
 }
+
+// A tool may say for whom it acts and why; that is kept as what it is, a bounded claim in printable text, and makes nobody
+// of a peer.
+func TestOperatorsNote(t *testing.T) {
+	for _, tt := range []struct {
+		headers []string
+		want    registry.Origin
+	}{
+		{nil, registry.Origin{}},
+		{[]string{"X-Heureka-Note: lonely"}, registry.Origin{}},
+		{[]string{"X-Heureka-Operator: alice"}, registry.Origin{By: registry.ByOperator, Note: "alice"}},
+		{[]string{"X-Heureka-Operator: al\x1b[1mice", "X-Heureka-Note: new\tdisk \xff"}, registry.Origin{By: registry.ByOperator, Note: "al[1mice: newdisk "}},
+		{[]string{"X-Heureka-Operator: " + strings.Repeat("ä", 300)}, registry.Origin{By: registry.ByOperator, Note: strings.Repeat("ä", 200)}},
+		{[]string{"X-Heureka-Operator: alice", fromPeer}, registry.Origin{By: registry.ByPeer}},
+	} {
+		n := newNode(t, httpapi.Config{})
+		n.register(t, "DEMO", "i", nil)
+		n.do(t, "DELETE", "/eureka/apps/DEMO/i", "", tt.headers...)
+		tt.want.Address = "192.0.2.1"
+		if diff := cmp.Diff(tt.want, n.changes[len(n.changes)-1].Origin); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tt.headers, diff)
+		}
+	}
+}

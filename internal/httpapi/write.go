@@ -55,7 +55,7 @@ func (c *call) register() {
 		c.incomplete(err.Error())
 		return
 	}
-	if err := c.b.Register(wire.CompleteAmazon(in), c.Origin); err != nil {
+	if err := c.b.Register(wire.CompleteAmazon(in), c.byOperator()); err != nil {
 		c.fail(err)
 		return
 	}
@@ -133,7 +133,7 @@ func (c *call) badParam(err error) {
 // cancel serves DELETE apps/{app}/{id}.
 func (c *call) cancel() {
 	if c.acceptable() {
-		c.done(c.b.Cancel(c.Route.Key(), c.Origin))
+		c.done(c.b.Cancel(c.Route.Key(), c.byOperator()))
 	}
 }
 
@@ -153,7 +153,7 @@ func (c *call) setStatus() {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.SetStatus(c.Route.Key(), s, dirty, c.Origin))
+	c.done(c.b.SetStatus(c.Route.Key(), s, dirty, c.byOperator()))
 }
 
 // clearStatus serves DELETE apps/{app}/{id}/status; without a value the status becomes UNKNOWN (W-STAT-8).
@@ -174,14 +174,14 @@ func (c *call) clearStatus() {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.ClearStatus(c.Route.Key(), s, dirty, c.Origin))
+	c.done(c.b.ClearStatus(c.Route.Key(), s, dirty, c.byOperator()))
 }
 
 // metadata serves PUT apps/{app}/{id}/metadata.
 func (c *call) metadata() {
 	if c.acceptable() {
 		c.Origin.By = registry.ByClient // the reference does not look at the header here
-		c.done(c.b.SetMetadata(c.Route.Key(), metadataEntries(c.Request.URL.RawQuery), c.Origin))
+		c.done(c.b.SetMetadata(c.Route.Key(), metadataEntries(c.Request.URL.RawQuery), c.byOperator()))
 	}
 }
 

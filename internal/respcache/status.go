@@ -14,6 +14,13 @@ func (c *Cache) Seq() uint64 {
 	return c.seq
 }
 
+// Local returns the registry's own instances, sorted by application and id, as they were right after the change numbered seq.
+func (c *Cache) Local() (records iter.Seq[registry.Record], seq uint64) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.local.state().live.all(), c.seq
+}
+
 // Counts returns the instances by status of the view that queries without regions see. Its hash is the registry's.
 func (c *Cache) Counts() heureka.StatusCounts { return c.all.mirror.state().counts }
 

@@ -1,0 +1,136 @@
+package changes
+
+import (
+	"sync"
+	"time"
+
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+)
+
+// Config bounds a History.
+type Config struct {
+	Changes int           // at most so many
+	Bytes   int64         // that they keep alive
+	Age     time.Duration // of the oldest
+}
+
+// A History keeps the last changes of a registry. It follows the registry's feed whenever it is asked, and when Follow is
+// called; as long as either happens often enough, nothing is missing. All methods are safe for concurrent use.
+type History struct {
+	cfg  Config
+	feed *registry.Feed
+
+	mu     sync.Mutex
+	kept   []registry.Change // without a gap, oldest first
+	bytes  int64
+	cursor uint64
+	since  time.Time // from when on nothing is missing
+}
+
+// NewHistory returns an empty history that begins now, with the next change of feed.
+func NewHistory(cfg Config, feed *registry.Feed, now time.Time) *History {
+	return &History{cfg: cfg, feed: feed, cursor: feed.Last(), since: now}
+}
+
+// Cursor returns the number of the last change that the history has followed.
+func (h *History) Cursor() uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.cursor
+}
+
+// Follow takes in what is new, and forgets what is old.
+func (h *History) Follow(now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.follow(now)
+}
+
+func (h *History) follow(now time.Time) {
+	buf := make([]registry.Change, 64)
+	for {
+		n, err := h.feed.Read(h.cursor, buf)
+		if err != nil {
+			h.restart(now)
+			continue
+		}
+		for _, ch := range buf[:n] {
+			h.kept = append(h.kept, ch)
+			h.bytes += ch.Size()
+			h.cursor = ch.Seq
+		}
+		h.trim(now)
+		if n == 0 {
+			return
+		}
+	}
+}
+
+// restart forgets everything: changes are missing.
+func (h *History) restart(now time.Time) {
+	h.kept, h.bytes, h.since, h.cursor = nil, 0, now, h.feed.Last()
+}
+
+func (h *History) trim(now time.Time) {
+	oldest, n := now.Add(-h.cfg.Age), 0
+	for n < len(h.kept) && (len(h.kept)-n > h.cfg.Changes || h.bytes > h.cfg.Bytes || h.kept[n].At.Before(oldest)) {
+		h.bytes -= h.kept[n].Size()
+		h.since = h.kept[n].At
+		n++
+	}
+	clear(h.kept[:n])
+	h.kept = h.kept[n:]
+}
+
+// A Query chooses changes; what is zero admits all.
+type Query struct {
+	App, ID      string // App in upper case
+	Since, Until time.Time
+	Limit        int // of the newest ones
+}
+
+func (q *Query) admits(ch *registry.Change) bool {
+	return (q.App == "" || q.App == ch.Key.App) && (q.ID == "" || q.ID == ch.Key.ID) &&
+		(q.Since.IsZero() || !ch.At.Before(q.Since)) && (q.Until.IsZero() || !ch.At.After(q.Until))
+}
+
+// Changes returns what q chooses, newest first, and from when on nothing is missing. More reports whether there would be
+// more without the limit.
+func (h *History) Changes(q Query, now time.Time) (found []registry.Change, since time.Time, more bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.follow(now)
+	for i := len(h.kept) - 1; i >= 0; i-- {
+		if !q.admits(&h.kept[i]) {
+			continue
+		}
+		if q.Limit > 0 && len(found) == q.Limit {
+			return found, h.since, true
+		}
+		found = append(found, h.kept[i])
+	}
+	return found, h.since, false
+}
+
+// Rewind turns the registry as it is, at the change numbered seq, into what it was at t, by undoing what has happened since. It
+// reports false, and from when on it could, if changes are missing in between.
+func (h *History) Rewind(registry map[heureka.Key]*heureka.Instance, seq uint64, t, now time.Time) (since time.Time, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.follow(now)
+	if t.Before(h.since) || h.cursor < seq {
+		return h.since, false
+	}
+	for i := len(h.kept) - 1; i >= 0 && h.kept[i].At.After(t); i-- {
+		ch := &h.kept[i]
+		switch {
+		case ch.Seq > seq: // has happened since registry was looked at
+		case ch.Previous == nil:
+			delete(registry, ch.Key)
+		default:
+			registry[ch.Key] = ch.Previous
+		}
+	}
+	return h.since, true
+}
