@@ -57,6 +57,7 @@ func (s *Server) lessen(rec registry.Record) registry.Record {
 func (s *Server) giveBack(time.Time) {
 	if s.removed.Load() >= giveBackFrom {
 		s.removed.Store(0)
+		s.cache.LetGo()
 		debug.FreeOSMemory()
 	}
 }

@@ -126,6 +126,13 @@ func (v *view) clear() {
 	}
 }
 
+// LetGo forgets all documents. Those that are asked for again are made again.
+func (c *Cache) LetGo() {
+	for _, v := range c.allViews() {
+		v.clear()
+	}
+}
+
 // all iterates over the documents of all kinds and variants.
 func (v *view) all() iter.Seq[*document] {
 	return func(yield func(*document) bool) {
