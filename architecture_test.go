@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"bench/baseline":            {},
 	"bench/ring":                {"", "internal/bench", "internal/remote"},
 	"internal/bench":            {"", "internal/wire"},
-	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/replication", "internal/httpapi"},
+	"internal/scenario":         {"", "internal/wire", "internal/registry", "internal/registry/registrytest", "internal/replication", "internal/httpapi"},
 	"internal/scenario/cmd/sim": {"internal/scenario"},
 	"internal/tools/mutate":     {},
 	"internal/config":           {"", "server", "internal/spring", "internal/outbound"},
@@ -51,6 +51,8 @@ var mayImport = map[string][]string{
 	"examples/caller":           {"client"},
 	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/changes", "internal/remote", "internal/wire", "internal/spring",
 		"internal/outbound"},
+
+	"internal/registry/registrytest": {"internal/registry"},
 }
 
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing

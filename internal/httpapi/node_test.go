@@ -15,6 +15,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/respcache"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -36,10 +37,10 @@ func newNode(tb testing.TB, cfg httpapi.Config) *node {
 	tb.Helper()
 	n := &node{now: time.UnixMilli(1_800_000_000_000), cache: respcache.New(respcache.Config{})}
 	var err error
-	n.reg, err = registry.New(registry.Config{Rand: rand.NewPCG(1, 2), OnChange: func(c registry.Change) {
+	n.reg, err = registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 2), OnChange: func(c registry.Change) {
 		n.changes = append(n.changes, c)
 		n.cache.Apply(c)
-	}})
+	}}))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 var sizes = []int{1_000, 10_000, 100_000, 1_000_000}
@@ -33,7 +34,7 @@ func typical(i int) *heureka.Instance {
 func populated(b *testing.B, n int, cfg registry.Config) (*registry.Registry, []heureka.Key, time.Time) {
 	b.Helper()
 	cfg.Rand = rand.NewPCG(1, 2)
-	r, err := registry.New(cfg)
+	r, err := registry.New(registrytest.Config(cfg))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // S-LOCK-2: everything at once: afterwards the changes, in their order, make up the registry, and all sums are right.
@@ -21,7 +22,7 @@ func TestConcurrentOperations(t *testing.T) {
 		clock  atomic.Int64
 		shared *registry.Registry
 	)
-	shared, err := registry.New(registry.Config{
+	shared, err := registry.New(registrytest.Config(registry.Config{
 		DisableSelfPreservation: true, EvictionInterval: time.Hour, // no tick comes late
 		OnChange: func(ch registry.Change) { // no lock: calls must not overlap
 			if ch.Seq != last+1 || ch.Previous != view[ch.Key] {
@@ -32,7 +33,7 @@ func TestConcurrentOperations(t *testing.T) {
 				delete(view, ch.Key)
 			}
 		},
-	})
+	}))
 	if err != nil {
 		t.Fatal(err)
 	}

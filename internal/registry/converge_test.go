@@ -12,6 +12,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // drawOperation draws one operation on a node.
@@ -41,7 +42,7 @@ func TestMergeConverges(t *testing.T) {
 		now := start
 		var nodes [n]*registry.Registry
 		for i := range nodes {
-			nodes[i], _ = registry.New(registry.Config{Rand: rand.NewPCG(0, 0)})
+			nodes[i], _ = registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(0, 0)}))
 		}
 		var late []registry.Entry
 		for range rapid.IntRange(1, 40).Draw(t, "operations") {

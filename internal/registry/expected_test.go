@@ -9,7 +9,7 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
-// S-SP-1, S-SP-2: clients x 60 / interval x share, truncated; S-DEF-23: an interval of zero or less is 30 s.
+// S-SP-1, S-SP-2: clients x 60 / interval x share, truncated.
 func TestSP2Threshold(t *testing.T) {
 	tests := []struct {
 		clients  int
@@ -18,7 +18,7 @@ func TestSP2Threshold(t *testing.T) {
 		want     int64
 	}{
 		{0, 0, 0, 0}, {1, 0, 0, 1}, {5, 0, 0, 8}, {7, 0, 0, 11}, {10, 0, 0, 17}, {11, 0, 0, 18}, {1000, 0, 0, 1700},
-		{10, -time.Second, 0, 17}, {10, 10 * time.Second, 0, 51}, {10, 90 * time.Second, 0, 5}, {10, 0, 0.5, 10}, {10, 0, 1, 20},
+		{10, 10 * time.Second, 0, 51}, {10, 90 * time.Second, 0, 5}, {10, 0, 0.5, 10}, {10, 0, 1, 20},
 	}
 	for _, tt := range tests {
 		w := newWorld(t, netflix(registry.Config{

@@ -16,6 +16,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // readAll reads what follows cursor, in steps of buf changes.
@@ -147,7 +148,7 @@ func TestFeedWait(t *testing.T) {
 // Writers on all sides and followers of every speed: each follower sees gapless numbers, or is told that it is behind.
 func TestFeedFollowersAtOnce(t *testing.T) {
 	const writers, each = 4, 400
-	r, err := registry.New(registry.Config{FeedChanges: 64})
+	r, err := registry.New(registrytest.Config(registry.Config{FeedChanges: 64}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // start is the moment at which every test begins; it has no monotonic reading, so that times print alike.
@@ -35,7 +36,7 @@ func newWorld(t *testing.T, cfg registry.Config) *world {
 		cfg.Rand = rand.NewPCG(1, 2)
 	}
 	cfg.OnChange = func(ch registry.Change) { w.changes = append(w.changes, ch) }
-	r, err := registry.New(cfg)
+	r, err := registry.New(registrytest.Config(cfg))
 	if err != nil {
 		t.Fatalf("New(%+v) = %v", cfg, err)
 	}

@@ -11,13 +11,14 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 var hostileStart = time.UnixMilli(1_800_000_000_000)
 
 func hostileRegistry(tb testing.TB, cfg registry.Config) *registry.Registry {
 	tb.Helper()
-	r, err := registry.New(cfg)
+	r, err := registry.New(registrytest.Config(cfg))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // S-LEASE-2 to -4, S-DEF-1 and the row "expiry of a renewed lease": when a lease ends, to the nanosecond.
@@ -154,7 +155,7 @@ func TestLease8OfABareRecord(t *testing.T) {
 
 // Time is taken from the monotonic clock: setting the wall clock neither ends nor prolongs a lease.
 func TestLeaseIgnoresTheWallClock(t *testing.T) {
-	r, err := registry.New(registry.Config{DisableSelfPreservation: true})
+	r, err := registry.New(registrytest.Config(registry.Config{DisableSelfPreservation: true}))
 	if err != nil {
 		t.Fatal(err)
 	}

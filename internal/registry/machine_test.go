@@ -11,6 +11,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // A machine drives a registry and its model side by side.
@@ -36,7 +37,7 @@ func newMachine(t *rapid.T) *machine {
 	cfg.OwnApp = rapid.SampledFrom([]string{"", "B"}).Draw(t, "own app")
 	x := &machine{model: newModel(cfg), now: start, view: map[heureka.Key]*heureka.Instance{}}
 	cfg.OnChange = func(ch registry.Change) { x.changes = append(x.changes, ch) }
-	r, err := registry.New(cfg)
+	r, err := registry.New(registrytest.Config(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

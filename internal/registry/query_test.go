@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // S-QUERY-1: a single instance is found until its lease has run out, or while eviction is not allowed.
@@ -133,19 +135,31 @@ func TestStatsStatuses(t *testing.T) {
 	}
 }
 
+// The registry has no defaults of its own: each number that is missing is a mistake.
+func TestNewWantsEveryNumber(t *testing.T) {
+	complete := registrytest.Config(registry.Config{CountBeats: true})
+	for _, name := range []string{"RenewalPercentThreshold", "EvictionInterval", "MinMissing", "MaxLease", "FutureStamp", "ExpectedClientInterval"} {
+		cfg := complete
+		reflect.ValueOf(&cfg).Elem().FieldByName(name).SetZero()
+		if _, err := registry.New(cfg); err == nil {
+			t.Errorf("New accepts a configuration without %s", name)
+		}
+	}
+}
+
 // New reports all that is wrong with its configuration.
 func TestNewReportsAllMistakes(t *testing.T) {
 	_, err := registry.New(registry.Config{
 		RenewalPercentThreshold: 1.5, EvictionInterval: -1, SelfPreservationMaxDuration: -1, InitialClients: -1,
 		MinMissing: -1, MaxLease: 1,
 	})
-	want := "renewal percent threshold 1.5 is not between 0 and 1\neviction interval -1ns is negative\n" +
-		"longest self-preservation -1ns is negative\nsmallest loss -1 is negative\n" +
-		"longest lease 1ns is less than a second\ninitial number of clients -1 is negative"
+	want := "renewal percent threshold 1.5 is not above 0 and at most 1\neviction interval -1ns is not positive\n" +
+		"longest self-preservation -1ns is negative\nsmallest loss -1 is not positive\n" +
+		"longest lease 1ns is less than a second\ndistance of stamps from the future is missing\ninitial number of clients -1 is negative"
 	if err == nil || err.Error() != want {
 		t.Errorf("New = %v, want %s", err, want)
 	}
-	if _, err := registry.New(registry.Config{}); err != nil {
-		t.Errorf("New(Config{}) = %v", err)
+	if _, err := registry.New(registrytest.Config(registry.Config{})); err != nil {
+		t.Errorf("New = %v", err)
 	}
 }

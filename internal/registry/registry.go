@@ -63,7 +63,7 @@ type counters struct {
 
 // New returns an empty registry. It fails if cfg makes no sense, and then names everything that is wrong.
 func New(cfg Config) (*Registry, error) {
-	cfg = cfg.withDefaults()
+	cfg = cfg.prepared()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 var update = flag.Bool("update", false, "rewrite the table of stories in docs/self-preservation.md")
@@ -180,7 +181,7 @@ const sagaStep = 50 * time.Millisecond
 // play tells a saga and returns what happened, for the table.
 func (s *saga) play(t *testing.T, cfg registry.Config) string {
 	cfg.Rand = rand.NewPCG(1, 2)
-	r, err := registry.New(cfg)
+	r, err := registry.New(registrytest.Config(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}

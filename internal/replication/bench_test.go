@@ -12,6 +12,7 @@ import (
 
 	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -23,7 +24,7 @@ func BenchmarkHeartbeatToPeer(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			const instances = 10_000
 			n := new(memnet.Network)
-			reg, err := registry.New(registry.Config{Rand: rand.NewPCG(1, 1)})
+			reg, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
 )
 
@@ -40,7 +41,7 @@ func TestGuardAgainstTheFuture(t *testing.T) {
 // sharing returns ids whose keys are in one bucket.
 func sharing(t *testing.T, n int) (ids []string, bucket int) {
 	t.Helper()
-	reg, err := registry.New(registry.Config{Rand: rand.NewPCG(1, 1)})
+	reg, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,7 @@ func sharing(t *testing.T, n int) (ids []string, bucket int) {
 func TestPullOfALargeBucket(t *testing.T) {
 	ids, bucket := sharing(t, 40)
 	store := func() *registry.Registry {
-		reg, err := registry.New(registry.Config{Rand: rand.NewPCG(1, 1)})
+		reg, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +109,7 @@ func (deaf) Merge(registry.Entry, time.Time) bool { return false }
 
 // What does not bring a pull on ends it; what asks for much gets it once.
 func TestPullEnds(t *testing.T) {
-	from, err := registry.New(registry.Config{Rand: rand.NewPCG(1, 1)})
+	from, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestPullEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	empty, _ := registry.New(registry.Config{Rand: rand.NewPCG(1, 1)})
+	empty, _ := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
 	p := replication.NewPull(deaf{empty}, registry.FromSync, []int{bucket})
 	rounds := 0
 	for body := p.Request(now); body != nil && rounds < 10; body = p.Request(now) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -175,7 +176,7 @@ func TestNewNeedsItsParts(t *testing.T) {
 }
 
 func newRegistry(t *testing.T) *registry.Registry {
-	r, err := registry.New(registry.Config{})
+	r, err := registry.New(registrytest.Config(registry.Config{}))
 	if err != nil {
 		t.Fatal(err)
 	}

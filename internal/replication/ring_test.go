@@ -21,6 +21,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -115,7 +116,7 @@ func (r *ring) start(name string, peers []string, setups ...setup) *node {
 	}
 	n.urls.set(nil, all...)
 	var err error
-	if n.reg, err = registry.New(registry.Config{DisableSelfPreservation: true, Rand: rand.NewPCG(1, 1)}); err != nil {
+	if n.reg, err = registry.New(registrytest.Config(registry.Config{DisableSelfPreservation: true, Rand: rand.NewPCG(1, 1)})); err != nil {
 		r.t.Fatal(err)
 	}
 	cfg := replication.Config{

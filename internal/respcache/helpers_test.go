@@ -13,6 +13,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/respcache"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -235,7 +236,7 @@ type registryFixture struct {
 
 func newRegistryFixture(t testing.TB, cfg respcache.Config) *registryFixture {
 	f := newFixture(t, cfg)
-	r, err := registry.New(registry.Config{OnChange: f.cache.Apply})
+	r, err := registry.New(registrytest.Config(registry.Config{OnChange: f.cache.Apply}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 // heartbeat is the longest interval of a client.
@@ -204,7 +205,7 @@ func keyOf(i int) heureka.Key { return heureka.Key{App: "APP", ID: fmt.Sprint("i
 
 // buckets tells where a digest shows each client, found out by registering them one after the other.
 var buckets = sync.OnceValue(func() map[heureka.Key]int {
-	r, err := registry.New(registry.Config{})
+	r, err := registry.New(registrytest.Config(registry.Config{}))
 	if err != nil {
 		panic(err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -65,7 +66,7 @@ func (n *node) start() {
 	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
 	n.s.opt.Bug.configure(&cfg)
 	var err error
-	if n.reg, err = registry.New(cfg); err != nil {
+	if n.reg, err = registry.New(registrytest.Config(cfg)); err != nil {
 		panic(err) // a mistake in this package
 	}
 	n.store = n.s.opt.Bug.store(ordered{n.reg})
