@@ -195,11 +195,12 @@ func (l *progressLine) show(done, total time.Duration, ops int64) {
 	}
 	l.used = true
 	filled := int(20 * min(done, total) / total)
-	fmt.Fprintf(l.w, "\r[%s%s] %s of %s, %d operations ", strings.Repeat("=", filled), strings.Repeat(" ", 20-filled), done.Round(time.Second), total, ops)
+	steer(l.w, "\r")
+	fmt.Fprintf(l.w, "[%s%s] %s of %s, %d operations ", strings.Repeat("=", filled), strings.Repeat(" ", 20-filled), done.Round(time.Second), total, ops)
 }
 
 func (l *progressLine) end() {
 	if l.used {
-		fmt.Fprint(l.w, "\r"+ansi.EraseLineRight)
+		steer(l.w, "\r"+ansi.EraseLineRight)
 	}
 }

@@ -23,7 +23,10 @@ const (
 
 // run executes one command line and returns the exit status.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	p := &program{stdin: stdin, stdout: stdout, stderr: stderr, env: os.Environ()}
+	if onTerminal(stdout) { // a pipe or a file gets names as they are
+		stdout = guard{stdout}
+	}
+	p := &program{stdin: stdin, stdout: stdout, stderr: guard{stderr}, env: os.Environ()}
 	return p.execute(args)
 }
 

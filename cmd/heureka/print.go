@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
@@ -38,6 +36,9 @@ func hasColours(w io.Writer) bool {
 }
 
 func onTerminal(w any) bool {
+	if g, ok := w.(guard); ok {
+		w = g.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(f.Fd())
 }
@@ -77,27 +78,55 @@ func writeJSON(w io.Writer, doc []byte) error {
 	return err
 }
 
-// writeYAML keeps the order of the members: JSON is YAML, of which only the style is changed.
+// writeYAML keeps the order of the members. It does not read JSON as YAML, which has no control characters even between quotes:
+// one bad record would be an error for all.
 func writeYAML(w io.Writer, doc []byte) error {
-	var n yaml.Node
-	if err := yaml.Unmarshal(doc, &n); err != nil {
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	n, err := yamlNode(d)
+	if err != nil {
 		return err
 	}
-	plainStyle(&n)
 	enc := yaml.NewEncoder(w)
 	enc.SetIndent(2)
-	if err := enc.Encode(&n); err != nil {
+	if err := enc.Encode(n); err != nil {
 		return err
 	}
 	return enc.Close()
 }
 
-// plainStyle drops the style of JSON. Text that would be read as something else keeps its quotes: the encoder sees to it.
-func plainStyle(n *yaml.Node) {
-	n.Style = 0
-	for _, c := range n.Content {
-		plainStyle(c)
+// yamlNode reads a value of d. Text that would be read as something else, or has control characters, gets quotes: the encoder
+// sees to it.
+func yamlNode(d *json.Decoder) (*yaml.Node, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
 	}
+	switch v := token.(type) {
+	case json.Delim:
+		return yamlContainer(d, v)
+	case string:
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: v}, nil
+	case nil:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: "null"}, nil
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: fmt.Sprint(token)}, nil
+}
+
+func yamlContainer(d *json.Decoder, opened json.Delim) (*yaml.Node, error) {
+	n := &yaml.Node{Kind: yaml.SequenceNode}
+	if opened == '{' {
+		n.Kind = yaml.MappingNode
+	}
+	for d.More() {
+		member, err := yamlNode(d)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, member)
+	}
+	_, err := d.Token()
+	return n, err
 }
 
 // registryJSON is the document of GET /eureka/apps.
@@ -164,12 +193,6 @@ func line(row []string, widths []int) string {
 
 // lines prints one name a line.
 func (o *printer) lines(names []string) error {
-	if onTerminal(o.w) { // a pipe gets names as they are
-		names = slices.Clone(names)
-		for i := range names {
-			names[i] = printable(names[i])
-		}
-	}
 	for _, n := range names {
 		if _, err := fmt.Fprintln(o.w, n); err != nil {
 			return err
@@ -211,7 +234,7 @@ func (o *printer) styled(style ansi.Style, text string) string {
 // printable keeps text from the network from steering the terminal, or from showing in another order than it has.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+		if unprintable(r) {
 			return '?'
 		}
 		return r

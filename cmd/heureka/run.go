@@ -81,7 +81,7 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 		return nil, usage("", "--drain-time must not be negative, --health-interval more than 0")
 	}
 	s := &supervisor{remote: r, drain: f.drainTime, child: exec.Command(argv[0], argv[1:]...)}
-	s.child.Stdin, s.child.Stdout, s.child.Stderr, s.child.Env = r.stdin, r.stdout, r.stderr, r.env
+	s.child.Stdin, s.child.Stdout, s.child.Stderr, s.child.Env = r.stdin, behind(r.stdout), behind(r.stderr), r.env
 	if f.health != "" {
 		if _, err := http.NewRequest(http.MethodGet, f.health, nil); err != nil {
 			return nil, usage("for example --health http://localhost:8080/healthz", "--health: %v", err)

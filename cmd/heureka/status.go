@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
 
 	"heureka.internal/heureka"
@@ -156,12 +157,13 @@ func (p *program) liveLine() *liveLine {
 func (l *liveLine) show(format string, args ...any) {
 	if l.w != nil {
 		l.used = true
-		fmt.Fprintf(l.w, "\r\x1b[K"+format, args...)
+		steer(l.w, "\r"+ansi.EraseLineRight)
+		fmt.Fprintf(l.w, format, args...)
 	}
 }
 
 func (l *liveLine) end() {
 	if l.used {
-		fmt.Fprint(l.w, "\r\x1b[K")
+		steer(l.w, "\r"+ansi.EraseLineRight)
 	}
 }

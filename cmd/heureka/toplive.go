@@ -23,7 +23,7 @@ const (
 // topLive shows the view on the terminal until a key or ctx ends it. It asks the terminal nothing: bubbletea's way of
 // doing so when a program starts would hold up all other commands too.
 func (r *remote) topLive(ctx context.Context, interval time.Duration) error {
-	in, out := r.stdin.(*os.File), r.stdout.(*os.File)
+	in, out := r.stdin.(*os.File), behind(r.stdout).(*os.File)
 	before, err := term.MakeRaw(in.Fd())
 	if err != nil {
 		return err
@@ -46,7 +46,7 @@ func (r *remote) topLive(ctx context.Context, interval time.Duration) error {
 	l := live{
 		view: view{remote: r}, keys: keys, interval: interval, look: r.glance,
 		size: func() (int, int) { w, h, _ := term.GetSize(out.Fd()); return w, h },
-		draw: func(text string) { fmt.Fprint(out, screenful(text)) },
+		draw: func(text string) { fmt.Fprint(out, screenful(neutral(text))) },
 	}
 	l.run(ctx)
 	return nil
