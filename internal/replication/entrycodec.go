@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -24,8 +25,8 @@ type digestAnswer struct {
 
 // bucketsRequest asks POST peerreplication/buckets for what the asker lacks.
 type bucketsRequest struct {
-	Protocol int             `json:"protocol,omitempty"`
-	Buckets  []bucketRequest `json:"buckets"`
+	Protocol int         `json:"protocol,omitempty"`
+	Buckets  bucketsList `json:"buckets"`
 }
 
 // bucketRequest names a bucket, and what the asker has in it.
@@ -38,10 +39,59 @@ type bucketRequest struct {
 // for again.
 type bucketsAnswer struct {
 	Protocol int        `json:"protocol,omitempty"`
-	Entries  []entryDoc `json:"entries"`
-	Rest     []int      `json:"rest,omitempty"`
+	Entries  entryList  `json:"entries"`
+	Rest     numberList `json:"rest,omitempty"`
 
 	size int // about
+}
+
+// Lists that refuse more than there can be, before it has taken memory: three bytes of JSON can make a hundred.
+type (
+	bucketsList []bucketRequest
+	entryList   []entryDoc
+	numberList  []int
+)
+
+func (l *bucketsList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = counted[bucketRequest](b, registry.Buckets)
+	return err
+}
+
+func (l *entryList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = counted[entryDoc](b, maxEntries)
+	return err
+}
+
+func (l *numberList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = counted[int](b, bucketsAtOnce)
+	return err
+}
+
+var (
+	errCrowded = errors.New("list has too many elements")
+	errNoList  = errors.New("no list where one belongs")
+)
+
+// counted reads an array of at most limit elements.
+func counted[T any](b []byte, limit int) ([]T, error) {
+	list := []T{}
+	d := json.NewDecoder(bytes.NewReader(b))
+	switch opened, err := d.Token(); {
+	case err != nil || opened == nil: // null is no list, as in encoding/json
+		return nil, err
+	case opened != json.Delim('['):
+		return nil, errNoList
+	}
+	for d.More() {
+		if len(list) == limit {
+			return nil, errCrowded
+		}
+		list = append(list, *new(T))
+		if err := d.Decode(&list[len(list)-1]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // entryDoc is a registry.Entry.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +162,47 @@ func TestNodeGoesOnAboveTheNumberOfAStranger(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What a peer or a stranger sends takes memory by what it can be, not by how many empty elements its bytes hold.
+func TestListsAreCounted(t *testing.T) {
+	store, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	list := func(element string, size int) string {
+		return "[" + strings.Repeat(element+",", size/(len(element)+1)) + element + "]"
+	}
+	const size = 24 << 20
+	take := func(doc string) func() bool {
+		return func() bool {
+			p := replication.NewPull(store, registry.FromSync, []int{1, 2})
+			p.Request(now)
+			return p.Take([]byte(doc), now) != nil
+		}
+	}
+	for _, tt := range []struct {
+		name    string
+		refused func() bool
+	}{
+		{"entries", take(`{"entries":` + list("{}", size) + `}`)},
+		{"nulls", take(`{"entries":` + list("null", size) + `}`)},
+		{"rest", take(`{"entries":[],"rest":` + list("0", size) + `}`)},
+		{"digest", func() bool {
+			_, err := replication.TakeDigest([]byte(`{"digest":` + list("0", size) + `}`))
+			return err != nil
+		}},
+		{"buckets", func() bool {
+			return replication.AnswerBuckets(store, []byte(`{"buckets":`+list("null", size)+`}`), now) == nil
+		}},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		refused := tt.refused()
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; !refused || took > 128<<20 {
+			t.Errorf("%s: refused: %v, after %d MiB", tt.name, refused, took>>20)
+		}
+	}
 }

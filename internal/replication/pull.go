@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
@@ -13,7 +12,10 @@ import (
 
 const (
 	bucketsAtOnce   = 32
-	maxBucketsBatch = 8 << 20 // the size after which an answer leaves the rest for another request
+	maxBucketsBatch = 8 << 20                           // the size after which an answer leaves the rest for another request
+	entryOverhead   = 64                                // of each entry, in that size
+	maxEntries      = maxBucketsBatch/entryOverhead + 1 // that an answer can have
+	maxDigest       = 64 << 10
 )
 
 // A Pull takes over what another heureka node knows better in some buckets. It does no I/O: its owner posts Request and hands
@@ -93,6 +95,9 @@ func AnswerDigest(store Store) []byte {
 
 // TakeDigest reads such an answer.
 func TakeDigest(doc []byte) (d [registry.Buckets]uint64, err error) {
+	if len(doc) > maxDigest {
+		return d, errDigest
+	}
 	var answer digestAnswer
 	if err := json.Unmarshal(doc, &answer); err != nil {
 		return d, err
@@ -103,7 +108,7 @@ func TakeDigest(doc []byte) (d [registry.Buckets]uint64, err error) {
 // AnswerBuckets returns the entries that the asker lacks; nil if it asks for what there is not.
 func AnswerBuckets(store Store, body []byte, now time.Time) []byte {
 	var ask bucketsRequest
-	if bytes.Count(body, []byte("{")) > registry.Buckets+1 || json.Unmarshal(body, &ask) != nil || len(ask.Buckets) > registry.Buckets {
+	if json.Unmarshal(body, &ask) != nil {
 		return nil
 	}
 	answer := bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}
@@ -142,7 +147,7 @@ func (a *bucketsAnswer) add(store Store, b bucketRequest, now time.Time) bool {
 			continue
 		}
 		d := docOf(&entries[i])
-		if a.size += len(d.Instance) + len(d.App) + len(d.ID) + 64; a.size > maxBucketsBatch && len(a.Entries) > 0 {
+		if a.size += len(d.Instance) + len(d.App) + len(d.ID) + entryOverhead; a.size > maxBucketsBatch && len(a.Entries) > 0 {
 			return false
 		}
 		a.Entries = append(a.Entries, d)

@@ -66,7 +66,7 @@ func (d *documentReader) applications(apps *heureka.Applications) {
 		case "application":
 			apps.Apps = nil
 			for range d.list {
-				apps.Apps = append(apps.Apps, d.application())
+				apps.Apps = appendNamed(apps.Apps, d.application())
 			}
 		default:
 			d.skip()
@@ -105,7 +105,7 @@ func (d *documentReader) application() *heureka.Application {
 		case "instance":
 			app.Instances = nil
 			for range d.list {
-				app.Instances = appendNotNil(app.Instances, d.listed())
+				app.Instances = appendReachable(app.Instances, d.listed())
 			}
 		default:
 			d.skip()
@@ -115,8 +115,18 @@ func (d *documentReader) application() *heureka.Application {
 	return app
 }
 
-func appendNotNil(list []*heureka.Instance, in *heureka.Instance) []*heureka.Instance {
-	if in == nil {
+// appendNamed leaves out an application that says nothing at all.
+func appendNamed(list []*heureka.Application, app *heureka.Application) []*heureka.Application {
+	if app.Name == "" && app.Instances == nil {
+		return list
+	}
+	return append(list, app)
+}
+
+// appendReachable leaves out at once what will be useless under any application's name: a document can have millions of
+// empty instances, and each takes a hundred times what its JSON does.
+func appendReachable(list []*heureka.Instance, in *heureka.Instance) []*heureka.Instance {
+	if in == nil || !reachable(in) {
 		return list
 	}
 	return append(list, in)

@@ -267,7 +267,11 @@ func dataCenterNamed(name []byte) *heureka.DataCenter {
 
 // usable reports whether a client can do anything with in (W-GOCLI-8).
 func usable(in *heureka.Instance) bool {
-	return in.App != "" && in.ResolvedID() != "" && (in.HostName != "" || in.IPAddr != "")
+	return in.App != "" && reachable(in)
+}
+
+func reachable(in *heureka.Instance) bool {
+	return in.ResolvedID() != "" && (in.HostName != "" || in.IPAddr != "")
 }
 
 // metadataID is the metadata entry that Spring's servers take for a missing instance id.

@@ -15,7 +15,7 @@ func decodeApplicationsXML(body []byte) (*heureka.Applications, error) {
 		case "apps__hashcode":
 			apps.Hash = string(x.text(child))
 		case "application":
-			apps.Apps = append(apps.Apps, x.application(child))
+			apps.Apps = appendNamed(apps.Apps, x.application(child))
 		default:
 			x.skip(child)
 		}
@@ -58,8 +58,8 @@ func (x *xmlReader) application(e xml.StartElement) *heureka.Application {
 		case "name":
 			app.Name = heureka.AppName(string(x.text(child)))
 		case instanceElement:
-			if in := x.instance(child); in != nil && x.fault == nil {
-				app.Instances = append(app.Instances, in)
+			if in := x.instance(child); x.fault == nil {
+				app.Instances = appendReachable(app.Instances, in)
 			}
 		default:
 			x.skip(child)
