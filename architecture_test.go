@@ -61,7 +61,7 @@ var pure = []string{
 	"", "internal/wire", "internal/registry", "internal/respcache", "internal/changes", "internal/dashboard",
 	"internal/replication/queue.go", "internal/replication/batch.go", "internal/replication/entry.go", "internal/replication/entrycodec.go",
 	"internal/replication/drift.go", "internal/replication/health.go", "internal/replication/guard.go", "internal/replication/standing.go",
-	"internal/replication/link.go", "internal/replication/pull.go", "internal/replication/join.go", "internal/replication/strangers.go",
+	"internal/replication/link.go", "internal/replication/pull.go", "internal/replication/join.go", "internal/replication/arrivals.go", "internal/replication/strangers.go",
 }
 
 // impureImports and impureCalls are what pure code must do without, with the reason.

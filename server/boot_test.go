@@ -129,7 +129,7 @@ func TestBoot8ExpectsWhatItCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a", "b"}, Seed: 5, Configure: configure})
 		a, b := c.Node("a"), c.Node("b")
-		time.Sleep(time.Minute)
+		time.Sleep(2 * time.Minute)
 		b.Kill()
 		c.Partition([]string{"a"}, []string{"b"})
 		b.Start()

@@ -18,18 +18,18 @@ func ring(t *testing.T, story func(t *testing.T, c *heurekatest.Cluster)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Seed: 7})
-		time.Sleep(time.Minute) // all start at once: nobody has a registry, so they wait for clients
+		time.Sleep(2 * time.Minute) // all start at once: nobody has a registry, so they wait for clients
 		story(t, c)
 	})
 }
 
-// A ring that starts as a whole has nobody to copy from: it opens once no new instance has come for 35 s, not after the
-// five minutes of a node whose peers do not answer.
+// A ring that starts as a whole has nobody to copy from: it opens once arrivals have ebbed, and where nobody has come after
+// a whole lease, not after the five minutes of a node whose peers do not answer.
 func TestRingThatStartsAsAWholeOpensEarly(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {
 		for _, name := range []string{"a", "b", "c"} {
 			if ph, why, _ := c.Node(name).Server().Phase(); ph != server.Open {
-				t.Errorf("%s is %s (%s) a minute after its start, want open", name, ph, why)
+				t.Errorf("%s is %s (%s) two minutes after its start, want open", name, ph, why)
 			}
 			for _, other := range []string{"a", "b", "c"} {
 				if !c.Node(name).Has("EUREKA", other+":eureka:8761") {
@@ -250,7 +250,7 @@ func TestServiceURLsChangeWhileRunning(t *testing.T) {
 				cfg.ServiceURLs = urls("a", "c")
 			}
 		}})
-		time.Sleep(time.Minute)
+		time.Sleep(2 * time.Minute)
 		a := c.Node("a")
 		register(t, connect(t, a, "client"), instance("ORDERS", "early"))
 		if err := a.Server().SetServiceURLs(urls("a", "c")); err != nil {

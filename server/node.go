@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -23,15 +22,8 @@ type node struct {
 	regions map[string]*region // by name in lower case
 	started time.Time
 
-	newestMS atomic.Int64 // when the last instance came that was not listed before
-}
-
-// lastNew returns when the last new instance came; the node's start if none has.
-func (n *node) lastNew() time.Time {
-	if ms := n.newestMS.Load(); ms != 0 {
-		return time.UnixMilli(ms)
-	}
-	return n.started
+	came    replication.Arrivals // of clients' instances
+	earlier earlierLife
 }
 
 func (n *node) replicate(action wire.ReplicationAction, key heureka.Key, origin registry.Origin, now time.Time) {
@@ -80,6 +72,8 @@ func (n *node) Renew(key heureka.Key, claim registry.Claim, origin registry.Orig
 	err := n.reg.Renew(key, claim, origin, now)
 	if err == nil || errors.Is(err, registry.ErrOutdated) {
 		n.replicate(wire.Heartbeat, key, origin, now)
+	} else if errors.Is(err, heureka.ErrNotFound) {
+		n.earlier.missed(&claim, origin)
 	}
 	return err
 }

@@ -72,6 +72,16 @@ func (p *phases) open(why string, now time.Time) bool {
 	return true
 }
 
+// doubt keeps readers out again, of a node that has just opened.
+func (p *phases) doubt(why string, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == Open {
+		p.now, p.why, p.since = Waiting, why, now
+		p.reads.Store(false)
+	}
+}
+
 // stopping ends all phases; reads go on as they were until the last connection closes.
 func (p *phases) stopping() {
 	p.mu.Lock()

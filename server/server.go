@@ -55,7 +55,7 @@ func New(cfg Config) (*Server, error) {
 	if s.reg, err = registry.New(regCfg); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	s.node = &node{cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
+	s.node = &node{earlier: earlierLife{found: make(chan struct{}, 1)}, cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
 	if s.peers, err = s.newPeers(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
@@ -75,8 +75,8 @@ func (s *Server) changed(ch registry.Change) {
 		ch.Record = s.lessen(ch.Record)
 	}
 	s.cache.Apply(ch)
-	if ch.Previous == nil && !ch.Removed() {
-		s.node.newestMS.Store(ch.At.UnixMilli())
+	if in := ch.Record.Instance; ch.Previous == nil && !ch.Removed() && in.App != s.cfg.Instance.App {
+		s.node.came.Add(ch.At, in.Lease.RenewalIntervalSecs)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/replication"
 )
 
@@ -12,14 +13,16 @@ import (
 func (s *Server) start(ctx context.Context) bool {
 	if s.peers == nil {
 		s.open("no peers are configured", 0)
+		s.watchForEarlierLife()
 		return ctx.Err() == nil
 	}
 	s.join()
 	if s.cfg.SyncRetries < 0 {
 		s.open("copying from peers is switched off", 0)
+		s.watchForEarlierLife()
 		return ctx.Err() == nil
 	}
-	join := replication.Join{Began: time.Now(), Limit: s.cfg.WaitTimeWhenSyncEmpty}
+	join := s.joining(time.Now())
 	s.phase.set(Syncing, "asking the peers, none has sent a whole registry yet", join.Began)
 	wait, cancel := context.WithDeadline(ctx, join.Began.Add(join.Limit))
 	defer cancel()
@@ -28,9 +31,12 @@ func (s *Server) start(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		why, open := join.Open(&r, s.node.lastNew(), time.Now())
+		why, open := join.Open(&r, &s.node.came, time.Now())
 		if open {
 			s.open(why, 0)
+			if r.Peers == 0 {
+				s.watchForEarlierLife()
+			}
 			return true
 		}
 		s.waiting(why, join.Began)
@@ -41,6 +47,12 @@ func (s *Server) start(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// joining returns the rule by which a start that began then comes to its end.
+func (s *Server) joining(began time.Time) replication.Join {
+	const interval, lease = heureka.DefaultRenewalIntervalS * time.Second, heureka.DefaultLeaseDurationSecs * time.Second
+	return replication.Join{Began: began, Limit: s.cfg.WaitTimeWhenSyncEmpty, Interval: max(s.cfg.ExpectedClientRenewalInterval, interval), Lease: lease}
 }
 
 // askPeers goes once over all peers. The first complete answer opens the node at once (S-DEF-21 has it whole); the others

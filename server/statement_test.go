@@ -82,7 +82,7 @@ func TestBoot5PeersAreAskedUntilOneAnswers(t *testing.T) {
 		b.Kill()
 		a.Kill()
 		a.Start()
-		time.Sleep(130 * time.Second)
+		time.Sleep(80 * time.Second)
 		if ph, why, _ := a.Server().Phase(); ph != server.Waiting {
 			t.Errorf("without an answer the node is %s (%s), want it waiting", ph, why)
 		}

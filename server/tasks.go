@@ -29,6 +29,7 @@ func (s *Server) Run(ctx context.Context) {
 	if *s.cfg.RegisterWithEureka {
 		wg.Go(func() { every(ctx, s.cfg.renewalInterval(), s.keepAlive) })
 	}
+	wg.Go(func() { s.minded(ctx) })
 	wg.Go(func() {
 		if s.start(ctx) {
 			every(ctx, s.cfg.EvictionInterval, s.evict)

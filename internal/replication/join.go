@@ -3,6 +3,7 @@ package replication
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"heureka.internal/heureka"
@@ -12,8 +13,8 @@ const (
 	// RetryWhileWaiting is how soon peers are asked again that have not answered: a neighbour that comes up ends the wait.
 	RetryWhileWaiting = 5 * time.Second
 
-	// QuietToOpen is how long no new instance has come when a ring that starts as a whole stops waiting: longer than the
-	// interval in which every client there is registers.
+	// QuietToOpen is the time over which arrivals must have ebbed before a ring that starts as a whole stops waiting: longer
+	// than the usual interval in which every client there is registers.
 	QuietToOpen = 35 * time.Second
 
 	// HedgeAfter is how long one peer is asked for its registry alone.
@@ -46,6 +47,7 @@ func (c *Copied) CheckPhase() {
 type Round struct {
 	Peers    int    // other nodes that are configured
 	Starting int    // of them, those that answered that they have nobody's registry either
+	Refusing int    // of them, those whose address refuses connections: no process, no registry
 	From     string // the first that had a whole one
 	Err      error  // the last failure
 	Cut      bool   // the wait was over before all had answered
@@ -63,6 +65,9 @@ func (r *Round) Note(c *Copied) (first bool) {
 		}
 	case errors.Is(c.Err, heureka.ErrNotReady):
 		r.Starting++
+	case errors.Is(c.Err, syscall.ECONNREFUSED):
+		r.Refusing++
+		r.Err = c.Err
 	default:
 		r.Err = c.Err
 	}
@@ -71,23 +76,25 @@ func (r *Round) Note(c *Copied) (first bool) {
 
 // A Join is a start: it decides when the node may answer reads. It does no I/O.
 type Join struct {
-	Began time.Time
-	Limit time.Duration // of the wait for a peer's registry
+	Began    time.Time
+	Limit    time.Duration // of the wait for a peer's registry
+	Interval time.Duration // between heartbeats, usually
+	Lease    time.Duration // usual one
 }
 
-// Open says whether the node may open after a round, and why, or why not (S-BOOT-10, with its two early ends). NewestAt is
-// when the last new instance came.
-func (j *Join) Open(r *Round, newestAt, now time.Time) (why string, open bool) {
+// Open says whether the node may open after a round, and why, or why not (S-BOOT-10, with its early ends). A peer that
+// starts itself, or whose process is gone, has no registry to wait for: then the clients decide.
+func (j *Join) Open(r *Round, came *Arrivals, now time.Time) (why string, open bool) {
 	waited := now.Sub(j.Began)
-	switch quiet := now.Sub(newestAt); {
+	switch {
 	case r.From != "":
 		return "copied the registry of " + r.From, true
 	case r.Peers == 0 && !r.Cut && !r.Unfound:
 		return "every configured peer is this node itself", true
 	case waited >= j.Limit:
 		return fmt.Sprintf("no peer had a registry for %s", max(j.Limit, 0)), true
-	case r.Starting == r.Peers && !r.Unfound && min(quiet, waited) >= QuietToOpen:
-		return fmt.Sprintf("all %d peers start as well and no new instance has come for %s", r.Peers, QuietToOpen), true
+	case r.Starting+r.Refusing == r.Peers && !r.Unfound && came.Ebbed(waited, j.Interval, j.Lease, now):
+		return fmt.Sprintf("none of %d peers has a registry, and hardly any new instance has come for %s", r.Peers, QuietToOpen), true
 	}
 	return r.waiting(), false
 }
@@ -99,6 +106,9 @@ func (r *Round) waiting() string {
 	}
 	if r.Starting > 0 {
 		why += fmt.Sprintf(", %d of them start as well", r.Starting)
+	}
+	if r.Refusing > 0 {
+		why += fmt.Sprintf(", %d of them refuse connections", r.Refusing)
 	}
 	if r.Err != nil {
 		why += ", the last error: " + r.Err.Error()

@@ -28,17 +28,17 @@ type node struct {
 	name   string
 	offset time.Duration // of its wall clock
 
-	up       bool
-	life     int // counts starts
-	open     bool
-	join     replication.Join
-	newestAt time.Time // when the last new instance came
-	reg      *registry.Registry
-	store    replication.Store
-	peers    []*peer
-	guard    *replication.Guard
-	batches  uint64
-	evicted  int // since the last tick began, as reported change by change
+	up      bool
+	life    int // counts starts
+	open    bool
+	join    replication.Join
+	came    *replication.Arrivals
+	reg     *registry.Registry
+	store   replication.Store
+	peers   []*peer
+	guard   *replication.Guard
+	batches uint64
+	evicted int // since the last tick began, as reported change by change
 }
 
 func (s *sim) newNode(i int) *node {
@@ -60,8 +60,8 @@ func (n *node) start() {
 		return
 	}
 	n.life++
-	n.up, n.open, n.newestAt = true, false, n.now()
-	n.join = replication.Join{Began: n.now(), Limit: 5 * time.Minute}
+	n.up, n.open, n.came = true, false, new(replication.Arrivals)
+	n.join = replication.Join{Began: n.now(), Limit: 5 * time.Minute, Interval: 30 * time.Second, Lease: 90 * time.Second}
 	n.guard, n.batches = replication.NewGuard(n.id(), n.now()), 0
 	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
 	n.s.opt.Bug.configure(&cfg)
@@ -113,7 +113,7 @@ func (n *node) changed(ch registry.Change) {
 	case ch.Kind == registry.Evicted:
 		n.evicted++
 	case ch.Previous == nil && !ch.Removed():
-		n.newestAt = n.now()
+		n.came.Add(n.now(), ch.Record.Instance.Lease.RenewalIntervalSecs)
 	}
 	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin.By], n.name, ch.Key.ID, int(ch.Record.Instance.Status))
 }
@@ -154,7 +154,7 @@ func (n *node) copyFrom(r *round) {
 }
 
 func (n *node) decide(r *round) {
-	if _, open := n.join.Open(&r.Round, n.newestAt, n.now()); open {
+	if _, open := n.join.Open(&r.Round, n.came, n.now()); open {
 		n.openForTraffic()
 		n.s.after(evictionInterval, n.inThisLife(n.tick))
 		return

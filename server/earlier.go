@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
+)
+
+// A node that nobody has to give it a registry opens at once: nothing is registered, and nobody asks. Not so if it is
+// restarted under a living fleet: clients that fetch the empty registry forget whom they could call. There is evidence of
+// that: heartbeats for instances that nobody has registered, by clients that have not changed since before the process
+// began. Then readers are kept out, who keep the copies they have, until the fleet is back.
+
+// An earlierLife waits for such evidence. Its zero value waits for none.
+type earlierLife struct {
+	startMS atomic.Int64 // of the process, while evidence counts; else 0
+	found   chan struct{}
+}
+
+// nearlyNothing is how many clients' instances may have come before the evidence: a node that has more of a registry than
+// that is not closed again.
+const nearlyNothing = 2
+
+// missed takes in a heartbeat for an instance that is not registered.
+func (e *earlierLife) missed(claim *registry.Claim, origin registry.Origin) {
+	start := e.startMS.Load()
+	if start == 0 || origin.By != registry.ByClient || !claim.HasDirty || claim.DirtyMS <= 0 || claim.DirtyMS >= start {
+		return
+	}
+	select {
+	case e.found <- struct{}{}:
+	default:
+	}
+}
+
+// watchForEarlierLife lets evidence count, for as long as the first lease after the start. Waiting for nobody
+// (eureka.server.wait-time-in-ms-when-sync-empty=0) and the reference's behaviour switch it off.
+func (s *Server) watchForEarlierLife() {
+	if s.cfg.WaitTimeWhenSyncEmpty > 0 && !s.cfg.netflix() {
+		s.node.earlier.startMS.Store(s.node.started.UnixMilli())
+	}
+}
+
+// minded closes the node to readers when there is evidence of an earlier life, and opens it again.
+func (s *Server) minded(ctx context.Context) {
+	defer s.node.earlier.startMS.Store(0)
+	first := time.NewTimer(heureka.DefaultLeaseDurationSecs * time.Second)
+	defer first.Stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-first.C:
+		return
+	case <-s.node.earlier.found:
+	}
+	if s.node.came.Clients() > nearlyNothing {
+		return
+	}
+	began := time.Now()
+	const why = "clients send heartbeats for instances of an earlier life of this node: waiting until they have registered again"
+	s.phase.doubt(why, began)
+	s.join()
+	s.log.Warn("waiting for the fleet of an earlier life, before reads are answered", "at_most", s.cfg.WaitTimeWhenSyncEmpty)
+	join := s.joining(began)
+	for pause(ctx, time.Second) {
+		now := time.Now()
+		if waited := now.Sub(began); waited < join.Limit && !s.node.came.Ebbed(waited, join.Interval, join.Lease, now) {
+			continue
+		}
+		if s.phase.open("the fleet of an earlier life is back", now) {
+			s.join()
+			s.log.Info("open for traffic", "why", "the fleet of an earlier life is back", "instances", s.reg.Len())
+		}
+		return
+	}
+}
