@@ -78,7 +78,8 @@ type Config struct {
 	ServiceURLs           map[string][]string // zone to URLs; "defaultZone" for zones without an entry
 	MyURL                 string              // eureka.server.my-url
 	DNS                   DNSConfig
-	PeerUpdateInterval    time.Duration
+	PeerUpdateInterval    time.Duration // between two looks at the list of peers; zero: PeerLookupInterval if names are in it, else 10 min
+	PeerLookupInterval    time.Duration // between two look-ups of peers' names, unless PeerUpdateInterval is set
 	PeerConnectTimeout    time.Duration
 	PeerReadTimeout       time.Duration
 	PeerMaxPending        int           // tasks a peer

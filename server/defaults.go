@@ -54,7 +54,7 @@ func DefaultConfig() Config {
 		SyncRetryWait:         30 * time.Second,
 
 		Region:                "us-east-1",
-		PeerUpdateInterval:    10 * time.Minute,
+		PeerLookupInterval:    15 * time.Second,
 		PeerConnectTimeout:    time.Second,
 		PeerReadTimeout:       5 * time.Second,
 		PeerMaxPending:        10_000,
@@ -88,6 +88,12 @@ func (c Config) WithDefaults() Config {
 	}
 	if c.UseReadOnlyResponseCache == nil {
 		c.UseReadOnlyResponseCache = new(c.netflix())
+	}
+	if c.PeerUpdateInterval == 0 {
+		c.PeerUpdateInterval = fixedPeersInterval
+		if c.looksUpPeers() {
+			c.PeerUpdateInterval = c.PeerLookupInterval
+		}
 	}
 	if c.MaxConnections == 0 {
 		c.MaxConnections = defaultConnections()
@@ -160,6 +166,7 @@ func (c *Config) check() error {
 		"DeltaRetention":                 c.DeltaRetention,
 		"DeltaRetentionTimer":            c.DeltaRetentionTimer,
 		"PeerUpdateInterval":             c.PeerUpdateInterval,
+		"PeerLookupInterval":             c.PeerLookupInterval,
 		"RemoteRegionInterval":           c.RemoteRegionInterval,
 	} {
 		if d < 0 {
@@ -183,6 +190,24 @@ func (c *Config) hasPeers() bool {
 	for _, urls := range c.ServiceURLs {
 		if len(urls) > 0 {
 			return true
+		}
+	}
+	return false
+}
+
+// fixedPeersInterval is how often a list of peers is gone through whose addresses do not come from DNS.
+const fixedPeersInterval = 10 * time.Minute
+
+// looksUpPeers reports whether DNS tells who the peers are: nodes that move are found by it, so it is asked often.
+func (c *Config) looksUpPeers() bool {
+	if c.DNS.Enabled {
+		return true
+	}
+	for _, urls := range c.ServiceURLs {
+		for _, u := range urls {
+			if strings.HasPrefix(u, "dns+") || strings.HasPrefix(u, "dnssrv+") {
+				return true
+			}
 		}
 	}
 	return false

@@ -76,6 +76,17 @@ var peerOptions = []option{{
 	},
 	byDefault: "false", want: "true",
 }, {
+	field: "PeerLookupInterval",
+	base: func(_ *rig, c *server.Config) {
+		c.ServiceURLs = map[string][]string{"defaultZone": {"dns+http://headless:8761/eureka/"}}
+	},
+	set: func(_ *rig, c *server.Config) { c.PeerLookupInterval = 5 * time.Second },
+	see: func(r *rig) string {
+		time.Sleep(time.Minute)
+		return fmt.Sprint(r.dns.asked.Load() > 10)
+	},
+	byDefault: "false", want: "true",
+}, {
 	field: "PeerConnectTimeout",
 	set:   func(_ *rig, c *server.Config) { c.PeerConnectTimeout = 3 * time.Second },
 	see: func(r *rig) string {

@@ -39,6 +39,7 @@ heureka:
   max-batch-size: 32MB
   limits: {fetches-in-flight: 50, pages-in-flight: 3, batches-per-peer: 2}
   pprof: true
+  peer-lookup-interval: 20s
 management:
   server: {port: 9, base-path: /m}
   endpoints.web:
@@ -142,6 +143,7 @@ eureka:
 		ServiceURLs:              map[string][]string{"defaultZone": {"http://a/eureka/", "http://b/eureka/"}},
 		MyURL:                    "http://me/",
 		DNS:                      server.DNSConfig{Enabled: true, Name: "example.com", Port: 8761, URLContext: "eureka"},
+		PeerLookupInterval:       20 * time.Second,
 		PeerUpdateInterval:       9 * ms,
 		PeerConnectTimeout:       10 * ms,
 		PeerReadTimeout:          11 * ms,

@@ -61,8 +61,8 @@ var serverKeys = []Key{
 		Doc:   "How often old changes are dropped from the delta.",
 		field: func(c *server.Config) any { return &c.DeltaRetentionTimer }},
 
-	{Name: "peer-eureka-nodes-update-interval-ms", Kind: Duration, Unit: ms, Min: 1,
-		Doc:   "How often the list of peers is resolved again.",
+	{Name: "peer-eureka-nodes-update-interval-ms", Kind: Duration, Unit: ms, Min: 1, follows: true,
+		Doc:   "How often the list of peers is resolved again. By default heureka.peer-lookup-interval if DNS names are in it.",
 		field: func(c *server.Config) any { return &c.PeerUpdateInterval }},
 	{Name: "my-url", Kind: URL,
 		Doc:   "The service URL in the list of peers that is this node itself, when the node cannot find out alone.",
