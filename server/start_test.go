@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/replication"
 )
 
@@ -60,6 +62,9 @@ func TestPeersThatAreNotFoundAreWaitedFor(t *testing.T) {
 		time.Sleep(time.Minute)
 		if ph, why, _ := s.Phase(); ph != Waiting || !strings.Contains(why, "no peer has been found") || !strings.Contains(why, "no such host") {
 			t.Errorf("while no peer can be found the node is %s: %s", ph, why)
+		}
+		if h := s.health(); h.Readiness != httpapi.HealthOutOfService || !strings.Contains(fmt.Sprint(h.Components["registry"].Details["why"]), "no such host") {
+			t.Errorf("health: %s, %+v", h.Readiness, h.Components["registry"])
 		}
 		dns.works.Store(true)
 		time.Sleep(2*replication.RetryWhileWaiting + time.Second)

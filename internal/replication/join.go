@@ -33,6 +33,9 @@ type Copied struct {
 	Err error
 }
 
+// ErrUncopied is the error of a peer that is open, and has a registry that this node cannot copy.
+var ErrUncopied = errors.New("its registry cannot be copied")
+
 // Complete reports whether the peer's registry is whole and has been taken over.
 func (c *Copied) Complete() bool { return c.Err == nil }
 
@@ -46,6 +49,7 @@ func (c *Copied) CheckPhase() {
 // A Round is what asking every peer once for its registry has told.
 type Round struct {
 	Peers    int    // other nodes that are configured
+	Uncopied int    // of them, those that have a registry that cannot be copied
 	Starting int    // of them, those that answered that they have nobody's registry either
 	Refusing int    // of them, those whose address refuses connections: no process, no registry
 	From     string // the first that had a whole one
@@ -69,6 +73,9 @@ func (r *Round) Note(c *Copied) (first bool) {
 		r.Refusing++
 		r.Err = c.Err
 	default:
+		if errors.Is(c.Err, ErrUncopied) {
+			r.Uncopied++
+		}
 		r.Err = c.Err
 	}
 	return first
@@ -103,6 +110,9 @@ func (r *Round) waiting() string {
 	why := fmt.Sprintf("none of %d peers had a registry to copy", r.Peers)
 	if r.Peers == 0 {
 		why = "no peer has been found"
+	}
+	if r.Uncopied > 0 {
+		why += fmt.Sprintf(", %d of them have one that this node cannot take over", r.Uncopied)
 	}
 	if r.Starting > 0 {
 		why += fmt.Sprintf(", %d of them start as well", r.Starting)

@@ -3,6 +3,7 @@ package replication
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"slices"
@@ -80,8 +81,12 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 		c.Changed, c.Err = f.pull(ctx, NonZero(&theirs))
 		c.Instances = f.received
 		if c.Err != nil && ctx.Err() == nil { // there is another way
+			cause := c.Err
 			c.Err, c.Instances = nil, 0
 			ps.copyApps(ctx, p.conn, c)
+			if c.Err != nil && c.Phase == PhaseOpen { // though it may refuse as one that starts does
+				c.Err = fmt.Errorf("%w: %v", ErrUncopied, cause)
+			}
 		}
 		c.CheckPhase()
 	case answered(err):
@@ -110,22 +115,29 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
 		}
 		return
 	}
-	now := time.Now()
+	now, refused := time.Now(), 0
 	for _, app := range doc.Apps.Apps {
 		for _, in := range app.Instances {
 			c.Instances++
-			if ps.takeOver(in, c.Peer, now) {
+			changed, failure := ps.takeOver(in, c.Peer, now)
+			if changed {
 				c.Changed++
 			}
+			if failure != nil {
+				refused, err = refused+1, failure
+			}
 		}
+	}
+	if 2*refused > c.Instances { // a bad record costs that record, most records are the registry
+		c.Err = fmt.Errorf("%w: %d of %d instances, %v", ErrUncopied, refused, c.Instances, err)
 	}
 }
 
 // takeOver registers a record unless there is one that is as new, or was.
-func (ps *Peers) takeOver(in *heureka.Instance, peer string, now time.Time) bool {
+func (ps *Peers) takeOver(in *heureka.Instance, peer string, now time.Time) (changed bool, err error) {
 	if mine, ok := ps.cfg.Store.Find(in.Key()); ok && mine.Instance.LastDirtyMS >= in.LastDirtyMS {
-		return false
+		return false, nil
 	}
 	ch, err := ps.cfg.Store.Register(in, registry.Origin{By: registry.ByStart, Address: peer}, now)
-	return err == nil && ch.Seq != 0
+	return err == nil && ch.Seq != 0, err
 }

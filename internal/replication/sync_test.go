@@ -332,3 +332,55 @@ func TestSyncSkipsWhatTheRegistryRefuses(t *testing.T) {
 }
 
 var _ replication.Store = (*registry.Registry)(nil)
+
+// refusing takes no registration.
+type refusing struct{ *registry.Registry }
+
+func (refusing) Register(*heureka.Instance, registry.Origin, time.Time) (registry.Change, error) {
+	return registry.Change{}, errors.New("no room")
+}
+
+// A peer that is open and cannot be copied, in whatever way, does not count as one that starts: the node stays closed and
+// says why, until the wait is over.
+func TestWhatCannotBeCopiedKeepsTheNodeClosed(t *testing.T) {
+	broken := func(_ *node, _ *replication.Config, h *http.Handler) {
+		whole := *h
+		*h = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if strings.HasSuffix(req.URL.Path, "/buckets") || strings.HasSuffix(req.URL.Path, "/apps/") || strings.HasSuffix(req.URL.Path, "/apps") {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+			whole.ServeHTTP(w, req)
+		})
+	}
+	full := func(n *node, cfg *replication.Config, _ *http.Handler) { cfg.Store = refusing{n.reg} }
+	for _, tt := range []struct {
+		name       string
+		peer, mine setup
+	}{
+		{"buckets and applications are refused", broken, quiet},
+		{"records are refused here", java, full},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			inRing(t, func(t *testing.T, r *ring) {
+				r.start("a", nil, tt.peer).register("1")
+				b := r.start("b", []string{"a"}, quiet, tt.mine)
+				join := replication.Join{Began: time.Now(), Limit: 5 * time.Minute, Interval: 30 * time.Second, Lease: 90 * time.Second}
+				var round replication.Round
+				for _, c := range b.sync() {
+					if !errors.Is(c.Err, replication.ErrUncopied) || errors.Is(c.Err, heureka.ErrNotReady) {
+						t.Errorf("Err = %v", c.Err)
+					}
+					round.Note(&c)
+				}
+				why, open := join.Open(&round, new(replication.Arrivals), join.Began.Add(join.Limit-time.Second))
+				if open || !strings.Contains(why, "1 of them have one that this node cannot take over") {
+					t.Errorf("open: %t, %s", open, why)
+				}
+				if why, open := join.Open(&round, new(replication.Arrivals), join.Began.Add(join.Limit)); !open {
+					t.Errorf("closed after the wait: %s", why)
+				}
+			})
+		})
+	}
+}
