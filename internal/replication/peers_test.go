@@ -476,23 +476,6 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
-func TestStatusOfHeurekaPeer(t *testing.T) {
-	inRing(t, func(t *testing.T, r *ring) {
-		a := r.start("a", []string{"b"})
-		if s := a.status(); s.ClockSkew != nil || s.Phase != "" {
-			t.Errorf("before the first answer: %+v", s)
-		}
-		b := r.start("b", nil, func(_ *node, cfg *replication.Config, _ *http.Handler) {
-			cfg.Phase = func() string { return "waiting" }
-		})
-		r.wait(time.Second)
-		s := a.status()
-		if s.NodeID != b.peers.NodeID() || len(s.NodeID) != 32 || s.Phase != "waiting" || s.Zone != "z" || s.EqualAt.IsZero() {
-			t.Errorf("status %+v", s)
-		}
-	})
-}
-
 func TestNewReportsMistakes(t *testing.T) {
 	_, err := replication.New(replication.Config{MyURL: "not a URL"})
 	if err == nil || !strings.Contains(err.Error(), "own URL") || !strings.Contains(err.Error(), "a store") {

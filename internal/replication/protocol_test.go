@@ -51,6 +51,12 @@ func TestProtocolIsTheSameInEveryRelease(t *testing.T) {
 		r.wait(5 * time.Second) // first they compare, alone
 		a.register("1")
 		r.wait(5 * time.Second)
+		again, _ := a.reg.Find(keyOf("1"))
+		a.cancel("1")
+		r.wait(5 * time.Second)
+		a.learn("1", func(in *heureka.Instance) { *in = *again.Instance }) // only its incarnation tells it from the cancelled one
+		a.peers.Add(wire.Register, keyOf("1"), time.Now())
+		r.wait(5 * time.Second)
 		got = w.text(a.peers.NodeID(), b.peers.NodeID())
 		if !a.has("silent") || !b.has("1") {
 			t.Error("what they said was not understood")
@@ -108,6 +114,9 @@ func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 		}
 	}
 	kind := fmt.Sprintf("%s %s, %d", r.Method, r.URL.Path, resp.StatusCode)
+	if bytes.Contains(sent, []byte(`"Register"`)) {
+		kind += ", incarnation " + cmp.Or(r.Header.Get(wire.HeaderIncarnations), "untold")
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.seen == nil {
@@ -204,7 +213,7 @@ func foreign(h http.Header) {
 		return
 	}
 	h.Set(replication.HeaderProtocol, "2")
-	for _, name := range []string{replication.HeaderDigest, replication.HeaderBatch, replication.HeaderHeard, replication.HeaderClock, wire.HeaderIncarnations} {
+	for _, name := range []string{replication.HeaderDigest, replication.HeaderBatch, replication.HeaderHeard, replication.HeaderClock, replication.HeaderLast, wire.HeaderIncarnations} {
 		h.Set(name, "another thing")
 	}
 }
@@ -241,5 +250,22 @@ func TestNoVersionIsTheFirst(t *testing.T) {
 		r.wait(time.Second)
 		b.learn("x", nil)
 		r.waitFor("comparison", time.Minute, func() bool { return a.has("x") })
+	})
+}
+
+func TestStatusOfHeurekaPeer(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		a := r.start("a", []string{"b"})
+		if s := a.status(); s.ClockSkew != nil || s.Phase != "" {
+			t.Errorf("before the first answer: %+v", s)
+		}
+		b := r.start("b", nil, func(_ *node, cfg *replication.Config, _ *http.Handler) {
+			cfg.Phase = func() string { return "waiting" }
+		})
+		r.wait(time.Second)
+		s := a.status()
+		if s.NodeID != b.peers.NodeID() || len(s.NodeID) != 32 || s.Phase != "waiting" || s.Zone != "z" || s.EqualAt.IsZero() {
+			t.Errorf("status %+v", s)
+		}
 	})
 }
