@@ -61,7 +61,7 @@ func (g *Greeting) addTo(h http.Header) {
 
 // silence removes from h what a node of another protocol says beside its batch, but who it is.
 func silence(h http.Header) {
-	for _, name := range []string{HeaderDigest, HeaderPhase, HeaderBatch, HeaderHeard, HeaderClock, wire.HeaderIncarnations} {
+	for _, name := range []string{HeaderDigest, HeaderPhase, HeaderBatch, HeaderHeard, HeaderClock, HeaderLast, wire.HeaderIncarnations} {
 		h.Del(name)
 	}
 }

@@ -70,7 +70,7 @@ func (g *Guard) overtaken(nodeID, number string) bool {
 	if err != nil {
 		return false
 	}
-	if last := g.last[nodeID]; n <= last || n-last > maxJump {
+	if !follows(n, g.last[nodeID]) {
 		return true
 	}
 	if len(g.last) >= maxSenders {
@@ -79,3 +79,6 @@ func (g *Guard) overtaken(nodeID, number string) bool {
 	g.last[nodeID] = n
 	return false
 }
+
+// follows reports whether a batch numbered n is taken after that numbered last.
+func follows(n, last uint64) bool { return n > last && n-last <= maxJump }

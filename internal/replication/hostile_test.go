@@ -164,6 +164,37 @@ func TestNodeGoesOnAboveTheNumberOfAStranger(t *testing.T) {
 	})
 }
 
+// What a stranger makes of one peer's count changes nothing for another one, and lasts no longer than that peer remembers it.
+func TestNumberOfAStrangerIsOfOnePeer(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		off := func(_ *node, cfg *replication.Config, _ *http.Handler) { cfg.DisableAntiEntropy = true }
+		b, c := r.start("b", nil, off), r.start("c", nil, off)
+		a := r.start("a", []string{"b", "c"}, off)
+		a.register("0")
+		r.wait(time.Second)
+		p := &poster{ring: r, client: &http.Client{Transport: r.transport("d")}, to: b}
+		p.post(a.peers.NodeID(), "1", "")
+		for _, number := range []string{"4000000000", "8000000000"} {
+			if status := p.post(a.peers.NodeID(), number, p.clock); status != http.StatusOK {
+				t.Fatalf("number %s: %d", number, status)
+			}
+		}
+		a.register("1")
+		r.wait(5 * time.Second)
+		if !b.has("1") || !c.has("1") {
+			t.Errorf("after the stranger, performed at b: %v, at c: %v", b.has("1"), c.has("1"))
+		}
+		b.stop()
+		b = r.start("b", nil, off) // has not seen those numbers
+		r.wait(time.Minute)
+		a.register("2")
+		r.wait(5 * time.Second)
+		if !b.has("2") || !c.has("2") {
+			t.Errorf("after a restart of b, performed at b: %v, at c: %v", b.has("2"), c.has("2"))
+		}
+	})
+}
+
 // What a peer or a stranger sends takes memory by what it can be, not by how many empty elements its bytes hold.
 func TestListsAreCounted(t *testing.T) {
 	store, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))

@@ -36,6 +36,8 @@ type peer struct {
 	role     atomic.Int32
 	standing Standing // guarded by set.mu
 
+	ahead uint64 // of the set's counter, what this peer counts as the numbers of batches; belongs to run
+
 	mu   sync.Mutex
 	link *Link
 }
@@ -187,7 +189,8 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 		Header: make(http.Header), Body: body, Limit: maxBatchAnswer,
 	}
 	hello := p.set.greeting()
-	hello.Batch, hello.Heard = strconv.FormatUint(p.set.batches.Add(1), 10), p.heard()
+	number := p.set.batches.Add(1) + p.ahead
+	hello.Batch, hello.Heard = strconv.FormatUint(number, 10), p.heard()
 	hello.addTo(req.Header)
 	if incarnations != "" {
 		req.Header.Set(wire.HeaderIncarnations, incarnations)
@@ -203,23 +206,20 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 			err = fmt.Errorf("replicate to %s: unreadable answer of type %q, %w", p.conn.URL(), answer.Header.Get("Content-Type"), errUnreadable)
 		}
 	}
-	if r.Err = err; err != nil {
-		p.set.goOnAbove(answer.Header.Get(HeaderLast))
-	}
 	status, refused := errors.AsType[*heureka.StatusError](err)
 	r.Err, r.Outcome, r.RetryAfter = err, outcomeOf(err), retryAfter(err)
-	r.Late = refused && status.Code == http.StatusTooEarly
+	if r.Late = refused && status.Code == http.StatusTooEarly; r.Late {
+		p.goOn(number, answer.Header)
+	}
 	return r
 }
 
-// goOnAbove makes the next batch have a higher number than one that the receiver has seen under this node's name.
-func (ps *Peers) goOnAbove(last string) {
-	n, err := strconv.ParseUint(last, 10, 64)
-	for err == nil {
-		mine := ps.batches.Load()
-		if n <= mine || n-mine > maxJump<<8 || ps.batches.CompareAndSwap(mine, n) {
-			return
-		}
+// goOn makes the next batch to this peer follow the last one that it has seen under this node's name, if it cannot take what
+// it got: a stranger may have sent that one, or the peer may have forgotten. What one peer says changes nothing for others.
+func (p *peer) goOn(sent uint64, answer http.Header) {
+	last, err := strconv.ParseUint(answer.Get(HeaderLast), 10, 64)
+	if err == nil && speaks(answer.Get(HeaderProtocol)) && !follows(sent, last) {
+		p.ahead += last - sent // wraps around where it goes back
 	}
 }
 
