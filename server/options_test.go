@@ -69,8 +69,7 @@ func TestEveryOptionHasARow(t *testing.T) {
 		rows[o.field] = true
 	}
 	typ := reflect.TypeFor[server.Config]()
-	for i := range typ.NumField() {
-		f := typ.Field(i)
+	for f := range typ.Fields() {
 		names := []string{f.Name}
 		if f.Type.Kind() == reflect.Struct && !rows[f.Name] { // then each part has one
 			names = nil
