@@ -188,7 +188,7 @@ func (c *call) release() {
 	c.held = 0
 }
 
-// maxReadOn is how much of a body is read that has been refused before its end.
+// maxReadOn is how much more than what is accepted is read of a body that has been refused before its end.
 const maxReadOn = 1 << 20
 
 // readOn lets a client send on for a while whose body has been refused early: one that is cut off at once sees a broken
@@ -198,7 +198,11 @@ func (c *call) readOn() {
 		return
 	}
 	c.w.Flush()
-	_, _ = io.CopyN(io.Discard, c.Request.Body, maxReadOn)
+	accepted := c.cfg.MaxBodyBytes
+	if c.Route.Resource == BatchResource {
+		accepted = c.cfg.MaxBatchBytes
+	}
+	_, _ = io.CopyN(io.Discard, c.Request.Body, accepted+maxReadOn)
 }
 
 // undecodable is the 400 for a body that cannot be read or parsed: the reference's text and why, under the type that the
