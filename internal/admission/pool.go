@@ -4,6 +4,8 @@ package admission
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -49,10 +51,11 @@ type waiter struct {
 func New(cfg Config) *Pool { return &Pool{cfg: cfg, held: make(map[*Slot]struct{}, cfg.Slots)} }
 
 // Acquire takes a slot, waiting for one if need be. It returns nil if there was none in time, or ctx ended. progress says
-// when the request's client last took a part of the answer; a request that has none yet reports when it began. It is
-// called with the pool locked, and must not block.
+// when the request's client last took a part of the answer; a request that has none yet reports when it began. It must
+// not block, and may still be called when the slot has just been given back.
 func (p *Pool) Acquire(ctx context.Context, progress func() time.Time) *Slot {
-	slot, w := p.enter(time.Now(), progress)
+	p.reclaim(time.Now())
+	slot, w := p.enter(progress)
 	if w == nil {
 		return slot
 	}
@@ -75,12 +78,9 @@ func (p *Pool) Acquire(ctx context.Context, progress func() time.Time) *Slot {
 }
 
 // enter takes a free slot, or queues for one, or, if nobody may wait, refuses: both results are nil then.
-func (p *Pool) enter(now time.Time, progress func() time.Time) (*Slot, *waiter) {
+func (p *Pool) enter(progress func() time.Time) (*Slot, *waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.held) >= p.cfg.Slots {
-		p.takeBack(now)
-	}
 	if len(p.held) < p.cfg.Slots {
 		return p.grant(progress), nil
 	}
@@ -138,20 +138,35 @@ func (p *Pool) free(s *Slot) {
 	}
 }
 
+// reclaim takes the slots back that nobody uses: their clients do not read. It asks for progress with the pool unlocked.
 func (p *Pool) reclaim(now time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.takeBack(now)
+	var stalled []*Slot
+	for _, s := range p.suspects(now) {
+		if now.Sub(s.progress()) >= p.cfg.Stall {
+			stalled = append(stalled, s)
+		}
+	}
+	if len(stalled) > 0 {
+		p.takeBack(stalled)
+	}
 }
 
-// takeBack takes the slots back that nobody uses: their clients do not read. It looks at all of them, so not too often.
-func (p *Pool) takeBack(now time.Time) {
-	if now.Before(p.lookAt) {
-		return
+// suspects returns all held slots if none is free. There may be many, so it does not so too often.
+func (p *Pool) suspects(now time.Time) []*Slot {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.held) < p.cfg.Slots || now.Before(p.lookAt) {
+		return nil
 	}
 	p.lookAt = now.Add(p.cfg.Stall / 4)
-	for s := range p.held {
-		if now.Sub(s.progress()) >= p.cfg.Stall {
+	return slices.Collect(maps.Keys(p.held))
+}
+
+func (p *Pool) takeBack(stalled []*Slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, s := range stalled {
+		if _, held := p.held[s]; held {
 			p.stats.Stalled++
 			p.free(s)
 		}

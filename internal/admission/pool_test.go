@@ -64,6 +64,20 @@ func TestSlotsWithoutProgressAreTakenBack(t *testing.T) {
 	})
 }
 
+// Whoever is asked for progress may look at the pool: it is not locked then.
+func TestProgressIsAskedForWithoutTheLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := admission.New(config)
+		asked := 0
+		progress := func() time.Time { asked++; p.Stats(); return time.Now() }
+		p.Acquire(t.Context(), progress)
+		p.Acquire(t.Context(), progress)
+		if got := p.Acquire(t.Context(), progress); got != nil || asked == 0 {
+			t.Errorf("slot %v after %d questions", got, asked)
+		}
+	})
+}
+
 func TestNobodyWaitsForAClientThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := admission.New(config)
