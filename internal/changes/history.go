@@ -40,36 +40,44 @@ func (h *History) Cursor() uint64 {
 	return h.cursor
 }
 
-// Follow takes in what is new, and forgets what is old.
+// Follow takes in what is new, and forgets what is old. It reads with the history unlocked; of two that follow at once, the
+// one that comes too late reads again.
 func (h *History) Follow(now time.Time) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.follow(now)
-}
-
-func (h *History) follow(now time.Time) {
 	buf := make([]registry.Change, 64)
-	for {
-		n, err := h.feed.Read(h.cursor, buf)
-		if err != nil {
-			h.restart(now)
+	for n := 1; n > 0; {
+		cursor := h.Cursor()
+		var err error
+		if n, err = h.feed.Read(cursor, buf); err != nil {
+			h.restart(cursor, h.feed.Last(), now)
+			n = 1
 			continue
 		}
-		for _, ch := range buf[:n] {
-			h.kept = append(h.kept, ch)
-			h.bytes += ch.Size()
-			h.cursor = ch.Seq
-		}
-		h.trim(now)
-		if n == 0 {
-			return
-		}
+		h.take(cursor, buf[:n], now)
 	}
 }
 
-// restart forgets everything: changes are missing.
-func (h *History) restart(now time.Time) {
-	h.kept, h.bytes, h.since, h.cursor = nil, 0, now, h.feed.Last()
+// take appends what comes after cursor, if that is still where the history ends.
+func (h *History) take(cursor uint64, news []registry.Change, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cursor != cursor {
+		return
+	}
+	for _, ch := range news {
+		h.kept = append(h.kept, ch)
+		h.bytes += ch.Size()
+		h.cursor = ch.Seq
+	}
+	h.trim(now)
+}
+
+// restart forgets everything, and goes on after last: changes after cursor are missing.
+func (h *History) restart(cursor, last uint64, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cursor == cursor {
+		h.kept, h.bytes, h.since, h.cursor = nil, 0, now, last
+	}
 }
 
 func (h *History) trim(now time.Time) {
@@ -98,9 +106,9 @@ func (q *Query) admits(ch *registry.Change) bool {
 // Changes returns what q chooses, newest first, and from when on nothing is missing. More reports whether there would be
 // more without the limit.
 func (h *History) Changes(q Query, now time.Time) (found []registry.Change, since time.Time, more bool) {
+	h.Follow(now)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.follow(now)
 	for i := len(h.kept) - 1; i >= 0; i-- {
 		if !q.admits(&h.kept[i]) {
 			continue
@@ -116,9 +124,9 @@ func (h *History) Changes(q Query, now time.Time) (found []registry.Change, sinc
 // Rewind turns the registry as it is, at the change numbered seq, into what it was at t, by undoing what has happened since. It
 // reports false, and from when on it could, if changes are missing in between.
 func (h *History) Rewind(registry map[heureka.Key]*heureka.Instance, seq uint64, t, now time.Time) (since time.Time, ok bool) {
+	h.Follow(now)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.follow(now)
 	if t.Before(h.since) || h.cursor < seq {
 		return h.since, false
 	}

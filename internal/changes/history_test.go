@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -28,7 +30,7 @@ type world struct {
 func newWorld(t *testing.T, cfg registry.Config, bounds changes.Config) *world {
 	t.Helper()
 	cfg.DisableSelfPreservation = true
-	r, err := registry.New(cfg)
+	r, err := registry.New(registrytest.Config(cfg))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,5 +220,32 @@ func TestRewind(t *testing.T) {
 	}
 	if _, ok := w.history.Rewind(look(), w.Feed().Last(), start.Add(-time.Second), w.now); ok {
 		t.Error("the registry is rewound to before the history")
+	}
+}
+
+// Those who follow at once take each change once.
+func TestFollowersAtOnce(t *testing.T) {
+	w := newWorld(t, registry.Config{}, roomy)
+	const n = 2000
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for w.history.Cursor() < n {
+				w.history.Follow(w.now)
+			}
+		})
+	}
+	for i := range n {
+		w.register(fmt.Sprint(i), registry.FromClient, heureka.StatusUp)
+	}
+	wg.Wait()
+	found, _, _ := w.history.Changes(changes.Query{}, w.now)
+	for i, ch := range found {
+		if want := uint64(n - i); ch.Seq != want {
+			t.Fatalf("change %d where %d was expected", ch.Seq, want)
+		}
+	}
+	if len(found) != n {
+		t.Errorf("%d changes, want %d", len(found), n)
 	}
 }
