@@ -48,12 +48,13 @@ func (o *self) dirty() int64 {
 	return o.dirtyMS
 }
 
-// next returns a later timestamp, and the status that goes with it: of two registrations at once the later one counts.
-func (o *self) next(ph *phases) (dirtyMS int64, st heureka.Status) {
+// next returns a later timestamp. Whoever takes it looks at the status after that: of two registrations at once the one with
+// the later timestamp counts, and it has the later status then, as every change of the status is followed by a registration.
+func (o *self) next() (dirtyMS int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.dirtyMS = max(time.Now().UnixMilli(), o.dirtyMS+1)
-	return o.dirtyMS, ph.ownStatus()
+	return o.dirtyMS
 }
 
 // renewalInterval is how often the node renews its own lease.
@@ -75,7 +76,8 @@ func (s *Server) join() {
 
 func (s *Server) registerOwn() {
 	in := s.cfg.Instance.Clone()
-	in.LastDirtyMS, in.Status = s.own.next(s.phase)
+	in.LastDirtyMS = s.own.next()
+	in.Status = s.phase.ownStatus()
 	if err := s.node.Register(in, registry.FromNode); err != nil {
 		s.log.Error("cannot register the node's own instance", "err", err)
 	}
