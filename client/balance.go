@@ -14,7 +14,7 @@ import (
 	"heureka.internal/heureka"
 )
 
-// ErrNoInstance says that a service has no instance to call. If that is not known, because no registry was fetched yet
+// ErrNoInstance says that a service has no instance to call. If that is not known, because registry not fetched yet
 // (see Client.Ready), the error matches heureka.ErrNotReady as well.
 var ErrNoInstance = errors.New("no instance available")
 
@@ -86,7 +86,7 @@ func (c *Client) Choose(ctx context.Context, sv Service) (Picked, error) {
 // noInstance tells a service without instances from a client that has nothing to look into yet.
 func (s *Snapshot) noInstance(name string) error {
 	if s.generation == 0 {
-		return fmt.Errorf("%s: %w: no registry was fetched yet, %w", name, ErrNoInstance, heureka.ErrNotReady)
+		return fmt.Errorf("%s: %w: registry not fetched yet, %w", name, ErrNoInstance, heureka.ErrNotReady)
 	}
 	return fmt.Errorf("%s: %w", name, ErrNoInstance)
 }

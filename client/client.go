@@ -62,7 +62,7 @@ const (
 )
 
 // New returns a client that is ready for lookups, which find nothing yet, and for registrations. It starts nothing and
-// asks no server; it reads the TLS files. The error tells all mistakes in cfg.
+// asks no server; it reads the TLS files. The error lists every problem in cfg.
 func New(cfg Config) (*Client, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -186,7 +186,7 @@ func (c *Client) Run(ctx context.Context) error {
 	return errors.Join(err, c.end())
 }
 
-// begin makes Run a thing that happens once: its goroutines, and the channel that tells of its end, are not made twice.
+// begin makes sure Run is called only once: its goroutines, and the channel that tells of its end, are not made twice.
 func (c *Client) begin(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -111,7 +111,7 @@ func sameEverywhere(code int) bool {
 	return code/100 == 4
 }
 
-// onRegister does not carry a record from server to server that is refused for who sends it.
+// onRegister does not retry elsewhere when the credentials were rejected.
 func onRegister(err error) verdict {
 	if s, ok := errors.AsType[*heureka.StatusError](err); ok && (s.Code == 401 || s.Code == 403) {
 		return refused

@@ -19,22 +19,22 @@ type registrar struct {
 	cfg *Config
 	api *API
 
-	log        trouble // with the registry
-	health     trouble
-	checking   outside
-	answered   time.Time // last time that a server took the instance or its heartbeat
-	registered bool
-	perhaps    bool // a registration was cut off: a server may have accepted it
-	first      backoff
-	heartbeat  pace
-	tokens     allowance
-	beatAt     time.Time // next heartbeat, or try to register
-	replicate  time.Time // next health check, with a push of what has not been sent
-	rand       *rand.Rand
-	shown      heureka.Status // that a server has accepted last
-	wasUp      bool
-	began      time.Time
-	pushAt     time.Time // when a push on demand is allowed; zero: none is wanted
+	log             trouble // with the registry
+	health          trouble
+	checking        outside
+	answered        time.Time // last time that a server took the instance or its heartbeat
+	registered      bool
+	maybeRegistered bool // a registration was cut off: a server may have accepted it
+	first           backoff
+	heartbeat       pace
+	tokens          allowance
+	beatAt          time.Time // next heartbeat, or try to register
+	replicate       time.Time // next health check, with a push of what has not been sent
+	rand            *rand.Rand
+	shown           heureka.Status // that a server has accepted last
+	wasUp           bool
+	began           time.Time
+	pushAt          time.Time // when a push on demand is allowed; zero: none is wanted
 }
 
 // leaving is the cause with which a registrar is ended by Deregister.
@@ -211,7 +211,7 @@ func (g *registrar) register(ctx context.Context, in *heureka.Instance, by time.
 	if err == nil {
 		g.shown = in.Status
 	}
-	g.perhaps = err != nil && (g.perhaps || write.Err() != nil)
+	g.maybeRegistered = err != nil && (g.maybeRegistered || write.Err() != nil)
 	return err
 }
 
@@ -336,11 +336,11 @@ func safely(check HealthCheck) HealthCheck {
 // takeLeave tells the registry that the instance is gone.
 func (g *registrar) takeLeave(ctx context.Context) error {
 	base, deregistered := leavingFor(ctx)
-	if !g.registered && !g.perhaps || g.cfg.KeepRegistered && !deregistered {
+	if !g.registered && !g.maybeRegistered || g.cfg.KeepRegistered && !deregistered {
 		return nil
 	}
 	limit := g.cfg.ShutdownTimeout + g.r.cfg.DrainTime
-	if g.perhaps {
+	if g.maybeRegistered {
 		limit -= g.cfg.ShutdownTimeout / 2 // which is spent
 	}
 	ctx, cancel := context.WithTimeout(base, limit)

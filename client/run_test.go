@@ -66,7 +66,7 @@ func TestBeforeAndAfterRun(t *testing.T) {
 		if !errors.Is(err, client.ErrNoInstance) || c.Snapshot().Len() != 0 || c.Instances(client.App("a")) != nil {
 			t.Errorf("before Run: %v, %d instances", err, c.Snapshot().Len())
 		}
-		const hint = "no registry was fetched yet"
+		const hint = "registry not fetched yet"
 		req, _ := http.NewRequestWithContext(t.Context(), "GET", "http://A/", nil)
 		_, webErr := (&client.Transport{Client: c}).RoundTrip(req)
 		if !strings.Contains(err.Error(), hint) || !errors.Is(webErr, client.ErrNoInstance) || !strings.Contains(webErr.Error(), hint) {

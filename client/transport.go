@@ -28,7 +28,7 @@ import (
 //
 // Registries list instances that are gone for a while, and some that hang or fail. Three things keep that from callers:
 //
-//   - A request that could not be sent because no connection came about is sent to another instance. A GET, HEAD or OPTIONS
+//   - A request that could not be sent because no connection could be established is sent to another instance. A GET, HEAD or OPTIONS
 //     is sent again after any failure to get an answer, within TryTimeout, and after 502, 503 and 504, as far as RetryBudget
 //     goes. Bodies are sent again only if Request.GetBody can.
 //   - An instance is left alone, for Avoid at first, then longer and longer: after a refused connection, after three
@@ -151,7 +151,7 @@ func (t *Transport) pick(req *http.Request, tried []*heureka.Instance) (Picked, 
 	return p, nil
 }
 
-// usable returns the instances that may be called now. In good times it is the registry's own list.
+// usable returns the instances that may be called now. Usually none is avoided, and it is the registry's own list.
 func (t *Transport) usable(sv *service, secure bool) []*heureka.Instance {
 	if !secure && t.ejector.watched.Load() == 0 {
 		return sv.instances

@@ -41,7 +41,7 @@ func (c *Client) WatchAll() *Watch { return &Watch{client: c, all: true} }
 
 // Next returns the current instances at the first call, even if there are none, and then waits for each change. Before
 // the first registry was fetched it waits for that. It fails only with the context's error, ErrStopped or
-// ErrFetchDisabled; a registry that cannot be fetched is no error but no news.
+// ErrFetchDisabled; a failed fetch is not an error; Next keeps waiting.
 func (w *Watch) Next(ctx context.Context) (Update, error) {
 	if w.client.cfg.DisableFetch {
 		return Update{}, ErrFetchDisabled

@@ -21,7 +21,7 @@ const RefreshInterval = 5 * time.Second
 
 // ErrNotReady is why calls fail before the client has its first registry. It reaches callers as text only, in a status
 // with the code Unavailable.
-var ErrNotReady = errors.New("no registry was fetched yet")
+var ErrNotReady = errors.New("registry not fetched yet")
 
 // A Builder is a resolver.Builder for grpc.WithResolvers. Client is required, the zero value of all else works. One
 // Builder serves any number of channels, and should serve all of a Client, whose refreshes it limits. It must not be

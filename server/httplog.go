@@ -12,7 +12,7 @@ import (
 // complains, once a second for as long as it lasts.
 const acceptReports = time.Minute
 
-// An httpLog takes what net/http has nobody else to tell. Most of it is clients' doing and only for debugging. Safe for
+// httpLog receives net/http's internal errors. Most of it is clients' doing and only for debugging. Safe for
 // concurrent use.
 type httpLog struct {
 	log *slog.Logger

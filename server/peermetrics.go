@@ -30,7 +30,7 @@ var peerNumbers = []peerNumber{
 		return float64(p.Counts.Expired + p.Counts.Overflowed + p.Counts.Refused)
 	}),
 	peerMetric("exchanges_total", "Comparisons in detail with a heureka peer.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Exchanges) }),
-	peerMetric("healed_total", "Instances that changed here because the peer knew better.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Healed) }),
+	peerMetric("healed_total", "Instances updated from this peer by anti-entropy.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Healed) }),
 	peerMetric("clock_skew_seconds", "How far the peer's clock is ahead of this node's.", prometheus.GaugeValue, func(p *replication.Status) float64 {
 		if p.ClockSkew == nil {
 			return 0

@@ -71,7 +71,7 @@ func (s *Server) SetServiceURLs(urls map[string][]string) error {
 		return nil
 	}
 	if s.peers == nil {
-		return errors.New("a node that started without peers has to be started again to get some")
+		return errors.New("cannot add peers to a standalone node; restart it with peers configured")
 	}
 	zones, err := replication.NewZones(cfg.zones())
 	if err != nil {

@@ -109,6 +109,6 @@ func (s *Server) leave(ctx context.Context) {
 		err = errors.Join(err, s.peers.Drain(ctx))
 	}
 	if err != nil {
-		s.log.Debug("not everybody has heard that this node leaves", "err", err)
+		s.log.Debug("some peers were not told of the shutdown", "err", err)
 	}
 }

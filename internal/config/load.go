@@ -140,7 +140,7 @@ func fromKubernetes(name, value string) bool {
 		strings.HasSuffix(name, "_PORT") && strings.Contains(value, "://")
 }
 
-// readFiles reads twice: what is there without profiles tells the profiles, and those tell what else there is. A config
+// readFiles reads twice: a first pass without profiles finds the active ones; a second loads their files. A config
 // server is asked last; profiles that it switches on count for nothing.
 func (l *loader) readFiles() {
 	r := l.newResolver(nil)

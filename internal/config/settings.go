@@ -14,7 +14,7 @@ import (
 type Settings struct {
 	Profiles []string // the active ones, the strongest last
 	Files    []string // that were read
-	Warnings []error  // what was accepted but will not do what its author thinks; each a *Mistake
+	Warnings []error  // accepted but probably unintended; each a *Mistake
 	Unused   []Unused // what nothing reads, in the order of names
 
 	set   map[string]Setting // what is not left at its default, by full name

@@ -20,7 +20,7 @@ type position struct {
 
 // A rev holds two counters: in its upper half the incarnation of a record, of which a registration after a cancellation
 // begins a new one, and in its lower half the changes that servers made since, of status and metadata. They are apart so
-// that a cancellation ends all that is said of an incarnation, also what another node says that has not heard of it.
+// that a cancellation overrides everything about that incarnation, even from nodes that have not seen the cancel.
 const firstRev uint64 = 1
 
 func incarnation(rev uint64) uint32 { return uint32(rev >> 32) }

@@ -49,7 +49,7 @@ func TestAnswers(t *testing.T) {
 		{"W-NEG-4 JSON labelled XML", answer("application/xml", emptyRegistry), nil, ""},
 		{"XML", answer("application/xml", "<applications><versions__delta>1</versions__delta></applications>"), nil, ""},
 		{"gzip", zippedAnswer(zipped(emptyRegistry)), nil, ""},
-		{"HTML", answer("text/html; charset=utf-8", page), remote.ErrNotEureka, "answered text/html, is this a Eureka server?"},
+		{"HTML", answer("text/html; charset=utf-8", page), remote.ErrNotEureka, "answered text/html, response is not from a Eureka server"},
 		{"plain text", answer("text/plain", "hello"), remote.ErrNotEureka, "answered text/plain"},
 		{"HTML without a label", answer("", page), nil, "text/html"},
 		{"W-GOCLI-6 empty", answer("application/json", ""), remote.ErrEmpty, "empty answer"},

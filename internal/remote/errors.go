@@ -11,7 +11,7 @@ import (
 
 var (
 	// ErrNotEureka marks answers that no Eureka server gives, such as the HTML page of a proxy or a wrong path.
-	ErrNotEureka = errors.New("is this a Eureka server?")
+	ErrNotEureka = errors.New("response is not from a Eureka server")
 	// ErrEmpty marks a 200 without a body where a document was asked for (W-BUG-1, W-GOCLI-6).
 	ErrEmpty = errors.New("empty answer")
 	// ErrTooLarge marks an answer beyond the limit.

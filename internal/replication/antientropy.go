@@ -37,7 +37,7 @@ func (p *peer) repair(ctx context.Context) {
 			complain.about(log, "cannot compare registries with peer", err.Error())
 		case healed > 0:
 			complain.over()
-			log.Info("took over what the peer knew better", "instances", healed)
+			log.Info("merged newer entries from peer", "instances", healed)
 		}
 	}
 }

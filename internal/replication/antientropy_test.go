@@ -119,7 +119,7 @@ func TestLostOperationsAreFoundOut(t *testing.T) {
 				a, b := r.start("a", []string{"b"}), r.start("b", []string{"a"})
 				a.register("1")
 				r.wait(10 * time.Second)
-				before := b.logs.count("took over what the peer knew better")
+				before := b.logs.count("merged newer entries from peer")
 				tt.do(a)
 				took := r.waitFor("agreement", 2*time.Minute, func() bool { return agree(a, b) })
 				id := "1"
@@ -132,7 +132,7 @@ func TestLostOperationsAreFoundOut(t *testing.T) {
 				if took > time.Minute {
 					t.Errorf("took %v", took)
 				}
-				if b.logs.count("took over what the peer knew better") != before+1 {
+				if b.logs.count("merged newer entries from peer") != before+1 {
 					t.Errorf("log of b:\n%s", b.logs.b.String())
 				}
 			})

@@ -21,7 +21,7 @@ const maxJump = 1 << 32
 // has sent that.
 const HeaderLast = "X-Heureka-Last"
 
-// A Guard keeps a node from performing batches from the past.
+// A Guard rejects stale batches.
 //
 // A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender has given it up long
 // ago and has sent its contents again, or better ones. Performing it then would bring cancelled instances back, and end

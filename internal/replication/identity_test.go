@@ -116,7 +116,7 @@ func TestDuplicateURLs(t *testing.T) {
 		if !b.has("2") {
 			t.Error("the other URL is not used")
 		}
-		for news, want := range map[string]int{"under another URL": 1, "node of its own": 1, "this node itself": 0} {
+		for news, want := range map[string]int{"duplicate peer URL": 1, "node of its own": 1, "this node itself": 0} {
 			if got := a.logs.count(news); got != want {
 				t.Errorf("%d lines say %q, want %d", got, news, want)
 			}

@@ -41,7 +41,7 @@ func outcomeOf(err error) Outcome {
 }
 
 // errUnreadable marks answers with status 200 that are not what was asked for, such as the page of a proxy.
-var errUnreadable = errors.New("is this a Eureka server?")
+var errUnreadable = errors.New("response is not from a Eureka server")
 
 // retryAfter returns how long the peer asked to be left alone.
 func retryAfter(err error) time.Duration {

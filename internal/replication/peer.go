@@ -77,7 +77,7 @@ func (p *peer) announce() {
 var roleNews = [...]string{
 	Replica:   "peer is a node of its own, replicating to it",
 	ThisNode:  "peer is this node itself, nothing is sent to it",
-	Duplicate: "peer is a node that is replicated to under another URL, nothing is sent to this one",
+	Duplicate: "duplicate peer URL, not used",
 }
 
 // add queues an operation.

@@ -150,8 +150,8 @@ func TestDisp11Peers(t *testing.T) {
 		{"404", status(404), memnet.Link{}, "answered 404", false, true},
 		{"500", status(500), memnet.Link{}, "answered 500", false, true},
 		{"redirect", http.RedirectHandler("http://b:8761/login", http.StatusFound), memnet.Link{}, "answered 302", false, true},
-		{"HTML", answer(200, "text/html", "<html>hello</html>"), memnet.Link{}, "is this a Eureka server?", false, true},
-		{"nothing", answer(200, "", ""), memnet.Link{}, "is this a Eureka server?", false, true},
+		{"HTML", answer(200, "text/html", "<html>hello</html>"), memnet.Link{}, "response is not from a Eureka server", false, true},
+		{"nothing", answer(200, "", ""), memnet.Link{}, "response is not from a Eureka server", false, true},
 		{"endless", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			for {
 				if _, err := w.Write(make([]byte, 1<<20)); err != nil {

@@ -11,9 +11,9 @@ func (p *peer) report(n News) {
 	switch {
 	case p.has(ThisNode):
 	case n.failing && n.permanent:
-		log.Error("peer refuses replication, what is sent to it is lost until that is put right", "err", n.err)
+		log.Error("peer rejects replication; operations are dropped", "err", n.err)
 	case n.failing:
-		log.Warn("peer does not take replication, trying on", "err", n.err)
+		log.Warn("replication to peer failing, retrying", "err", n.err)
 	case n.recovered:
 		log.Info("peer takes replication again", slog.Duration("after", n.after.Round(time.Millisecond)))
 	}

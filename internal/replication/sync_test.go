@@ -157,7 +157,7 @@ func TestSyncFromBadPeers(t *testing.T) {
 		within   time.Duration
 	}{
 		{"garbage", page(200, "application/json", `{"applications":`), "unreadable application/json", false, time.Second},
-		{"HTML", page(200, "text/html", "<html>"), "is this a Eureka server?", false, time.Second},
+		{"HTML", page(200, "text/html", "<html>"), "response is not from a Eureka server", false, time.Second},
 		{"nothing", page(200, "", ""), "empty answer", false, time.Second},
 		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, "answered 302", false, time.Second},
 		{"401", page(401, "", ""), "answered 401", false, time.Second},

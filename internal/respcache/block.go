@@ -7,7 +7,7 @@ import (
 )
 
 // A block is the encoding of a group in one variant: what its leaves' pieces and the glue between them add up to. It
-// makes joining a document cheap: after a change, one group of 64 leaves and the list of the groups are gone through.
+// makes joining a document cheap: after a change, one group of 64 leaves and the list of groups are visited.
 type block struct {
 	parts  [][]byte
 	text   sum
@@ -21,7 +21,7 @@ func (b *block) add(s segment) {
 	b.size += int64(len(s.bytes))
 }
 
-// joint returns what stands between two leaves, the second of which has the piece p.
+// joint returns the separator before piece p.
 func (v variant) joint(before, after *leaf, p *piece) segment {
 	if before.last().Instance.App == after.first().Instance.App {
 		return separators[v]

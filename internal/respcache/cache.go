@@ -82,7 +82,7 @@ type Cache struct {
 	regions  []*Region         // by name
 	fallback []*mirror         // where one application is looked for
 	all      *view             // answers queries without regions
-	nobody   [variants]*Answer // to queries for a VIP that nobody has
+	emptyVIP [variants]*Answer // to queries for a VIP that nobody has
 	lookups  *shelf[*lookup]
 	readOnly *shelf[level] // nil unless in use
 
@@ -122,7 +122,7 @@ func New(cfg Config) *Cache {
 	c.all.mirror.vips = newVIPIndex()
 	for _, f := range []wire.Form{{}, {Format: wire.JSON}, {Detail: wire.Compact}, {Format: wire.JSON, Detail: wire.Compact}} {
 		empty := appendVIPDocument(nil, f, nil, "")
-		c.nobody[variantOf(f)] = NewAnswer(f.Format, c.tags.next(), empty)
+		c.emptyVIP[variantOf(f)] = NewAnswer(f.Format, c.tags.next(), empty)
 	}
 	return c
 }

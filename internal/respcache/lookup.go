@@ -98,7 +98,7 @@ func (c *Cache) lookup(q Query, now time.Time) (*Answer, error) {
 	case !ok && q.Kind == App:
 		return nil, heureka.ErrNotFound
 	case !ok:
-		return c.nobody[variantOf(q.Form)], nil
+		return c.emptyVIP[variantOf(q.Form)], nil
 	}
 	l, ok := c.lookups.get(q, now)
 	if !ok {

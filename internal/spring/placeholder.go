@@ -14,7 +14,7 @@ const (
 	maxDepth = 64
 )
 
-var errGrows = errors.New("want fewer placeholders: the value grows without end")
+var errGrows = errors.New("placeholder expansion too large")
 
 // Expand replaces ${name} and ${name:default} in s, with nesting on both sides of the colon; \${ stands for ${ itself. What
 // lookup returns is expanded in its turn. A name that nothing is known of, and which has no default, is an error that says
