@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 )
 
@@ -107,7 +108,8 @@ func (s *Server) serveRelease(w http.ResponseWriter, r *http.Request) {
 		s.log.Warn("release refused", "remote", remoteHost(r), "why", actionsOff)
 		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": actionsOff})
 	default:
-		n := s.reg.Release(time.Now())
+		by := registry.Origin{By: registry.ByOperator, Address: remoteHost(r), Note: httpapi.Operator(r.Header)}
+		n := s.reg.Release(by, time.Now())
 		s.log.Warn("protection released", "remote", remoteHost(r), "user_agent", r.UserAgent(), "instances", n)
 		writeJSON(w, r, http.StatusOK, map[string]int{"released": n})
 	}

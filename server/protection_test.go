@@ -124,7 +124,7 @@ func TestReleaseOfAProtection(t *testing.T) {
 				t.Errorf("%s %s = %d", c.method, c.path, w.Code)
 			}
 		}
-		w := call(n, "POST", "/heureka/v1/protection/release", "User-Agent", "somebody")
+		w := call(n, "POST", "/heureka/v1/protection/release", "User-Agent", "somebody", "X-Heureka-Operator", "alice", "X-Heureka-Note", "zone b is gone")
 		if w.Code != http.StatusOK || w.Body.String() != `{"released":10}` {
 			t.Errorf("release = %d %s", w.Code, w.Body)
 		}
@@ -136,6 +136,10 @@ func TestReleaseOfAProtection(t *testing.T) {
 			beat(t, connect(t, n, "client"), time.Minute, alive...)
 			apps := n.Server().Applications()
 			left = append(left, apps.Count().Total())
+		}
+		w = call(n, "GET", "/heureka/v1/history")
+		if by := "released by operator at 192.0.2.1 (alice: zone b is gone)"; !strings.Contains(w.Body.String(), by) {
+			t.Errorf("the history does not say %q: %s", by, w.Body)
 		}
 		if got := fmt.Sprint(left); got != "[17 14 11 10 10]" {
 			t.Errorf("instances after each tick: %s, want 15 %% less each time until the dead are gone", got)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,6 +23,7 @@ type probe struct {
 	base   *url.URL // ends in "/"
 	shown  string   // without credentials
 	client *http.Client
+	header http.Header // with each request; nil: none
 }
 
 func (r *remote) probe(server string) (*probe, error) {
@@ -31,7 +33,7 @@ func (r *remote) probe(server string) (*probe, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableKeepAlives = true
-	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}}, nil
+	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}, header: r.header}, nil
 }
 
 // fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
@@ -45,6 +47,7 @@ func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept 
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, p.header)
 	req.Header.Set("Accept", accept)
 	resp, err := p.client.Do(req)
 	if err != nil {

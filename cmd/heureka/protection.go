@@ -41,7 +41,7 @@ type silentLease struct {
 func (p *program) protectionCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "protection", Short: "End a self-preservation", Args: needSubcommand}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(p.remoteCommand(&cobra.Command{
+	cmd.AddCommand(p.act(p.remoteCommand(&cobra.Command{
 		Use:   "release",
 		Short: "Let a server evict what has run out by now",
 		Long: `Let each server of --server evict the leases that have run out by now, although self-preservation holds them: 15 % of the
@@ -55,7 +55,7 @@ heureka health --explain tells what is held. heureka deregister --expired remove
 			failures = append(failures, r.release(ctx, server))
 		}
 		return errors.Join(failures...)
-	}))
+	})))
 	return cmd
 }
 

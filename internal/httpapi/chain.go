@@ -134,15 +134,21 @@ const (
 // byOperator looks whether a change comes from a person's tool. Heartbeats are not asked.
 func (c *call) byOperator() registry.Origin {
 	o := c.Origin
-	name := note(c.Request.Header.Get(HeaderOperator))
+	name := Operator(c.Request.Header)
 	if name == "" || o.By != registry.ByClient {
 		return o
 	}
 	o.By, o.Note = registry.ByOperator, name
-	if why := note(c.Request.Header.Get(HeaderNote)); why != "" {
-		o.Note += ": " + why
-	}
 	return o
+}
+
+// Operator returns for whom a tool acts, and why, as far as these headers say; "" if they name nobody.
+func Operator(h http.Header) string {
+	name, why := note(h.Get(HeaderOperator)), note(h.Get(HeaderNote))
+	if name != "" && why != "" {
+		name += ": " + why
+	}
+	return name
 }
 
 // note returns what may be shown of a header: a bounded piece of printable text.

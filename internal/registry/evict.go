@@ -38,7 +38,7 @@ func (r *Registry) Evict(now time.Time) Eviction {
 	e, chosen := r.choose(t)
 	for len(chosen) > 0 {
 		n := min(len(chosen), evictionBatch)
-		e.Evicted += r.evictAll(chosen[:n], t)
+		e.Evicted += r.evictAll(chosen[:n], e.Released, t)
 		chosen = chosen[n:]
 	}
 	r.mu.Lock()
@@ -108,9 +108,13 @@ func (r *Registry) draw(all []candidate, n int) []candidate {
 }
 
 // evictAll removes those of the leases that have not been renewed since they were chosen, and returns how many.
-func (r *Registry) evictAll(chosen []candidate, t instant) int {
+func (r *Registry) evictAll(chosen []candidate, released bool, t instant) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	why := ""
+	if released {
+		why = ", released by " + r.releasedBy.String()
+	}
 	n := 0
 	for _, c := range chosen {
 		if !c.lease.end(c.beat) {
@@ -119,7 +123,7 @@ func (r *Registry) evictAll(chosen []candidate, t instant) int {
 		v := c.lease.current.Load()
 		r.drop(c.lease, Change{
 			Kind: Evicted, Origin: FromNode, At: t.wall, Key: v.instance.Key(),
-			Reason: r.reason(c.beat, v.life, t), LastBeat: r.heartbeat(c, t),
+			Reason: r.reason(c.beat, v.life, t) + why, LastBeat: r.heartbeat(c, t),
 		})
 		n++
 	}
@@ -137,7 +141,7 @@ func (r *Registry) Expire(key heureka.Key, now time.Time) bool {
 		if l == nil {
 			return false
 		}
-		if r.evictAll([]candidate{{l, l.beat.Load()}}, t) == 1 { // else a heartbeat came between
+		if r.evictAll([]candidate{{l, l.beat.Load()}}, false, t) == 1 { // else a heartbeat came between
 			return true
 		}
 	}

@@ -48,6 +48,7 @@ type Registry struct {
 	rand       *rand.Rand
 	lastTick   lastTick
 	released   time.Duration // leases that ran out before are not held; 0: there is none
+	releasedBy Origin
 }
 
 // An app is an application with instances.

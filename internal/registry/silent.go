@@ -118,14 +118,14 @@ func (r *Registry) someExpired(most int, t instant) (out []Silent) {
 }
 
 // Release gives up the leases that have run out until now: the next ticks evict them, the usual share each, although
-// self-preservation holds them. What runs out later is held as before, and who is heard in time stays. It returns how many
-// they are.
-func (r *Registry) Release(now time.Time) int {
+// self-preservation holds them. What runs out later is held as before, and who is heard in time stays. Their evictions name
+// origin in their reason. It returns how many they are.
+func (r *Registry) Release(origin Origin, now time.Time) int {
 	t := r.instant(now)
 	r.observe(t)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.released = t.at
+	r.released, r.releasedBy = t.at, origin
 	n := 0
 	for _, expired := range r.wheel.expired {
 		n += expired

@@ -74,7 +74,7 @@ func TestReleaseEvictsWhatHasRunOut(t *testing.T) {
 				t.Fatalf("Evict = %+v before the release", e)
 			}
 		}
-		if n := w.Release(w.now); n != 10 {
+		if n := w.Release(registry.Origin{By: registry.ByOperator, Note: "alice"}, w.now); n != 10 {
 			t.Errorf("Release = %d, want 10", n)
 		}
 		w.renew("i019")                              // heard again in time
