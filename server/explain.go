@@ -46,6 +46,9 @@ func (s *Server) verdict(st registry.Stats, now time.Time) string {
 
 // balance compares what is present with the threshold.
 func balance(st registry.Stats) string {
+	if st.RenewalsExpected == 0 {
+		return "No renewals are expected: nothing is registered that counts."
+	}
 	than := "more than"
 	if st.RenewalsLastMinute <= st.RenewalThreshold {
 		than = "not more than"

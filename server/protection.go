@@ -104,6 +104,8 @@ func (s *Server) serveRelease(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodPost:
 		w.Header().Set("Allow", "POST")
 		w.WriteHeader(http.StatusMethodNotAllowed)
+	case http.NewCrossOriginProtection().Check(r) != nil:
+		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": "a page of another site asks for this"})
 	case !s.cfg.Actions:
 		s.log.Warn("release refused", "remote", remoteHost(r), "why", actionsOff)
 		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": actionsOff})

@@ -155,6 +155,9 @@ func TestReleaseNeedsLeave(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &refusal); err != nil || w.Code != http.StatusForbidden || !strings.Contains(refusal.Error, "heureka.dashboard.actions=true") {
 			t.Errorf("release = %d %s, %v", w.Code, w.Body, err)
 		}
+		if got := w.Header().Get("X-Heureka-Reason"); got != "not-allowed" {
+			t.Errorf("the refusal's reason is %q", got)
+		}
 		beat(t, connect(t, n, "client"), 3*time.Minute, alive...)
 		if apps := n.Server().Applications(); apps.Count().Total() != 20 {
 			t.Errorf("%d instances are left", apps.Count().Total())
@@ -185,11 +188,28 @@ func TestExplanationBeforeAnEviction(t *testing.T) {
 			{70 * time.Second, "0 of 2 expected renewals a minute are present, not more than the threshold of 1; 1 instance is missing, and self-preservation needs 2.\n" +
 				"1 instance is silent; a tick, every 1m0s, evicts at most 1 of 1, the next one at 00:02:00; the first lease runs out at 00:01:30."},
 			{25 * time.Second, "the next one at 00:02:00: 1 lease ran out."},
-			{30 * time.Second, "0 of 0 expected renewals"},
+			{30 * time.Second, "No renewals are expected"},
 		} {
 			time.Sleep(step.wait)
 			if got := explain(); !strings.Contains(got, step.want) {
 				t.Errorf("after another %v:\n%s\nwant\n%s", step.wait, got, step.want)
+			}
+		}
+	})
+}
+
+// A page of another site cannot have a visitor's browser end a protection, even where actions are allowed.
+func TestReleaseIsNotForPagesOfOtherSites(t *testing.T) {
+	alone(t, func(cfg *server.Config) { cfg.Actions = true }, func(t *testing.T, n *heurekatest.Node) {
+		for site, want := range map[string]int{"cross-site": 403, "same-origin": 200, "": 200} {
+			r := httptest.NewRequest("POST", "/heureka/v1/protection/release", nil)
+			r.Host = "localhost:8761"
+			if site != "" {
+				r.Header.Set("Sec-Fetch-Site", site)
+			}
+			w := httptest.NewRecorder()
+			if n.Server().Handler().ServeHTTP(w, r); w.Code != want {
+				t.Errorf("Sec-Fetch-Site %q: %d %s, want %d", site, w.Code, w.Body, want)
 			}
 		}
 	})

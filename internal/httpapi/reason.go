@@ -38,6 +38,7 @@ const (
 	OwnBatch                     // sent by this node itself
 	LateBatch                    // of a node that cannot have heard of this one lately, or overtaken
 	Busy                         // too many bytes of bodies are held at the moment
+	NotAllowed                   // an operator's action, by configuration or because another site's page asks for it
 	Crowded                      // too many requests of the class are under way
 	Failed                       // of the node, logged
 	reasonCount
@@ -51,7 +52,7 @@ var reasonWords = [reasonCount][]string{
 	Undecodable: {"undecodable"}, Incomplete: {"incomplete"},
 	BadParameter: {"bad-parameter"}, NotRegistered: {"not-registered"}, NotReady: {"not-ready"},
 	DeltaDisabled: {"delta-disabled"}, NewerRecord: {"newer-record"}, OwnBatch: {"own-batch"}, LateBatch: {"late-batch"},
-	Busy: {"busy"}, Crowded: {"crowded"}, Failed: {"failed"},
+	Busy: {"busy"}, NotAllowed: {"not-allowed"}, Crowded: {"crowded"}, Failed: {"failed"},
 }
 
 func (r Reason) String() string { return reasonWords[r][0] }
@@ -61,6 +62,8 @@ func ofStatus(status int) Reason {
 	switch status {
 	case http.StatusNotFound:
 		return UnknownPath
+	case http.StatusForbidden:
+		return NotAllowed
 	case http.StatusMethodNotAllowed:
 		return WrongMethod
 	case http.StatusInternalServerError:
