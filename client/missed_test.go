@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -23,17 +24,20 @@ func TestViewIsTheServers(t *testing.T) {
 		t.Run(fmt.Sprintf("reach=%v", says), func(t *testing.T) {
 			seed := rand.Uint64()
 			t.Logf("seed %d", seed)
-			synctest.Test(t, func(t *testing.T) { follow(t, rand.New(rand.NewPCG(seed, 1)), says, steps(t)) })
+			synctest.Test(t, func(t *testing.T) { follow(t, rand.New(rand.NewPCG(seed, 1)), says, steps()) })
 		})
 	}
 }
 
+// long makes the tests that follow a registry or make calls do so for as long as it takes to be sure: .ci/run nightly.
+var long = flag.Bool("long", false, "follow for 10,000 steps, and make 10,000 calls")
+
 // steps is how long the test follows.
-func steps(t *testing.T) int {
-	if testing.Short() {
-		return 400
+func steps() int {
+	if *long {
+		return 10_000
 	}
-	return 10_000
+	return 1_000
 }
 
 func follow(t *testing.T, r *rand.Rand, says bool, steps int) {

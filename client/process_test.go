@@ -79,9 +79,6 @@ func service(t *testing.T, status int) (*heureka.Instance, *os.Process) {
 // Real processes: of three instances one is stopped, which looks alive to TCP, and one answers 503. With default settings,
 // less than one call of a hundred fails, and none after the first seconds.
 func TestCallsOfRealProcesses(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
 	good, _ := service(t, 200)
 	bad, _ := service(t, 503)
 	hung, p := service(t, 200)
@@ -91,7 +88,11 @@ func TestCallsOfRealProcesses(t *testing.T) {
 	tr := &client.Transport{Client: filled(t, good, bad, hung)}
 	defer tr.CloseIdleConnections()
 	web := &http.Client{Transport: tr, Timeout: 4 * time.Second}
-	const callers, calls, first = 10, 10_000, 15 * time.Second
+	const callers, first = 10, 15 * time.Second
+	calls := int64(2_000)
+	if *long {
+		calls = 10_000
+	}
 	var failed, late atomic.Int64
 	begin := time.Now()
 	var wg sync.WaitGroup

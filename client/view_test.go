@@ -23,8 +23,8 @@ func TestViewIsTheNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFleet(t, rand.New(rand.NewPCG(seed, 2)))
 		n := 100
-		if !testing.Short() {
-			n = 2_000
+		if *long {
+			n = 10_000
 		}
 		for step := range n {
 			f.step(step)
