@@ -99,6 +99,7 @@ func buildGoClient() (string, error) {
 	dir, err := cached("goclient", "goclient", func(dir string) error {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, "client"), ".")
 		build.Dir = "goclient"
+		build.Env = append(os.Environ(), "GOWORK=off") // it is no part of the workspace
 		return run(build)
 	})
 	return filepath.Join(dir, "client"), err
