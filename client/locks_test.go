@@ -3,7 +3,6 @@ package client_test
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,7 +18,7 @@ func TestNothingIsCalledUnderALock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRing(t, 3)
 		c := r.w.client(client.Config{
-			Servers: r.urls(), Logger: slog.New(check.Handler()), Transport: checkedTransport{r.w.transport(), check},
+			Servers: r.urls(), Logger: slog.New(check.Handler()), Transport: check.Transport(r.w.transport()),
 			Balancer: checkedBalancer{client.Random(nil), check}, LogDeltaDiff: true,
 			Hooks: client.Hooks{
 				Request:   func(client.RequestInfo) { check.Check("Request") },
@@ -62,16 +61,6 @@ func TestNothingIsCalledUnderALock(t *testing.T) {
 	if n := check.Checks(); n < 50 {
 		t.Errorf("%d calls were checked, want more", n)
 	}
-}
-
-type checkedTransport struct {
-	http.RoundTripper
-	check *lockcheck.Checker
-}
-
-func (c checkedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.check.Check("exchange")
-	return c.RoundTripper.RoundTrip(r)
 }
 
 type checkedBalancer struct {

@@ -3,6 +3,7 @@ package replication_test
 import (
 	"errors"
 	"math/rand/v2"
+	"net/http"
 	"testing"
 	"time"
 
@@ -162,7 +163,7 @@ func TestNoDateNoSkew(t *testing.T) {
 
 // A set needs all that it works with.
 func TestNewNeedsItsParts(t *testing.T) {
-	whole := replication.Config{Store: newRegistry(t), Resolver: new(urls), Transport: checkedTransport{}}
+	whole := replication.Config{Store: newRegistry(t), Resolver: new(urls), Transport: new(http.Transport)}
 	for name, cut := range map[string]func(*replication.Config){
 		"store": func(c *replication.Config) { c.Store = nil }, "resolver": func(c *replication.Config) { c.Resolver = nil },
 		"transport": func(c *replication.Config) { c.Transport = nil }, "": func(*replication.Config) {},

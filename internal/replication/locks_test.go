@@ -28,7 +28,7 @@ func TestNothingIsCalledUnderALock(t *testing.T) {
 			cfg.Phase = func() string { c.Check("phase"); return replication.PhaseOpen }
 			cfg.Store = checkedStore{n.reg, c}
 			cfg.Resolver = checkedResolver{n.urls, c}
-			cfg.Transport = checkedTransport{cfg.Transport, c}
+			cfg.Transport = c.Transport(cfg.Transport)
 		}
 		a := r.start("a", []string{"a", "b", "c", "alias"}, checked)
 		b := r.start("b", []string{"a", "b", "c"})
@@ -94,14 +94,4 @@ type checkedResolver struct {
 func (s checkedResolver) Resolve(ctx context.Context) ([]replication.Target, error) {
 	s.c.Check("resolve")
 	return s.Resolver.Resolve(ctx)
-}
-
-type checkedTransport struct {
-	http.RoundTripper
-	c *lockcheck.Checker
-}
-
-func (s checkedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	s.c.Check("exchange")
-	return s.RoundTripper.RoundTrip(r)
 }
