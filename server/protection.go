@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 )
@@ -23,36 +24,20 @@ const mostSilent = 10_000
 
 // A protection is what a node says of its self-preservation: the numbers that decide, who is missing, and what will happen.
 type protection struct {
-	Enabled         bool          `json:"enabled"`
-	Active          bool          `json:"active"`
-	EvictionAllowed bool          `json:"evictionAllowed"`
-	Since           *time.Time    `json:"since,omitempty"`
-	Expected        float64       `json:"expected"` // renewals a minute, as the next two
-	Present         int64         `json:"present"`
-	Threshold       int64         `json:"threshold"`
-	Instances       int           `json:"instances"`
-	Overdue         int           `json:"overdue"`
-	MinMissing      int           `json:"minMissing"`
-	Explanation     []string      `json:"explanation"`
-	Exits           []string      `json:"exits,omitempty"`
-	Applications    []loss        `json:"applications"`
-	Silent          []silentLease `json:"silent"` // overdue, the longest silent first, at most mostSilent
-}
-
-type loss struct {
-	App       string `json:"app"`
-	Instances int    `json:"instances"`
-	Overdue   int    `json:"overdue"`
-	Expired   int    `json:"expired"`
-}
-
-type silentLease struct {
-	App       string    `json:"app"`
-	ID        string    `json:"id"`
-	Status    string    `json:"status"`
-	LastHeard time.Time `json:"lastHeard"`
-	RunsOut   time.Time `json:"runsOut"`
-	Expired   bool      `json:"expired"`
+	Enabled         bool             `json:"enabled"`
+	Active          bool             `json:"active"`
+	EvictionAllowed bool             `json:"evictionAllowed"`
+	Since           *time.Time       `json:"since,omitempty"`
+	Expected        float64          `json:"expected"` // renewals a minute, as the next two
+	Present         int64            `json:"present"`
+	Threshold       int64            `json:"threshold"`
+	Instances       int              `json:"instances"`
+	Overdue         int              `json:"overdue"`
+	MinMissing      int              `json:"minMissing"`
+	Explanation     []string         `json:"explanation"`
+	Exits           []string         `json:"exits,omitempty"`
+	Applications    []changes.Loss   `json:"applications"`
+	Silent          []changes.Silent `json:"silent"` // overdue, the longest silent first, at most mostSilent
 }
 
 func (s *Server) protection(now time.Time) protection {
@@ -63,25 +48,18 @@ func (s *Server) protection(now time.Time) protection {
 		Expected: st.RenewalsExpected, Present: st.RenewalsLastMinute, Threshold: st.RenewalThreshold,
 		Instances: st.Instances, Overdue: st.Overdue, MinMissing: st.MinMissing,
 		Explanation: s.explain(st, losses, silent, now), Exits: s.exits(st),
-		Applications: []loss{}, Silent: []silentLease{},
+		Applications: []changes.Loss{}, Silent: []changes.Silent{},
 	}
 	if !st.ProtectedSince.IsZero() {
 		p.Since = new(st.ProtectedSince.UTC())
 	}
 	for _, l := range losses {
-		p.Applications = append(p.Applications, loss(l))
+		p.Applications = append(p.Applications, changes.Loss(l))
 	}
 	for i := range silent {
-		p.Silent = append(p.Silent, silentLeaseOf(&silent[i], now))
+		p.Silent = append(p.Silent, changes.SilentOf(&silent[i], now))
 	}
 	return p
-}
-
-func silentLeaseOf(l *registry.Silent, now time.Time) silentLease {
-	return silentLease{
-		App: l.Key.App, ID: l.Key.ID, Status: l.Status.String(),
-		LastHeard: l.Heard.UTC().Truncate(time.Second), RunsOut: l.RunsOut.UTC().Truncate(time.Second), Expired: l.Expired(now),
-	}
 }
 
 // active reports whether self-preservation holds leases now.

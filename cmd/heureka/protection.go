@@ -11,31 +11,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"heureka.internal/heureka"
+	events "heureka.internal/heureka/internal/changes"
 )
 
 // A protection is what a heureka node says of its self-preservation.
 type protection struct {
-	Server       string        `json:"server"`
-	Explanation  []string      `json:"explanation"`
-	Exits        []string      `json:"exits,omitempty"`
-	Applications []appLoss     `json:"applications"`
-	Silent       []silentLease `json:"silent"`
-}
-
-type appLoss struct {
-	App       string `json:"app"`
-	Instances int    `json:"instances"`
-	Overdue   int    `json:"overdue"`
-	Expired   int    `json:"expired"`
-}
-
-type silentLease struct {
-	App       string    `json:"app"`
-	ID        string    `json:"id"`
-	Status    string    `json:"status"`
-	LastHeard time.Time `json:"lastHeard"`
-	RunsOut   time.Time `json:"runsOut"`
-	Expired   bool      `json:"expired"`
+	Server       string          `json:"server"`
+	Explanation  []string        `json:"explanation"`
+	Exits        []string        `json:"exits,omitempty"`
+	Applications []events.Loss   `json:"applications"`
+	Silent       []events.Silent `json:"silent"`
 }
 
 func (p *program) protectionCommand() *cobra.Command {
@@ -168,7 +153,7 @@ func (o *printer) silent(doc *protection, now time.Time) error {
 	const most = 20
 	rows = nil
 	for _, l := range doc.Silent[:min(len(doc.Silent), most)] {
-		rows = append(rows, []string{printable(l.App), printable(l.ID), printable(l.Status), ago(now, l.LastHeard), l.ends(now)})
+		rows = append(rows, []string{printable(l.App), printable(l.ID), printable(l.Status), ago(now, l.LastHeard), endOf(&l, now)})
 	}
 	if err := o.table([]string{"APP", "ID", "STATUS", "LAST HEARD", "LEASE"}, rows); err != nil {
 		return err
@@ -183,7 +168,7 @@ func (o *printer) silent(doc *protection, now time.Time) error {
 	return nil
 }
 
-func (l *silentLease) ends(now time.Time) string {
+func endOf(l *events.Silent, now time.Time) string {
 	if l.Expired {
 		return "ran out " + ago(now, l.RunsOut)
 	}

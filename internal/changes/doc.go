@@ -1,5 +1,5 @@
 // Package changes is what people and programs are told of the changes of a registry: each as a document, the last ones as a
-// history, and the registry as it was at an earlier moment. It is pure; who serves and prints it are others.
+// history, the registry as it was at an earlier moment, and who is silent and may be evicted next. It is pure; who serves and prints it are others.
 package changes
 
 import (
