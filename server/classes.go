@@ -131,12 +131,18 @@ func (b *batchPool) done(peer string) {
 	}
 }
 
-// stats returns how many batches are under way, and how many were refused.
-func (b *batchPool) stats() (inFlight int, refused int64) {
+// batchStats are how many batches are under way, and how many were refused.
+type batchStats struct {
+	InFlight int
+	Refused  int64
+}
+
+func (b *batchPool) stats() batchStats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	st := batchStats{Refused: b.refused}
 	for _, n := range b.busy {
-		inFlight += n
+		st.InFlight += n
 	}
-	return inFlight, b.refused
+	return st
 }

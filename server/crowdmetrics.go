@@ -2,8 +2,6 @@ package server
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-
-	"heureka.internal/heureka/internal/listener"
 )
 
 // Numbers of the limits on requests and connections.
@@ -36,29 +34,23 @@ func describeCrowd(ch chan<- *prometheus.Desc) {
 	}
 }
 
-func (s *Server) collectCrowd(ch chan<- prometheus.Metric) {
+func (st *status) collectCrowd(ch chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, kind, v, labels...)
 	}
-	for i, p := range s.crowd.pools {
-		st, class := p.Stats(), classNames[i]
-		send(inFlightDesc, prometheus.GaugeValue, float64(st.InFlight), class)
-		send(waitingDesc, prometheus.GaugeValue, float64(st.Waiting), class)
-		send(waitedDesc, prometheus.CounterValue, float64(st.Waited), class)
-		send(crowdedDesc, prometheus.CounterValue, float64(st.Refused), class)
-		send(stalledDesc, prometheus.CounterValue, float64(st.Stalled), class)
+	for _, class := range st.Classes {
+		send(inFlightDesc, prometheus.GaugeValue, float64(class.InFlight), class.Name)
+		send(waitingDesc, prometheus.GaugeValue, float64(class.Waiting), class.Name)
+		send(waitedDesc, prometheus.CounterValue, float64(class.Waited), class.Name)
+		send(crowdedDesc, prometheus.CounterValue, float64(class.Refused), class.Name)
+		send(stalledDesc, prometheus.CounterValue, float64(class.Stalled), class.Name)
 	}
-	inFlight, refused := s.crowd.batches.stats()
-	send(inFlightDesc, prometheus.GaugeValue, float64(inFlight), batchClass)
-	send(crowdedDesc, prometheus.CounterValue, float64(refused), batchClass)
+	send(inFlightDesc, prometheus.GaugeValue, float64(st.Batches.InFlight), batchClass)
+	send(crowdedDesc, prometheus.CounterValue, float64(st.Batches.Refused), batchClass)
 
-	var st listener.Stats // of a handler that somebody else serves: none
-	if conns := s.conns.Load(); conns != nil {
-		st = conns.Stats()
-	}
-	send(connectionsDesc, prometheus.GaugeValue, float64(st.Open))
-	send(maxConnDesc, prometheus.GaugeValue, float64(st.Max))
-	send(connRefusedDesc, prometheus.CounterValue, float64(st.Refused))
-	send(connIdleDesc, prometheus.CounterValue, float64(st.ClosedIdle))
-	send(connStalledDesc, prometheus.CounterValue, float64(st.Stalled))
+	send(connectionsDesc, prometheus.GaugeValue, float64(st.Connections.Open))
+	send(maxConnDesc, prometheus.GaugeValue, float64(st.Connections.Max))
+	send(connRefusedDesc, prometheus.CounterValue, float64(st.Connections.Refused))
+	send(connIdleDesc, prometheus.CounterValue, float64(st.Connections.ClosedIdle))
+	send(connStalledDesc, prometheus.CounterValue, float64(st.Connections.Stalled))
 }

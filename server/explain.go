@@ -10,8 +10,8 @@ import (
 )
 
 // explain tells what self-preservation does and why, and what will happen when, in sentences with the numbers of this fleet.
-func (s *Server) explain(st registry.Stats, losses []registry.Loss, silent []registry.Silent, now time.Time) []string {
-	lines := []string{s.verdict(st, now), balance(st)}
+func (st *status) explain(losses []registry.Loss, silent []registry.Silent) []string {
+	lines := []string{st.verdict(), balance(&st.Registry)}
 	var all registry.Loss
 	for _, l := range losses {
 		all.Overdue += l.Overdue
@@ -20,51 +20,53 @@ func (s *Server) explain(st registry.Stats, losses []registry.Loss, silent []reg
 	switch {
 	case all.Overdue == 0:
 		lines = append(lines, "No instance is overdue.")
-	case st.EvictionAllowed:
-		lines = append(lines, s.eviction(st, all, silent))
+	case st.Registry.EvictionAllowed:
+		lines = append(lines, st.eviction(all, silent))
 	default:
 		lines = append(lines, fmt.Sprintf("%s silent: %s, %d will run out.", plural(all.Overdue, "instance is", "instances are"),
-			plural(all.Expired, "lease has run out and is held", "leases have run out and are held"), all.Overdue-all.Expired), s.ending(st))
+			plural(all.Expired, "lease has run out and is held", "leases have run out and are held"), all.Overdue-all.Expired), st.ending())
 	}
 	return lines
 }
 
 // verdict is the first sentence: is anything protected?
-func (s *Server) verdict(st registry.Stats, now time.Time) string {
+func (st *status) verdict() string {
+	reg := &st.Registry
 	switch {
-	case !st.SelfPreservationEnabled:
+	case !reg.SelfPreservationEnabled:
 		return "Self-preservation is off: leases that run out are evicted, also when only the network is to blame."
-	case st.BelowThreshold && st.EvictionAllowed:
+	case reg.BelowThreshold && reg.EvictionAllowed:
 		return "Self-preservation has reached its longest duration: leases that run out are evicted, 15 % a tick."
-	case st.BelowThreshold:
-		return fmt.Sprintf("Self-preservation is active since %s (%v): nothing is evicted.", clock(st.ProtectedSince), now.Sub(st.ProtectedSince).Round(time.Second))
-	case !st.EvictionAllowed:
-		return "Nothing is evicted: " + heldBack(st) + "."
+	case reg.BelowThreshold:
+		return fmt.Sprintf("Self-preservation is active since %s (%v): nothing is evicted.", clock(reg.ProtectedSince), st.At.Sub(reg.ProtectedSince).Round(time.Second))
+	case !reg.EvictionAllowed:
+		return "Nothing is evicted: " + heldBack(reg) + "."
 	}
 	return "Self-preservation is ready and not active: leases that run out are evicted."
 }
 
 // balance compares what is present with the threshold.
-func balance(st registry.Stats) string {
-	if st.RenewalsExpected == 0 {
+func balance(reg *registry.Stats) string {
+	if reg.RenewalsExpected == 0 {
 		return "No renewals are expected: nothing is registered that counts."
 	}
 	than := "more than"
-	if st.RenewalsLastMinute <= st.RenewalThreshold {
+	if reg.RenewalsLastMinute <= reg.RenewalThreshold {
 		than = "not more than"
 	}
 	return fmt.Sprintf("%s of %s expected renewals a minute are present, %s the threshold of %d; %s missing, and self-preservation needs %d.",
-		decimal(float64(st.RenewalsLastMinute)), decimal(st.RenewalsExpected), than, st.RenewalThreshold,
-		plural(st.Overdue, "instance is", "instances are"), st.MinMissing)
+		decimal(float64(reg.RenewalsLastMinute)), decimal(reg.RenewalsExpected), than, reg.RenewalThreshold,
+		plural(reg.Overdue, "instance is", "instances are"), reg.MinMissing)
 }
 
 // eviction tells when overdue leases go.
-func (s *Server) eviction(st registry.Stats, all registry.Loss, silent []registry.Silent) string {
-	limit := st.Instances - int(float64(st.Instances)*s.cfg.RenewalPercentThreshold)
+func (st *status) eviction(all registry.Loss, silent []registry.Silent) string {
+	reg := &st.Registry
+	limit := reg.Instances - int(float64(reg.Instances)*st.cfg.RenewalPercentThreshold)
 	text := fmt.Sprintf("%s silent; a tick, every %v, evicts at most %d of %d", plural(all.Overdue, "instance is", "instances are"),
-		s.cfg.EvictionInterval, limit, st.Instances)
-	if !st.LastEvictionAt.IsZero() {
-		text += ", the next one at " + clock(st.LastEvictionAt.Add(s.cfg.EvictionInterval))
+		st.cfg.EvictionInterval, limit, reg.Instances)
+	if !reg.LastEvictionAt.IsZero() {
+		text += ", the next one at " + clock(reg.LastEvictionAt.Add(st.cfg.EvictionInterval))
 	}
 	if all.Expired > 0 {
 		return text + fmt.Sprintf(": %s out.", plural(all.Expired, "lease ran", "leases ran"))
@@ -79,30 +81,32 @@ func (s *Server) eviction(st registry.Stats, all registry.Loss, silent []registr
 }
 
 // ending tells when protection ends by itself.
-func (s *Server) ending(st registry.Stats) string {
-	missing := float64(st.RenewalThreshold) - float64(st.RenewalsLastMinute)
+func (st *status) ending() string {
+	reg := &st.Registry
+	missing := float64(reg.RenewalThreshold) - float64(reg.RenewalsLastMinute)
 	text := fmt.Sprintf("It ends when more than %d renewals a minute are present again (%s more), or fewer than %d instances are missing",
-		st.RenewalThreshold, decimal(missing+1), st.MinMissing)
-	if limit := s.cfg.SelfPreservationMaxDuration; limit > 0 {
-		return text + fmt.Sprintf(", and at %s at the latest, after %v.", clock(st.ProtectedSince.Add(limit)), limit)
+		reg.RenewalThreshold, decimal(missing+1), reg.MinMissing)
+	if limit := st.cfg.SelfPreservationMaxDuration; limit > 0 {
+		return text + fmt.Sprintf(", and at %s at the latest, after %v.", clock(reg.ProtectedSince.Add(limit)), limit)
 	}
 	return text + "; it has no other end, because heureka.self-preservation-max-duration is unlimited."
 }
 
 // exits are the ways out of a protection that holds instances which are known to be dead.
-func (s *Server) exits(st registry.Stats) []string {
-	if !s.active(st) || st.EvictionAllowed {
+func (st *status) exits() []string {
+	reg := &st.Registry
+	if !st.protects() || reg.EvictionAllowed {
 		return nil
 	}
 	release := "heureka protection release: this node evicts what has run out by now, 15 % a tick"
-	if !s.cfg.Actions {
+	if !st.cfg.Actions {
 		release += " (needs heureka.dashboard.actions=true)"
 	}
 	exits := []string{
 		"heureka deregister --expired: removes the instances whose leases ran out, on all nodes", release,
-		fmt.Sprintf("heureka.self-preservation-min-missing: %d now; more let a fleet lose more instances without protection", st.MinMissing),
+		fmt.Sprintf("heureka.self-preservation-min-missing: %d now; more let a fleet lose more instances without protection", reg.MinMissing),
 	}
-	if s.cfg.SelfPreservationMaxDuration <= 0 {
+	if st.cfg.SelfPreservationMaxDuration <= 0 {
 		exits = append(exits, "heureka.self-preservation-max-duration, such as 15m: lets protection end by itself")
 	}
 	return append(exits, "eureka.server.enable-self-preservation=false: nothing is protected any more")
@@ -110,21 +114,21 @@ func (s *Server) exits(st registry.Stats) []string {
 
 // reportProtection logs when self-preservation begins and ends: once each, with the numbers that decided it.
 func (s *Server) reportProtection(now time.Time) {
-	st := s.reg.Stats(now)
-	protected := s.active(st)
+	st := s.status(0, now)
+	protected := st.protects()
 	if protected == s.protected.Swap(protected) {
 		return
 	}
 	if protected {
-		s.log.Warn("self-preservation began", protectionNumbers(st), "first", s.firstSilent(now))
+		s.log.Warn("self-preservation began", protectionNumbers(&st.Registry), "first", s.firstSilent(now))
 		return
 	}
-	s.log.Warn("self-preservation ended", protectionNumbers(st))
+	s.log.Warn("self-preservation ended", protectionNumbers(&st.Registry))
 }
 
-func protectionNumbers(st registry.Stats) slog.Attr {
-	return slog.Group("renewals", "present", st.RenewalsLastMinute, "expected", st.RenewalsExpected,
-		"threshold", st.RenewalThreshold, "overdue", st.Overdue, "instances", st.Instances)
+func protectionNumbers(reg *registry.Stats) slog.Attr {
+	return slog.Group("renewals", "present", reg.RenewalsLastMinute, "expected", reg.RenewalsExpected,
+		"threshold", reg.RenewalThreshold, "overdue", reg.Overdue, "instances", reg.Instances)
 }
 
 // firstSilent names those that have been silent for the longest time.
@@ -146,11 +150,10 @@ func (s *Server) firstSilent(now time.Time) string {
 }
 
 // heldNames are the leases that ran out and are held, for health: the first ones.
-func (s *Server) heldNames(now time.Time) []string {
-	const most = 20
+func (st *status) heldNames() []string {
 	var names []string
-	for _, l := range s.reg.Expired(most, now) {
-		names = append(names, fmt.Sprintf("%s silent for %v", l.Key, now.Sub(l.Heard).Round(time.Second)))
+	for _, l := range st.Held[:min(len(st.Held), healthHeld)] {
+		names = append(names, fmt.Sprintf("%s silent for %v", l.Key, st.At.Sub(l.Heard).Round(time.Second)))
 	}
 	return names
 }

@@ -11,7 +11,7 @@ import (
 func (s *Server) TakeLocks() {
 	_ = s.own.dirty()
 	for _, r := range s.node.regions {
-		_, _ = r.last()
+		_ = r.status()
 	}
 }
 

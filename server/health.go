@@ -10,38 +10,37 @@ import (
 
 // health is what probes see. A node is live while it runs; it is ready while it answers reads and is not stopping. Peers
 // and self-preservation explain, they do not take a node out of service: any one node left is enough.
-func (s *Server) health() httpapi.Health {
-	now := time.Now()
-	phase, why, since := s.phase.current()
+func (s *Server) health() httpapi.Health { return s.status(healthHeld, time.Now()).health() }
+
+func (st *status) health() httpapi.Health {
 	h := httpapi.Health{Liveness: httpapi.HealthUp, Readiness: httpapi.HealthOutOfService, Components: map[string]httpapi.Component{}}
-	if phase == Open {
+	if st.Phase.Now == Open {
 		h.Readiness = httpapi.HealthUp
 	}
-	details := map[string]any{"phase": string(phase), "why": why}
-	if !since.IsZero() {
-		details["since"] = since.UTC().Format(time.RFC3339)
+	details := map[string]any{"phase": string(st.Phase.Now), "why": st.Phase.Why}
+	if !st.Phase.Since.IsZero() {
+		details["since"] = st.Phase.Since.UTC().Format(time.RFC3339)
 	}
 	h.Components["registry"] = httpapi.Component{Status: h.Readiness, Details: details}
-	h.Components["selfPreservation"] = s.protectionHealth(now)
-	h.Components["clock"] = s.clockHealth(now)
-	if peers, ok := s.node.peersHealth(now); ok {
-		h.Components["peers"] = peers
+	h.Components["selfPreservation"] = st.protectionHealth()
+	h.Components["clock"] = st.Stamps.health()
+	if st.Ring {
+		h.Components["peers"] = st.peersHealth()
 	}
-	for name, r := range s.node.regions {
-		h.Components["region-"+name] = r.health()
+	for i := range st.Regions {
+		h.Components["region-"+st.Regions[i].Name] = st.Regions[i].health()
 	}
 	return h
 }
 
 // health shows how fresh the copy of a region is.
-func (r *region) health() httpapi.Component {
-	success, err := r.last()
-	details := map[string]any{"url": r.conn.URL(), "loaded": r.loaded.Load()}
-	if !success.IsZero() {
-		details["lastSuccess"] = success.UTC().Format(time.RFC3339)
+func (r *regionStatus) health() httpapi.Component {
+	details := map[string]any{"url": r.URL, "loaded": r.Loaded}
+	if !r.LastSuccess.IsZero() {
+		details["lastSuccess"] = r.LastSuccess.UTC().Format(time.RFC3339)
 	}
-	if err != nil {
-		details["error"] = err.Error()
+	if r.Err != nil {
+		details["error"] = r.Err.Error()
 	}
 	return httpapi.Component{Status: httpapi.HealthUp, Details: details}
 }
@@ -49,20 +48,26 @@ func (r *region) health() httpapi.Component {
 // clockSample is how many records are looked at to judge this node's clock.
 const clockSample = 500
 
-// clockHealth doubts this node's clock when most records have stamps from its future. That takes nothing out of service.
-func (s *Server) clockHealth(now time.Time) httpapi.Component {
+// stamps are how many of a sample of the records were changed in this node's future.
+type stamps struct{ Seen, Ahead int }
+
+func (s *Server) stamps(now time.Time) (found stamps) {
 	limit := now.Add(s.cfg.Limits.FutureStamp).UnixMilli()
-	ahead, seen := 0, 0
 	for rec := range s.reg.All() {
-		if seen++; rec.Instance.LastDirtyMS > limit {
-			ahead++
+		if found.Seen++; rec.Instance.LastDirtyMS > limit {
+			found.Ahead++
 		}
-		if seen == clockSample {
+		if found.Seen == clockSample {
 			break
 		}
 	}
-	c := httpapi.Component{Status: httpapi.HealthUp, Details: map[string]any{"recordsLookedAt": seen, "stampsFromTheFuture": ahead}}
-	if seen > 2 && 2*ahead > seen {
+	return found
+}
+
+// health doubts this node's clock when most records have stamps from its future. That takes nothing out of service.
+func (s stamps) health() httpapi.Component {
+	c := httpapi.Component{Status: httpapi.HealthUp, Details: map[string]any{"recordsLookedAt": s.Seen, "stampsFromTheFuture": s.Ahead}}
+	if s.Seen > 2 && 2*s.Ahead > s.Seen {
 		c.Status = httpapi.HealthUnknown
 		c.Details["hint"] = "most records were changed in this node's future: its clock must be slow"
 	}
@@ -70,36 +75,36 @@ func (s *Server) clockHealth(now time.Time) httpapi.Component {
 }
 
 // protectionHealth shows the numbers behind the decision to evict or not.
-func (s *Server) protectionHealth(now time.Time) httpapi.Component {
-	st := s.reg.Stats(now)
+func (st *status) protectionHealth() httpapi.Component {
+	reg := &st.Registry
 	details := map[string]any{
-		"enabled":             st.SelfPreservationEnabled,
-		"active":              s.active(st),
-		"evictionAllowed":     st.EvictionAllowed,
-		"renewalsLastMinute":  st.RenewalsLastMinute,
-		"renewalsExpected":    st.RenewalsExpected,
-		"renewalThreshold":    st.RenewalThreshold,
-		"instancesRegistered": st.Instances,
-		"instancesOverdue":    st.Overdue,
-		"minMissing":          st.MinMissing,
+		"enabled":             reg.SelfPreservationEnabled,
+		"active":              st.protects(),
+		"evictionAllowed":     reg.EvictionAllowed,
+		"renewalsLastMinute":  reg.RenewalsLastMinute,
+		"renewalsExpected":    reg.RenewalsExpected,
+		"renewalThreshold":    reg.RenewalThreshold,
+		"instancesRegistered": reg.Instances,
+		"instancesOverdue":    reg.Overdue,
+		"minMissing":          reg.MinMissing,
 	}
-	if held := s.heldNames(now); len(held) > 0 {
+	if held := st.heldNames(); len(held) > 0 {
 		details["expired"] = held
 	}
-	if exits := s.exits(st); exits != nil {
+	if exits := st.exits(); exits != nil {
 		details["exits"] = exits
 	}
-	if why := heldBack(st); why != "" {
+	if why := heldBack(reg); why != "" {
 		details["why"] = why
 	}
-	if !st.ProtectedSince.IsZero() {
-		details["since"] = st.ProtectedSince.UTC().Format(time.RFC3339)
+	if !reg.ProtectedSince.IsZero() {
+		details["since"] = reg.ProtectedSince.UTC().Format(time.RFC3339)
 	}
 	return httpapi.Component{Status: httpapi.HealthUp, Details: details}
 }
 
 // heldBack says why nothing is evicted now, "" if something may be.
-func heldBack(st registry.Stats) string {
+func heldBack(st *registry.Stats) string {
 	switch {
 	case st.EvictionAllowed:
 		return ""

@@ -31,32 +31,32 @@ func metricsHandler(from prometheus.Gatherer) http.Handler {
 type number struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
-	read func(st registry.Stats) float64
+	read func(st *registry.Stats) float64
 }
 
-func gauge(name, help string, read func(registry.Stats) float64) number {
+func gauge(name, help string, read func(*registry.Stats) float64) number {
 	return number{prometheus.NewDesc("heureka_"+name, help, nil, nil), prometheus.GaugeValue, read}
 }
 
-func counter(name, help string, read func(registry.Stats) uint64) number {
+func counter(name, help string, read func(*registry.Stats) uint64) number {
 	return number{prometheus.NewDesc("heureka_"+name+"_total", help, nil, nil), prometheus.CounterValue,
-		func(st registry.Stats) float64 { return float64(read(st)) }}
+		func(st *registry.Stats) float64 { return float64(read(st)) }}
 }
 
 var numbers = []number{
-	gauge("applications", "Applications with at least one instance.", func(st registry.Stats) float64 { return float64(st.Apps) }),
-	gauge("renewals_last_minute", "Heartbeats a minute of the instances that are not overdue.", func(st registry.Stats) float64 { return float64(st.RenewalsLastMinute) }),
-	gauge("renewals_expected", "Heartbeats a minute that the registered leases promise.", func(st registry.Stats) float64 { return st.RenewalsExpected }),
-	gauge("renewal_threshold", "Heartbeats a minute below which nothing is evicted.", func(st registry.Stats) float64 { return float64(st.RenewalThreshold) }),
-	gauge("eviction_allowed", "1 while expired leases are evicted, 0 while self-preservation holds them.", func(st registry.Stats) float64 { return oneIf(st.EvictionAllowed) }),
-	gauge("renewals_below_threshold", "1 while fewer heartbeats arrive than the threshold.", func(st registry.Stats) float64 { return oneIf(st.BelowThreshold) }),
-	gauge("instances_overdue", "Instances whose heartbeat is late by more than half an interval.", func(st registry.Stats) float64 { return float64(st.Overdue) }),
-	gauge("replications_last_minute", "Operations of the last minute that came from peers.", func(st registry.Stats) float64 { return float64(st.ReplicationsLastMinute) }),
-	counter("renewals", "Heartbeats that renewed a lease.", func(st registry.Stats) uint64 { return st.Renewals }),
-	counter("registrations", "Registrations, new and repeated.", func(st registry.Stats) uint64 { return st.Registrations }),
-	counter("cancels", "Instances removed on request.", func(st registry.Stats) uint64 { return st.Cancels }),
-	counter("evictions", "Instances removed because their lease ran out.", func(st registry.Stats) uint64 { return st.Evictions }),
-	counter("renewals_not_found", "Heartbeats of instances that are not registered.", func(st registry.Stats) uint64 { return st.NotFound }),
+	gauge("applications", "Applications with at least one instance.", func(st *registry.Stats) float64 { return float64(st.Apps) }),
+	gauge("renewals_last_minute", "Heartbeats a minute of the instances that are not overdue.", func(st *registry.Stats) float64 { return float64(st.RenewalsLastMinute) }),
+	gauge("renewals_expected", "Heartbeats a minute that the registered leases promise.", func(st *registry.Stats) float64 { return st.RenewalsExpected }),
+	gauge("renewal_threshold", "Heartbeats a minute below which nothing is evicted.", func(st *registry.Stats) float64 { return float64(st.RenewalThreshold) }),
+	gauge("eviction_allowed", "1 while expired leases are evicted, 0 while self-preservation holds them.", func(st *registry.Stats) float64 { return oneIf(st.EvictionAllowed) }),
+	gauge("renewals_below_threshold", "1 while fewer heartbeats arrive than the threshold.", func(st *registry.Stats) float64 { return oneIf(st.BelowThreshold) }),
+	gauge("instances_overdue", "Instances whose heartbeat is late by more than half an interval.", func(st *registry.Stats) float64 { return float64(st.Overdue) }),
+	gauge("replications_last_minute", "Operations of the last minute that came from peers.", func(st *registry.Stats) float64 { return float64(st.ReplicationsLastMinute) }),
+	counter("renewals", "Heartbeats that renewed a lease.", func(st *registry.Stats) uint64 { return st.Renewals }),
+	counter("registrations", "Registrations, new and repeated.", func(st *registry.Stats) uint64 { return st.Registrations }),
+	counter("cancels", "Instances removed on request.", func(st *registry.Stats) uint64 { return st.Cancels }),
+	counter("evictions", "Instances removed because their lease ran out.", func(st *registry.Stats) uint64 { return st.Evictions }),
+	counter("renewals_not_found", "Heartbeats of instances that are not registered.", func(st *registry.Stats) uint64 { return st.NotFound }),
 }
 
 var (
@@ -84,25 +84,27 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	st := c.s.reg.Stats(time.Now())
+	c.s.status(0, time.Now()).collect(ch)
+}
+
+func (st *status) collect(ch chan<- prometheus.Metric) {
 	for _, n := range numbers {
-		ch <- prometheus.MustNewConstMetric(n.desc, n.kind, n.read(st))
+		ch <- prometheus.MustNewConstMetric(n.desc, n.kind, n.read(&st.Registry))
 	}
 	for s := heureka.StatusUnknown; s <= heureka.StatusUp; s++ {
-		ch <- prometheus.MustNewConstMetric(instancesDesc, prometheus.GaugeValue, float64(st.Statuses[s]), s.String())
+		ch <- prometheus.MustNewConstMetric(instancesDesc, prometheus.GaugeValue, float64(st.Registry.Statuses[s]), s.String())
 	}
-	for app, n := range st.Expired {
+	for app, n := range st.Registry.Expired {
 		ch <- prometheus.MustNewConstMetric(expiredDesc, prometheus.GaugeValue, float64(n), app)
 	}
-	now, _, _ := c.s.phase.current()
 	for _, ph := range []Phase{Syncing, Waiting, Open, Stopping} {
-		ch <- prometheus.MustNewConstMetric(phaseDesc, prometheus.GaugeValue, oneIf(ph == now), string(ph))
+		ch <- prometheus.MustNewConstMetric(phaseDesc, prometheus.GaugeValue, oneIf(ph == st.Phase.Now), string(ph))
 	}
-	for reason, n := range c.s.handler.Refused() {
-		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(n), reason)
+	for _, r := range st.Refused {
+		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(r.Count), r.Reason)
 	}
-	c.s.collectPeers(ch)
-	c.s.collectCrowd(ch)
+	st.collectPeers(ch)
+	st.collectCrowd(ch)
 }
 
 func oneIf(b bool) float64 {

@@ -1,8 +1,6 @@
 package server
 
 import (
-	"time"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"heureka.internal/heureka/internal/replication"
@@ -45,10 +43,11 @@ func describePeers(ch chan<- *prometheus.Desc) {
 	}
 }
 
-func (s *Server) collectPeers(ch chan<- prometheus.Metric) {
-	for _, p := range s.node.peerStatus(time.Now()) {
+func (st *status) collectPeers(ch chan<- prometheus.Metric) {
+	for i := range st.Peers {
+		p := &st.Peers[i]
 		for _, n := range peerNumbers {
-			ch <- prometheus.MustNewConstMetric(n.desc, n.kind, n.read(&p), p.URL)
+			ch <- prometheus.MustNewConstMetric(n.desc, n.kind, n.read(p), p.URL)
 		}
 	}
 }

@@ -131,10 +131,11 @@ func (n *node) peerStatus(now time.Time) []replication.Status {
 func available(p *replication.Status) bool { return p.State == replication.StateOK }
 
 // replicas is what the status page says of the peers.
-func (n *node) replicas(now time.Time) []dashboard.Replica {
+func (st *status) replicas() []dashboard.Replica {
 	var out []dashboard.Replica
-	for _, p := range n.peerStatus(now) {
-		out = append(out, dashboard.Replica{URL: p.URL, Good: available(&p), Note: peerNote(&p, now)})
+	for i := range st.Peers {
+		p := &st.Peers[i]
+		out = append(out, dashboard.Replica{URL: p.URL, Good: available(p), Note: peerNote(p, st.At)})
 	}
 	return out
 }
@@ -161,18 +162,16 @@ func peerNote(p *replication.Status, now time.Time) string {
 
 // peersHealth shows each peer. A failing one makes the component UNKNOWN, which does not take this node down: any node left
 // is enough.
-func (n *node) peersHealth(now time.Time) (httpapi.Component, bool) {
-	if n.peers == nil {
-		return httpapi.Component{}, false
-	}
-	status, details := httpapi.HealthUp, map[string]any{}
-	for _, p := range n.peerStatus(now) {
-		details[p.URL] = peerDetails(&p)
+func (st *status) peersHealth() httpapi.Component {
+	worst, details := httpapi.HealthUp, map[string]any{}
+	for i := range st.Peers {
+		p := &st.Peers[i]
+		details[p.URL] = peerDetails(p)
 		if p.State == replication.StateFailing {
-			status = httpapi.HealthUnknown
+			worst = httpapi.HealthUnknown
 		}
 	}
-	return httpapi.Component{Status: status, Details: details}, true
+	return httpapi.Component{Status: worst, Details: details}
 }
 
 func peerDetails(p *replication.Status) map[string]any {

@@ -96,6 +96,20 @@ func (p *phases) current() (Phase, string, time.Time) {
 	return p.now, p.why, p.since
 }
 
+// phaseStatus is a phase with what goes with it.
+type phaseStatus struct {
+	Now   Phase
+	Why   string
+	Since time.Time // zero before the first is entered
+	Reads bool      // are answered
+}
+
+func (p *phases) status() phaseStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return phaseStatus{Now: p.now, Why: p.why, Since: p.since, Reads: p.reads.Load()}
+}
+
 // opened returns since when the node is open, the zero time before.
 func (p *phases) opened() time.Time {
 	p.mu.Lock()

@@ -42,16 +42,17 @@ type protection struct {
 
 func (s *Server) protection(now time.Time) protection {
 	silent, losses := s.reg.Silence(mostSilent, now)
-	st := s.reg.Stats(now)
+	st := s.status(0, now)
+	reg := &st.Registry
 	p := protection{
-		Enabled: st.SelfPreservationEnabled, Active: s.active(st), EvictionAllowed: st.EvictionAllowed,
-		Expected: st.RenewalsExpected, Present: st.RenewalsLastMinute, Threshold: st.RenewalThreshold,
-		Instances: st.Instances, Overdue: st.Overdue, MinMissing: st.MinMissing,
-		Explanation: s.explain(st, losses, silent, now), Exits: s.exits(st),
+		Enabled: reg.SelfPreservationEnabled, Active: st.protects(), EvictionAllowed: reg.EvictionAllowed,
+		Expected: reg.RenewalsExpected, Present: reg.RenewalsLastMinute, Threshold: reg.RenewalThreshold,
+		Instances: reg.Instances, Overdue: reg.Overdue, MinMissing: reg.MinMissing,
+		Explanation: st.explain(losses, silent), Exits: st.exits(),
 		Applications: []changes.Loss{}, Silent: []changes.Silent{},
 	}
-	if !st.ProtectedSince.IsZero() {
-		p.Since = new(st.ProtectedSince.UTC())
+	if !reg.ProtectedSince.IsZero() {
+		p.Since = new(reg.ProtectedSince.UTC())
 	}
 	for _, l := range losses {
 		p.Applications = append(p.Applications, changes.Loss(l))
@@ -62,9 +63,9 @@ func (s *Server) protection(now time.Time) protection {
 	return p
 }
 
-// active reports whether self-preservation holds leases now.
-func (s *Server) active(st registry.Stats) bool {
-	return st.SelfPreservationEnabled && st.BelowThreshold
+// protects reports whether self-preservation holds leases.
+func (st *status) protects() bool {
+	return st.Registry.SelfPreservationEnabled && st.Registry.BelowThreshold
 }
 
 func (s *Server) serveProtection(w http.ResponseWriter, r *http.Request) {

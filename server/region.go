@@ -169,11 +169,18 @@ func (r *region) note(err error) {
 	}
 }
 
-// last returns when the copy was last brought up to date, and why it was not since.
-func (r *region) last() (success time.Time, err error) {
+// regionStatus is how the copy of a region is doing.
+type regionStatus struct {
+	Name, URL   string
+	Loaded      bool      // has been fetched once
+	LastSuccess time.Time // when it was last brought up to date
+	Err         error     // why it was not since
+}
+
+func (r *region) status() regionStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.success, r.err
+	return regionStatus{Name: r.name, URL: r.conn.URL(), Loaded: r.loaded.Load(), LastSuccess: r.success, Err: r.err}
 }
 
 // regionsLoaded reports whether all regions that a query names have been fetched once. One that was never reached does

@@ -57,7 +57,7 @@ func (s *Server) routes() (all, management *httpapi.API) {
 		cfg.Metrics = nil
 		cfg.Actuator = s.probesAlone()
 	}
-	return httpapi.New(cfg, s.node), httpapi.New(alone, nil)
+	return httpapi.New(cfg, backend{s.node, s}), httpapi.New(alone, nil)
 }
 
 // pages returns the status page and the list of recent events by their paths (S-DASH-1).
@@ -69,7 +69,7 @@ func (s *Server) pages() map[string]http.Handler {
 		return httpapi.Page{Policy: dashboard.ContentSecurityPolicy, Render: render, ErrorLog: s.requestFailed}
 	}
 	return map[string]http.Handler{
-		s.cfg.DashboardPath:                      page(func(w io.Writer) error { return s.view(time.Now()).Render(w) }),
+		s.cfg.DashboardPath:                      page(func(w io.Writer) error { return s.status(pageHeld, time.Now()).view(s.cache.Apps()).Render(w) }),
 		path.Join(s.cfg.DashboardPath, "/lastn"): page(func(w io.Writer) error { return s.lastN().Render(w) }),
 		"":                                       http.RedirectHandler(s.cfg.ContextPath+"/", http.StatusFound), // as Spring's servers
 	}

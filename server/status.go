@@ -2,7 +2,6 @@ package server
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/metrics"
 	"strconv"
 	"strings"
@@ -12,54 +11,61 @@ import (
 	"heureka.internal/heureka/internal/httpapi"
 )
 
-// StatusInfo implements httpapi.Backend (S-STATPAGE-1). Peers are available when replication to them works, whatever name
+// info is what GET /eureka/status says (S-STATPAGE-1). Peers are available when replication to them works, whatever name
 // they registered under (the reference only looks for their host names in the registry, S-STATPAGE-2).
-func (n *node) StatusInfo() httpapi.StatusInfo {
+func (st *status) info() httpapi.StatusInfo {
 	var all, good, bad []string
-	for _, p := range n.peerStatus(time.Now()) {
+	for i := range st.Peers {
+		p := &st.Peers[i]
 		all = append(all, p.URL)
-		if available(&p) {
+		if available(p) {
 			good = append(good, p.URL)
 		} else {
 			bad = append(bad, p.URL)
 		}
 	}
 	info := httpapi.StatusInfo{
-		General: n.generalStats(time.Now()),
+		General: st.general(),
 		Application: []heureka.MetadataEntry{
 			{Key: "registered-replicas", Value: strings.Join(all, ", ")},
 			{Key: "available-replicas", Value: eachWithComma(good)},
 			{Key: "unavailable-replicas", Value: eachWithComma(bad)},
 		},
-		Instance: n.own(),
+		Instance: st.Own,
+		Lease:    st.Lease,
 	}
-	info.Lease = info.Instance.Lease
-	if rec, ok := n.reg.Find(info.Instance.Key()); ok {
-		info.Instance, info.Lease = rec.Instance, rec.Lease()
-	}
-	if n.cfg.MinAvailablePeers != nil && *n.cfg.MinAvailablePeers >= 0 {
-		info.Healthy = new(len(good) >= *n.cfg.MinAvailablePeers)
+	if least := st.cfg.MinAvailablePeers; least != nil && *least >= 0 {
+		info.Healthy = new(len(good) >= *least)
 	}
 	return info
 }
 
-// own is the node's own instance as it is when it is not listed: what the registry says of its instances is not there.
-func (n *node) own() *heureka.Instance {
+// own is the node's own instance as the registry has it, else as it will be registered, without what the registry adds.
+func (n *node) own() (*heureka.Instance, heureka.LeaseInfo) {
+	if rec, ok := n.reg.Find(n.cfg.Instance.Key()); ok {
+		return rec.Instance, rec.Lease()
+	}
 	in := n.cfg.Instance.Clone()
 	in.Status = n.phase.ownStatus()
 	in.LastUpdatedMS = n.started.UnixMilli()
 	in.LastDirtyMS = in.LastUpdatedMS
-	return in
+	return in, in.Lease
 }
 
-// generalStats are those of Spring's server, which leaves out the environment that Netflix's begins with (W-SRV-3).
-func (n *node) generalStats(now time.Time) []heureka.MetadataEntry {
-	used, total := memory()
+// OwnStatus implements httpapi.Backend.
+func (n *node) OwnStatus() heureka.Status {
+	own, _ := n.own()
+	return own.Status
+}
+
+// general are the statistics of the process: those of Spring's server, which leaves out the environment that Netflix's begins with (W-SRV-3).
+func (st *status) general() []heureka.MetadataEntry {
+	used, total := st.HeapBytes, st.SystemBytes
 	return []heureka.MetadataEntry{
-		{Key: "num-of-cpus", Value: strconv.Itoa(runtime.GOMAXPROCS(0))},
+		{Key: "num-of-cpus", Value: strconv.Itoa(st.CPUs)},
 		{Key: "total-avail-memory", Value: megabytes(total)},
 		{Key: "current-memory-usage", Value: fmt.Sprintf("%s (%d%%)", megabytes(used), 100*used/max(total, 1))},
-		{Key: "server-uptime", Value: uptime(now.Sub(n.started))},
+		{Key: "server-uptime", Value: uptime(st.At.Sub(st.Started))},
 	}
 }
 

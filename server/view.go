@@ -9,72 +9,65 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
 )
 
-func (s *Server) paths() dashboard.Paths {
-	page := s.cfg.ContextPath + s.cfg.DashboardPath
+func (c *Config) paths() dashboard.Paths {
+	page := c.ContextPath + c.DashboardPath
 	return dashboard.Paths{
 		Page:  page,
 		LastN: path.Join(page, "lastn"),
-		API:   path.Join("/", s.cfg.ContextPath, "eureka"),
+		API:   path.Join("/", c.ContextPath, "eureka"),
 	}
 }
 
-// view collects what the status page shows at this moment (S-DASH-2).
-func (s *Server) view(now time.Time) *dashboard.View {
-	st := s.reg.Stats(now)
-	phase, why, since := s.phase.current()
-	info := s.node.StatusInfo()
-	expired := s.expiredKeys(now)
-	v := &dashboard.View{
-		Paths:       s.paths(),
-		Version:     s.cfg.Version,
-		Environment: s.cfg.Environment,
-		DataCenter:  s.cfg.DataCenter,
-		Now:         now,
-		Uptime:      uptime(now.Sub(s.node.started)),
-		Phase:       string(phase),
-		PhaseWhy:    why,
-		PhaseSince:  since,
-		Reads:       s.phase.readsAllowed(),
-		Renewals:    s.renewalsView(st),
-		General:     append(info.General, info.Application...),
-		Own:         dashboard.OwnInfo(info.Instance),
-		Replicas:    s.node.replicas(now),
+// view is what the status page shows (S-DASH-2): this condition, and the applications of the registry.
+func (st *status) view(apps []respcache.AppView) *dashboard.View {
+	info := st.info()
+	expired := map[heureka.Key]bool{}
+	for i := range st.Held {
+		expired[st.Held[i].Key] = true
 	}
-	for _, app := range s.cache.Apps() {
+	v := &dashboard.View{
+		Paths:       st.cfg.paths(),
+		Version:     st.cfg.Version,
+		Environment: st.cfg.Environment,
+		DataCenter:  st.cfg.DataCenter,
+		Now:         st.At,
+		Uptime:      uptime(st.At.Sub(st.Started)),
+		Phase:       string(st.Phase.Now),
+		PhaseWhy:    st.Phase.Why,
+		PhaseSince:  st.Phase.Since,
+		Reads:       st.Phase.Reads,
+		Renewals:    st.renewalsView(),
+		General:     append(info.General, info.Application...),
+		Own:         dashboard.OwnInfo(st.Own),
+		Replicas:    st.replicas(),
+	}
+	for _, app := range apps {
 		v.Apps = append(v.Apps, dashboard.NewApp(app.Name, app.Instances, expired))
 	}
 	return v
 }
 
-// expiredKeys returns which leases ran out, as many as the page can show at most.
-func (s *Server) expiredKeys(now time.Time) map[heureka.Key]bool {
-	const most = 2000
-	keys := map[heureka.Key]bool{}
-	for _, l := range s.reg.Expired(most, now) {
-		keys[l.Key] = true
-	}
-	return keys
-}
-
-func (s *Server) renewalsView(st registry.Stats) dashboard.Renewals {
+func (st *status) renewalsView() dashboard.Renewals {
+	reg := &st.Registry
 	r := dashboard.Renewals{
-		LastMinute:      st.RenewalsLastMinute,
-		Expected:        st.RenewalsExpected,
-		Threshold:       st.RenewalThreshold,
-		ProtectionOn:    st.SelfPreservationEnabled,
-		BelowThreshold:  st.BelowThreshold,
-		EvictionAllowed: st.EvictionAllowed,
-		Why:             heldBack(st),
-		ProtectedSince:  st.ProtectedSince,
-		Exits:           s.exits(st),
+		LastMinute:      reg.RenewalsLastMinute,
+		Expected:        reg.RenewalsExpected,
+		Threshold:       reg.RenewalThreshold,
+		ProtectionOn:    reg.SelfPreservationEnabled,
+		BelowThreshold:  reg.BelowThreshold,
+		EvictionAllowed: reg.EvictionAllowed,
+		Why:             heldBack(reg),
+		ProtectedSince:  reg.ProtectedSince,
+		Exits:           st.exits(),
 	}
-	for _, n := range st.Expired {
+	for _, n := range reg.Expired {
 		r.Expired += n
 	}
-	if ev := st.LastEviction; !st.LastEvictionAt.IsZero() {
-		r.LastEviction = fmt.Sprintf("%d of %d expired at %s", ev.Evicted, ev.Expired, st.LastEvictionAt.Format(time.RFC3339))
+	if ev := reg.LastEviction; !reg.LastEvictionAt.IsZero() {
+		r.LastEviction = fmt.Sprintf("%d of %d expired at %s", ev.Evicted, ev.Expired, reg.LastEvictionAt.Format(time.RFC3339))
 	}
 	return r
 }
@@ -82,7 +75,7 @@ func (s *Server) renewalsView(st registry.Stats) dashboard.Renewals {
 // lastN collects the recent registrations and cancels (S-DASH-4).
 func (s *Server) lastN() *dashboard.LastN {
 	registered, cancelled := s.reg.Recent()
-	return &dashboard.LastN{Paths: s.paths(), Registered: events(registered), Cancelled: events(cancelled)}
+	return &dashboard.LastN{Paths: s.cfg.paths(), Registered: events(registered), Cancelled: events(cancelled)}
 }
 
 func events(in []registry.Event) []dashboard.Event {

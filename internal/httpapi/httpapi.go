@@ -29,6 +29,7 @@ type Backend interface {
 	InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, error)
 	Answer(q respcache.Query) (*respcache.Answer, error)
 	StatusInfo() StatusInfo
+	OwnStatus() heureka.Status // of the node's own instance
 	Overrides() map[heureka.Key]heureka.Status
 }
 

@@ -109,6 +109,13 @@ func (n *node) InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, er
 	return found(n.reg.GetByID(id, n.now))
 }
 
+func (n *node) OwnStatus() heureka.Status {
+	if n.info.Instance == nil {
+		return heureka.StatusUnknown
+	}
+	return n.info.Instance.Status
+}
+
 func found(rec registry.Record, ok bool) (*heureka.Instance, heureka.LeaseInfo, error) {
 	if !ok {
 		return nil, heureka.LeaseInfo{}, heureka.ErrNotFound

@@ -61,12 +61,7 @@ func acceptsJSON(accept string) bool {
 
 // healthcheck serves GET healthcheck, which says the node's own status by status code alone (W-SRV-6).
 func (c *call) healthcheck() {
-	in := c.b.StatusInfo().Instance
-	status := heureka.StatusUnknown
-	if in != nil {
-		status = in.Status
-	}
-	switch status {
+	switch c.b.OwnStatus() {
 	case heureka.StatusUp:
 		c.empty(http.StatusOK)
 	case heureka.StatusStarting:

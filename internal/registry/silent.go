@@ -96,19 +96,9 @@ func (r *Registry) silent(l *lease, t instant) (Silent, bool) {
 	return s, t.at > r.due(beat, v)
 }
 
-// Expired returns the leases that ran out and are still listed, the longest silent first: all of them, or most of those
-// that were found first. It goes through no others.
-func (r *Registry) Expired(most int, now time.Time) []Silent {
-	t := r.instant(now)
-	r.observe(t)
-	out := r.someExpired(most, t)
-	slices.SortFunc(out, longestSilentFirst)
-	return out
-}
-
+// someExpired returns leases that ran out and are still listed: all of them, or most of those that were found first. It goes
+// through no others. With mu held.
 func (r *Registry) someExpired(most int, t instant) (out []Silent) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for l := r.wheel.heads[expiredSlot]; l != nil && len(out) < most; l = l.wheelNext {
 		if s, overdue := r.silent(l, t); overdue && s.Expired(t.wall) {
 			out = append(out, s)

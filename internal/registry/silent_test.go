@@ -10,6 +10,11 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
+func (w *world) expired(most int) []registry.Silent {
+	_, expired := w.Condition(most, w.now)
+	return expired
+}
+
 // Protection names its objects: who is silent since when, until when, and which application lost how much.
 func TestSilenceNamesWhoIsMissing(t *testing.T) {
 	w := newWorld(t, registry.Config{})
@@ -38,14 +43,14 @@ func TestSilenceNamesWhoIsMissing(t *testing.T) {
 	if two, all := w.Silence(1, w.now); !cmp.Equal(two, want[:1]) || !cmp.Equal(all, losses) {
 		t.Errorf("Silence(1) = %+v, %+v, want the first one and all losses", two, all)
 	}
-	if diff := cmp.Diff(want[1:2], w.Expired(10, w.now)); diff != "" {
+	if diff := cmp.Diff(want[1:2], w.expired(10)); diff != "" {
 		t.Errorf("Expired (-want +got):\n%s", diff)
 	}
 	if got := w.Stats(w.now).Expired; len(got) != 1 || got["A"] != 1 {
 		t.Errorf("expired by application = %v, want one of A", got)
 	}
 	w.advance(time.Minute)
-	if got := w.Expired(2, w.now); len(got) != 2 {
+	if got := w.expired(2); len(got) != 2 {
 		t.Errorf("Expired(2) has %d leases", len(got))
 	}
 	w.renew("short")

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"heureka.internal/heureka"
@@ -32,10 +33,28 @@ type Stats struct {
 // Stats returns the present numbers. ProtectedSince is when a lack of renewals was first noticed, by a tick, a query for
 // an expired instance or a call of Stats or EvictionAllowed.
 func (r *Registry) Stats(now time.Time) Stats {
+	st, _ := r.Condition(0, now)
+	return st
+}
+
+// Condition returns the present numbers with the leases that ran out and are still listed, the longest silent first: all of
+// them, or most of those that were found first. Numbers and leases are of one moment.
+func (r *Registry) Condition(most int, now time.Time) (Stats, []Silent) {
 	t := r.instant(now)
 	r.observe(t)
+	st, expired := r.condition(most, t)
+	slices.SortFunc(expired, longestSilentFirst)
+	return st, expired
+}
+
+func (r *Registry) condition(most int, t instant) (Stats, []Silent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.stats(t), r.someExpired(most, t)
+}
+
+// stats returns the numbers. With mu held.
+func (r *Registry) stats(t instant) Stats {
 	s := Stats{
 		Instances:               r.Len(),
 		Apps:                    len(r.apps),
