@@ -38,20 +38,20 @@ func (a *API) Cancel(ctx context.Context, key heureka.Key) error {
 	})
 }
 
-// SetStatus sets an override, which outranks what the instance says of itself until ClearStatus: this is how an instance
+// SetOverride sets an override, which outranks what the instance says of itself until ClearOverride: this is how an instance
 // is taken out of service from outside. An instance announces its own status with Registration.SetStatus instead (C-HC-5).
 // No dirty timestamp is sent: one from this machine's clock could outdate the instance's next registrations (W-REG-9).
-func (a *API) SetStatus(ctx context.Context, key heureka.Key, s heureka.Status) error {
+func (a *API) SetOverride(ctx context.Context, key heureka.Key, s heureka.Status) error {
 	return a.write.do(ctx, "set status", onInstance, func(ctx context.Context, c *remote.Conn) error {
-		return c.SetStatus(ctx, key, s, 0)
+		return c.SetOverride(ctx, key, s, 0)
 	})
 }
 
-// ClearStatus removes an override. The instance is shown as s until it registers again, which StatusUnknown makes it do
+// ClearOverride removes an override. The instance is shown as s until it registers again, which StatusUnknown makes it do
 // with its next heartbeat (W-STAT-9).
-func (a *API) ClearStatus(ctx context.Context, key heureka.Key, s heureka.Status) error {
+func (a *API) ClearOverride(ctx context.Context, key heureka.Key, s heureka.Status) error {
 	return a.write.do(ctx, "clear status", onInstance, func(ctx context.Context, c *remote.Conn) error {
-		return c.ClearStatus(ctx, key, s, 0)
+		return c.ClearOverride(ctx, key, s, 0)
 	})
 }
 

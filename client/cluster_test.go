@@ -163,7 +163,7 @@ func churn(t *testing.T, api *client.API, r *rand.Rand, step int) {
 	case 2:
 		_ = api.Cancel(t.Context(), in.Key())
 	case 3:
-		_ = api.SetStatus(t.Context(), in.Key(), heureka.StatusOutOfService)
+		_ = api.SetOverride(t.Context(), in.Key(), heureka.StatusOutOfService)
 	case 4:
 		_ = api.SetMetadata(t.Context(), in.Key(), map[string]string{"later": fmt.Sprint(step)})
 	}

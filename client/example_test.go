@@ -225,7 +225,7 @@ func ExampleAPI() {
 		log.Fatal(err)
 	}
 	key := heureka.Key{App: "ORDERS", ID: "orders-1"}
-	err = c.API().SetStatus(context.Background(), key, heureka.StatusOutOfService)
+	err = c.API().SetOverride(context.Background(), key, heureka.StatusOutOfService)
 	fmt.Println(strings.Contains(err.Error(), "answered 404"))
 	// Output: true
 }

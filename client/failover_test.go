@@ -233,7 +233,7 @@ func TestVerdicts(t *testing.T) {
 		"register": func(a *client.API) error { return a.Register(ctx, in) },
 		"renew":    func(a *client.API) error { return a.Renew(ctx, in.Key(), up, 1) },
 		"cancel":   func(a *client.API) error { return a.Cancel(ctx, in.Key()) },
-		"status":   func(a *client.API) error { return a.SetStatus(ctx, in.Key(), up) },
+		"status":   func(a *client.API) error { return a.SetOverride(ctx, in.Key(), up) },
 		"metadata": func(a *client.API) error { return a.SetMetadata(ctx, in.Key(), map[string]string{"a": "b"}) },
 		"instance": func(a *client.API) error { _, err := a.Instance(ctx, in.Key()); return err },
 		"by id":    func(a *client.API) error { _, err := a.InstanceByID(ctx, "1"); return err },
@@ -242,7 +242,7 @@ func TestVerdicts(t *testing.T) {
 		"delta":    func(a *client.API) error { _, err := a.Delta(ctx); return err },
 		"vip":      func(a *client.API) error { _, err := a.VIP(ctx, "orders"); return err },
 		"svip":     func(a *client.API) error { _, err := a.SecureVIP(ctx, "orders"); return err },
-		"unstatus": func(a *client.API) error { return a.ClearStatus(ctx, in.Key(), up) },
+		"unstatus": func(a *client.API) error { return a.ClearOverride(ctx, in.Key(), up) },
 	}
 	ends := func(op string, code int) bool {
 		switch op {

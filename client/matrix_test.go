@@ -34,10 +34,10 @@ var operations = []operation{
 	{"cancel", func(ctx context.Context, a *client.API, in *heureka.Instance) error { return a.Cancel(ctx, in.Key()) },
 		[]int{400, 401, 403, 404, 409, 429, 500, 503}, false},
 	{"set status", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
-		return a.SetStatus(ctx, in.Key(), heureka.StatusOutOfService)
+		return a.SetOverride(ctx, in.Key(), heureka.StatusOutOfService)
 	}, []int{400, 404}, false},
 	{"clear status", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
-		return a.ClearStatus(ctx, in.Key(), heureka.StatusUp)
+		return a.ClearOverride(ctx, in.Key(), heureka.StatusUp)
 	}, []int{400, 404}, false},
 	{"set metadata", func(ctx context.Context, a *client.API, in *heureka.Instance) error {
 		return a.SetMetadata(ctx, in.Key(), map[string]string{"k": "v"})

@@ -11,7 +11,7 @@ import (
 	"heureka.internal/heureka/internal/spring"
 )
 
-var errOutOfService = errors.New("OUT_OF_SERVICE cannot be registered, it is an override: use API.SetStatus") // C-HC-6
+var errOutOfService = errors.New("OUT_OF_SERVICE cannot be registered, it is an override: use API.SetOverride") // C-HC-6
 
 // A Registration is one instance that a Client keeps registered. Its methods are safe for concurrent use; those that
 // change the instance take effect here at once and are sent to the registry soon: see Wait.
@@ -80,7 +80,7 @@ func (r *Registration) RemoteStatus() heureka.Status {
 	return r.remote
 }
 
-// SetStatus changes the own status. OUT_OF_SERVICE is refused: it is an override, see API.SetStatus (C-HC-6). With a
+// SetStatus changes the own status. OUT_OF_SERVICE is refused: it is an override, see API.SetOverride (C-HC-6). With a
 // HealthCheck, the status holds until the next check.
 func (r *Registration) SetStatus(s heureka.Status) error {
 	if s == heureka.StatusOutOfService {

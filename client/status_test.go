@@ -198,7 +198,7 @@ func TestOutOfServiceIsAnOverride(t *testing.T) { // C-HC-6
 			t.Error("OUT_OF_SERVICE accepted as own status")
 		}
 		sleep(31 * time.Second)
-		if err := c.API().SetStatus(t.Context(), ordersKey, heureka.StatusOutOfService); err != nil {
+		if err := c.API().SetOverride(t.Context(), ordersKey, heureka.StatusOutOfService); err != nil {
 			t.Fatal(err)
 		}
 		sleep(61 * time.Second)
@@ -208,7 +208,7 @@ func TestOutOfServiceIsAnOverride(t *testing.T) { // C-HC-6
 		if got := c.Instances(client.App("orders")); len(got) != 0 {
 			t.Errorf("lookups return %v", ids(got))
 		}
-		if err := c.API().ClearStatus(t.Context(), ordersKey, heureka.StatusUnknown); err != nil {
+		if err := c.API().ClearOverride(t.Context(), ordersKey, heureka.StatusUnknown); err != nil {
 			t.Fatal(err)
 		}
 		eureka.requests()

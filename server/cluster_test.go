@@ -55,7 +55,7 @@ func TestEveryOperationReachesEveryPeer(t *testing.T) {
 				t.Errorf("%s does not list a registration after 20 ms", n.Name)
 			}
 		}
-		if err := a.SetStatus(t.Context(), key, heureka.StatusOutOfService, 0); err != nil {
+		if err := a.SetOverride(t.Context(), key, heureka.StatusOutOfService, 0); err != nil {
 			t.Fatal(err)
 		}
 		settled()
@@ -67,7 +67,7 @@ func TestEveryOperationReachesEveryPeer(t *testing.T) {
 		if err := a.SetMetadata(t.Context(), key, []heureka.MetadataEntry{{Key: "k", Value: "v"}}); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.ClearStatus(t.Context(), key, heureka.StatusUp, 0); err != nil {
+		if err := a.ClearOverride(t.Context(), key, heureka.StatusUp, 0); err != nil {
 			t.Fatal(err)
 		}
 		settled()

@@ -88,20 +88,20 @@ func (n *node) Cancel(key heureka.Key, origin registry.Origin) error {
 	return nil
 }
 
-// SetStatus implements httpapi.Backend.
-func (n *node) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
+// SetOverride implements httpapi.Backend.
+func (n *node) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
 	now := time.Now()
-	if err := n.reg.SetStatus(key, s, dirtyMS, origin, now); err != nil {
+	if err := n.reg.SetOverride(key, s, dirtyMS, origin, now); err != nil {
 		return err
 	}
 	n.replicate(wire.StatusUpdate, key, origin, now)
 	return nil
 }
 
-// ClearStatus implements httpapi.Backend.
-func (n *node) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
+// ClearOverride implements httpapi.Backend.
+func (n *node) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
 	now := time.Now()
-	if err := n.reg.ClearStatus(key, s, dirtyMS, origin, now); err != nil {
+	if err := n.reg.ClearOverride(key, s, dirtyMS, origin, now); err != nil {
 		return err
 	}
 	n.replicate(wire.DeleteStatusOverride, key, origin, now)

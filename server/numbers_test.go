@@ -78,7 +78,7 @@ func TestMet1Numbers(t *testing.T) {
 			}
 		}
 		_ = conn.Renew(t.Context(), heureka.Key{App: "ORDERS", ID: "nobody"}, remote.Claim{})
-		if err := conn.SetStatus(t.Context(), key, heureka.StatusDown, 0); err != nil {
+		if err := conn.SetOverride(t.Context(), key, heureka.StatusDown, 0); err != nil {
 			t.Error(err)
 		}
 		if err := conn.Cancel(t.Context(), heureka.Key{App: "ORDERS", ID: "y"}); err != nil {

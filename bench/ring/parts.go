@@ -119,7 +119,7 @@ func changeOne(ctx context.Context, r *ring, side, i int) error {
 	case 1:
 		return conn.Cancel(ctx, key)
 	default:
-		return conn.SetStatus(ctx, key, heureka.StatusOutOfService, 0)
+		return conn.SetOverride(ctx, key, heureka.StatusOutOfService, 0)
 	}
 }
 

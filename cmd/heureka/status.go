@@ -44,7 +44,7 @@ for another 35 s. After that nobody should call the instance any more, and its p
 		if drainTime < 0 {
 			return usage("", "--drain-time must not be negative: %v", drainTime)
 		}
-		if err := r.api.SetStatus(ctx, key, status); err != nil {
+		if err := r.api.SetOverride(ctx, key, status); err != nil {
 			return r.notFound(ctx, key, err)
 		}
 		if err := r.out.say("%s is %s until heureka status clear", key, status); err != nil || !drain {
@@ -127,7 +127,7 @@ with its next heartbeat; or as the status of --as.`,
 		if err != nil {
 			return err
 		}
-		if err := r.api.ClearStatus(ctx, key, status); err != nil {
+		if err := r.api.ClearOverride(ctx, key, status); err != nil {
 			return r.notFound(ctx, key, err)
 		}
 		// Where there was no override, servers change nothing and still say that all is well (S-STATUS-5).

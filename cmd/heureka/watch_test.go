@@ -67,7 +67,7 @@ func TestWatchFollows(t *testing.T) {
 	}
 	next("= ORDERS/a UP")
 	register("OTHER", heureka.StatusUp) // of no interest
-	if err := c.API().SetStatus(t.Context(), key, heureka.StatusOutOfService); err != nil {
+	if err := c.API().SetOverride(t.Context(), key, heureka.StatusOutOfService); err != nil {
 		t.Fatal(err)
 	}
 	next("~ ORDERS/a OUT_OF_SERVICE  status: UP -> OUT_OF_SERVICE  overriddenStatus: UNKNOWN -> OUT_OF_SERVICE")

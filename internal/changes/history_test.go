@@ -63,8 +63,8 @@ func TestDocs(t *testing.T) {
 	w.now = w.now.Add(10 * time.Second)
 	for _, err := range []error{
 		w.Renew(key("y"), registry.Claim{}, peer, w.now),
-		w.SetStatus(key("x"), heureka.StatusOutOfService, 0, operator, w.now),
-		w.ClearStatus(key("x"), heureka.StatusUp, 0, operator, w.now),
+		w.SetOverride(key("x"), heureka.StatusOutOfService, 0, operator, w.now),
+		w.ClearOverride(key("x"), heureka.StatusUp, 0, operator, w.now),
 		w.Cancel(key("x"), client, w.now),
 	} {
 		if err != nil {
@@ -190,7 +190,7 @@ func TestRewind(t *testing.T) {
 		case 0, 1:
 			w.register(id, registry.FromClient, heureka.StatusUp)
 		case 2:
-			_ = w.SetStatus(key(id), heureka.StatusOutOfService, 0, registry.FromClient, w.now)
+			_ = w.SetOverride(key(id), heureka.StatusOutOfService, 0, registry.FromClient, w.now)
 		case 3:
 			_ = w.Cancel(key(id), registry.FromClient, w.now)
 		case 4:

@@ -22,8 +22,8 @@ type Backend interface {
 	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error // from a peer, see registry.Registry
 	Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error
 	Cancel(key heureka.Key, origin registry.Origin) error
-	SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error // dirtyMS 0: not sent
-	ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
+	SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error // dirtyMS 0: not sent
+	ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
 	SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error
 	Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error)
 	InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, error)

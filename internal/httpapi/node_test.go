@@ -79,18 +79,18 @@ func (n *node) Cancel(key heureka.Key, origin registry.Origin) error {
 	return n.reg.Cancel(key, origin, n.now)
 }
 
-func (n *node) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
+func (n *node) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
 	if n.err != nil {
 		return n.err
 	}
-	return n.reg.SetStatus(key, s, dirtyMS, origin, n.now)
+	return n.reg.SetOverride(key, s, dirtyMS, origin, n.now)
 }
 
-func (n *node) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
+func (n *node) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
 	if n.err != nil {
 		return n.err
 	}
-	return n.reg.ClearStatus(key, s, dirtyMS, origin, n.now)
+	return n.reg.ClearOverride(key, s, dirtyMS, origin, n.now)
 }
 
 func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error {

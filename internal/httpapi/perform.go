@@ -14,8 +14,8 @@ type Registry interface {
 	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error
 	Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error
 	Cancel(key heureka.Key, origin registry.Origin) error
-	SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
-	ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
+	SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
+	ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
 	Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error)
 }
 
@@ -109,7 +109,7 @@ func (p *Performer) setStatus(key heureka.Key, it *wire.ReplicationItem) error {
 	if !ok {
 		return p.missingOr(key, errBadItem)
 	}
-	return p.Registry.SetStatus(key, s, it.LastDirtyMS, p.Peer)
+	return p.Registry.SetOverride(key, s, it.LastDirtyMS, p.Peer)
 }
 
 // clearStatus needs a timestamp, although nothing in the protocol says what for; a missing status means UNKNOWN.
@@ -121,7 +121,7 @@ func (p *Performer) clearStatus(key heureka.Key, it *wire.ReplicationItem) error
 	if !ok && it.Status != "" {
 		return p.missingOr(key, errBadItem)
 	}
-	return p.Registry.ClearStatus(key, s, it.LastDirtyMS, p.Peer)
+	return p.Registry.ClearOverride(key, s, it.LastDirtyMS, p.Peer)
 }
 
 // missingOr returns ErrNotFound if there is no such instance, which is what the reference finds out first, else err.

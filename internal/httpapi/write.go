@@ -153,7 +153,7 @@ func (c *call) setStatus() {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.SetStatus(c.Route.Key(), s, dirty, c.byOperator()))
+	c.done(c.b.SetOverride(c.Route.Key(), s, dirty, c.byOperator()))
 }
 
 // clearStatus serves DELETE apps/{app}/{id}/status; without a value the status becomes UNKNOWN (W-STAT-8).
@@ -174,7 +174,7 @@ func (c *call) clearStatus() {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.ClearStatus(c.Route.Key(), s, dirty, c.byOperator()))
+	c.done(c.b.ClearOverride(c.Route.Key(), s, dirty, c.byOperator()))
 }
 
 // metadata serves PUT apps/{app}/{id}/metadata.

@@ -106,9 +106,9 @@ func operateAtRandom(r *registry.Registry, rnd *rand.Rand, now time.Time) {
 	case 2:
 		r.Cancel(k, origin, now)
 	case 3:
-		r.SetStatus(k, s, 0, origin, now)
+		r.SetOverride(k, s, 0, origin, now)
 	case 4:
-		r.ClearStatus(k, heureka.StatusUp, 0, origin, now)
+		r.ClearOverride(k, heureka.StatusUp, 0, origin, now)
 	case 5:
 		r.SetMetadata(k, []heureka.MetadataEntry{{Key: "k", Value: fmt.Sprint(rnd.IntN(3))}}, registry.FromClient, now)
 	case 6:

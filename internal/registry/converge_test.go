@@ -26,9 +26,9 @@ func drawOperation(t *rapid.T) func(*registry.Registry, time.Time) {
 	case 2:
 		return func(r *registry.Registry, now time.Time) { r.Cancel(key, origin, now) }
 	case 3:
-		return func(r *registry.Registry, now time.Time) { r.SetStatus(key, s, d, origin, now) }
+		return func(r *registry.Registry, now time.Time) { r.SetOverride(key, s, d, origin, now) }
 	case 4:
-		return func(r *registry.Registry, now time.Time) { r.ClearStatus(key, s, d, origin, now) }
+		return func(r *registry.Registry, now time.Time) { r.ClearOverride(key, s, d, origin, now) }
 	}
 	c := drawClaim.Draw(t, "claim")
 	return func(r *registry.Registry, now time.Time) { r.Renew(key, c, origin, now) }

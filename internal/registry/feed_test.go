@@ -209,7 +209,7 @@ func TestChangesSayWhy(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.SetStatus(key("here"), heureka.StatusOutOfService, 0, operator, w.now); err != nil {
+	if err := w.SetOverride(key("here"), heureka.StatusOutOfService, 0, operator, w.now); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Cancel(key("here"), peer, w.now); err != nil {

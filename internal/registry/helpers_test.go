@@ -140,15 +140,15 @@ func (w *world) cancelKey(k heureka.Key) {
 
 func (w *world) setStatus(id string, s heureka.Status) {
 	w.t.Helper()
-	if err := w.SetStatus(key(id), s, 0, registry.FromClient, w.now); err != nil {
-		w.t.Fatalf("SetStatus(%s, %v) = %v, want nil", id, s, err)
+	if err := w.SetOverride(key(id), s, 0, registry.FromClient, w.now); err != nil {
+		w.t.Fatalf("SetOverride(%s, %v) = %v, want nil", id, s, err)
 	}
 }
 
 func (w *world) clearStatus(id string, s heureka.Status) {
 	w.t.Helper()
-	if err := w.ClearStatus(key(id), s, 0, registry.FromClient, w.now); err != nil {
-		w.t.Fatalf("ClearStatus(%s, %v) = %v, want nil", id, s, err)
+	if err := w.ClearOverride(key(id), s, 0, registry.FromClient, w.now); err != nil {
+		w.t.Fatalf("ClearOverride(%s, %v) = %v, want nil", id, s, err)
 	}
 }
 

@@ -116,17 +116,17 @@ func (x *machine) doCancel(t *rapid.T) {
 
 func (x *machine) doSetStatus(t *rapid.T) {
 	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
-	err := x.SetStatus(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
+	err := x.SetOverride(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
 	if want := x.model.setStatus(key, s, d, x.now); (err == nil) != want {
-		t.Fatalf("SetStatus(%v, %v) = %v, want success %v", key, s, err, want)
+		t.Fatalf("SetOverride(%v, %v) = %v, want success %v", key, s, err, want)
 	}
 }
 
 func (x *machine) doClearStatus(t *rapid.T) {
 	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
-	err := x.ClearStatus(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
+	err := x.ClearOverride(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
 	if want := x.model.clearStatus(key, s, d, x.now); (err == nil) != want {
-		t.Fatalf("ClearStatus(%v, %v) = %v, want success %v", key, s, err, want)
+		t.Fatalf("ClearOverride(%v, %v) = %v, want success %v", key, s, err, want)
 	}
 }
 

@@ -104,7 +104,7 @@ func TestRepl2bReplicationsAreCounted(t *testing.T) {
 	w.registerFrom(registry.FromClient, instance("own"))
 	w.registerFrom(registry.FromPeer, instance("x"))
 	_ = w.Renew(key("x"), registry.Claim{}, registry.FromPeer, w.now)
-	_ = w.SetStatus(key("x"), heureka.StatusDown, 0, registry.FromPeer, w.now)
+	_ = w.SetOverride(key("x"), heureka.StatusDown, 0, registry.FromPeer, w.now)
 	_ = w.Cancel(key("missing"), registry.FromPeer, w.now) // fails
 	if got := w.Stats(w.now).ReplicationsLastMinute; got != 3 {
 		t.Errorf("%d replications in the last minute, want 3", got)

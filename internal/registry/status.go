@@ -7,10 +7,10 @@ import (
 	"heureka.internal/heureka"
 )
 
-// SetStatus overrides the status of an instance (S-STATUS-1 to -3). The lease is renewed in every case; a status that
+// SetOverride overrides the status of an instance (S-STATUS-1 to -3). The lease is renewed in every case; a status that
 // the instance already has is not recorded as an override (S-DEF-8). A dirtyMS later than the record's replaces it; zero
 // stands for none. It returns heureka.ErrNotFound for an instance that Get does not return.
-func (r *Registry) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
+func (r *Registry) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
 	t := r.instant(now)
 	r.observe(t)
 	r.mu.Lock()
@@ -31,11 +31,11 @@ func (r *Registry) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, o
 	return nil
 }
 
-// ClearStatus removes the override of an instance and gives it status s (S-STATUS-5); with UNKNOWN its next heartbeat is
+// ClearOverride removes the override of an instance and gives it status s (S-STATUS-5); with UNKNOWN its next heartbeat is
 // refused, so that the client registers with a status of its own (S-STATUS-6). The lease is renewed in every case, and
 // nothing else happens if there is no override. That the instance may be UP for the first time now is not noted, as on the
-// reference (S-STATUS-5). Otherwise as SetStatus.
-func (r *Registry) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
+// reference (S-STATUS-5). Otherwise as SetOverride.
+func (r *Registry) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
 	t := r.instant(now)
 	r.observe(t)
 	r.mu.Lock()

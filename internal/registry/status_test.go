@@ -18,11 +18,11 @@ func TestStatus1NotFound(t *testing.T) {
 	w.register(instance("expired"))
 	w.advance(91 * time.Second)
 	for _, id := range []string{"never", "expired"} {
-		if err := w.SetStatus(key(id), heureka.StatusDown, 0, registry.FromClient, w.now); !isNotFound(err) {
-			t.Errorf("SetStatus(%s) = %v, want not found", id, err)
+		if err := w.SetOverride(key(id), heureka.StatusDown, 0, registry.FromClient, w.now); !isNotFound(err) {
+			t.Errorf("SetOverride(%s) = %v, want not found", id, err)
 		}
-		if err := w.ClearStatus(key(id), heureka.StatusUp, 0, registry.FromClient, w.now); !isNotFound(err) {
-			t.Errorf("ClearStatus(%s) = %v, want not found", id, err)
+		if err := w.ClearOverride(key(id), heureka.StatusUp, 0, registry.FromClient, w.now); !isNotFound(err) {
+			t.Errorf("ClearOverride(%s) = %v, want not found", id, err)
 		}
 	}
 	if len(w.changes) != 1 {
@@ -87,13 +87,13 @@ func TestStatus3DirtyTimestamp(t *testing.T) {
 	for _, tt := range []struct{ sent, want int64 }{{0, 1000}, {999, 1000}, {1001, 1001}} {
 		w := newWorld(t, registry.Config{})
 		w.register(instance("x"))
-		w.SetStatus(key("x"), heureka.StatusDown, tt.sent, registry.FromClient, w.now)
+		w.SetOverride(key("x"), heureka.StatusDown, tt.sent, registry.FromClient, w.now)
 		if got := w.find("x").Instance.LastDirtyMS; got != tt.want {
-			t.Errorf("SetStatus with %d: LastDirtyMS = %d, want %d", tt.sent, got, tt.want)
+			t.Errorf("SetOverride with %d: LastDirtyMS = %d, want %d", tt.sent, got, tt.want)
 		}
-		w.ClearStatus(key("x"), heureka.StatusUp, tt.sent+1, registry.FromClient, w.now)
+		w.ClearOverride(key("x"), heureka.StatusUp, tt.sent+1, registry.FromClient, w.now)
 		if got, want := w.find("x").Instance.LastDirtyMS, max(tt.want, tt.sent+1); got != want {
-			t.Errorf("ClearStatus with %d: LastDirtyMS = %d, want %d", tt.sent+1, got, want)
+			t.Errorf("ClearOverride with %d: LastDirtyMS = %d, want %d", tt.sent+1, got, want)
 		}
 	}
 }
@@ -104,7 +104,7 @@ func TestStatus3SameStatus(t *testing.T) {
 		w := newWorld(t, registry.Config{})
 		w.register(instance("x", status(s)))
 		before := w.find("x").Instance
-		if err := w.SetStatus(key("x"), s, 5000, registry.FromClient, w.now); err != nil {
+		if err := w.SetOverride(key("x"), s, 5000, registry.FromClient, w.now); err != nil {
 			t.Fatal(err)
 		}
 		if w.find("x").Instance != before || len(w.changes) != 1 {
@@ -140,7 +140,7 @@ func TestStatus5NothingToClear(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x"))
 	before := w.find("x").Instance
-	w.ClearStatus(key("x"), heureka.StatusDown, 5000, registry.FromClient, w.now)
+	w.ClearOverride(key("x"), heureka.StatusDown, 5000, registry.FromClient, w.now)
 	if w.find("x").Instance != before || len(w.changes) != 1 {
 		t.Error("clearing no override changed the record")
 	}

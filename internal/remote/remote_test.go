@@ -98,13 +98,13 @@ func TestRequestLines(t *testing.T) {
 			return c.Cancel(ctx, heureka.Key{App: "A B", ID: "a/b%c?d#e;f ü"})
 		}, "DELETE /eureka/apps/A%20B/a%2Fb%25c%3Fd%23e%3Bf%20%C3%BC"},
 		{"C-HT-1 override", func(ctx context.Context, c *remote.Conn) error {
-			return c.SetStatus(ctx, key, heureka.StatusOutOfService, 7)
+			return c.SetOverride(ctx, key, heureka.StatusOutOfService, 7)
 		}, "PUT /eureka/apps/ORDERS/host1:orders:8080/status?value=OUT_OF_SERVICE&lastDirtyTimestamp=7"},
 		{"C-HT-1 clear override", func(ctx context.Context, c *remote.Conn) error {
-			return c.ClearStatus(ctx, key, heureka.StatusUnknown, 7)
+			return c.ClearOverride(ctx, key, heureka.StatusUnknown, 7)
 		}, "DELETE /eureka/apps/ORDERS/host1:orders:8080/status?lastDirtyTimestamp=7"},
 		{"clear override to a status", func(ctx context.Context, c *remote.Conn) error {
-			return c.ClearStatus(ctx, key, up, 0)
+			return c.ClearOverride(ctx, key, up, 0)
 		}, "DELETE /eureka/apps/ORDERS/host1:orders:8080/status?value=UP"},
 		{"metadata", func(ctx context.Context, c *remote.Conn) error {
 			return c.SetMetadata(ctx, key, []heureka.MetadataEntry{{Key: "z", Value: "1 2"}, {Key: "a&b", Value: "+"}})

@@ -53,18 +53,18 @@ func (c *Conn) Cancel(ctx context.Context, key heureka.Key) error {
 	return c.onKey(ctx, "cancel", http.MethodDelete, key, "", query{})
 }
 
-// SetStatus sets an override, which outranks the instance's own status until it is cleared (C-HC-5). A dirtyMS of 0 is
+// SetOverride sets an override, which outranks the instance's own status until it is cleared (C-HC-5). A dirtyMS of 0 is
 // not sent.
-func (c *Conn) SetStatus(ctx context.Context, key heureka.Key, s heureka.Status, dirtyMS int64) error {
+func (c *Conn) SetOverride(ctx context.Context, key heureka.Key, s heureka.Status, dirtyMS int64) error {
 	var q query
 	q.add("value", s.String())
 	q.addMS("lastDirtyTimestamp", dirtyMS)
 	return c.onKey(ctx, "set status of", http.MethodPut, key, "/status", q)
 }
 
-// ClearStatus removes an override; the instance is shown as s until its next registration. StatusUnknown is not sent:
+// ClearOverride removes an override; the instance is shown as s until its next registration. StatusUnknown is not sent:
 // the server takes its absence for the same (W-STAT-8). Nor is a dirtyMS of 0.
-func (c *Conn) ClearStatus(ctx context.Context, key heureka.Key, s heureka.Status, dirtyMS int64) error {
+func (c *Conn) ClearOverride(ctx context.Context, key heureka.Key, s heureka.Status, dirtyMS int64) error {
 	var q query
 	if s != heureka.StatusUnknown {
 		q.add("value", s.String())

@@ -110,7 +110,7 @@ func TestLostOperationsAreFoundOut(t *testing.T) {
 		{"registration", func(n *node) { n.seed("2") }, "UP/UNKNOWN"},
 		{"cancel", func(n *node) { _ = n.reg.Cancel(keyOf("1"), registry.FromClient, time.Now()) }, "missing"},
 		{"status", func(n *node) {
-			_ = n.reg.SetStatus(keyOf("1"), heureka.StatusDown, 0, registry.FromClient, time.Now())
+			_ = n.reg.SetOverride(keyOf("1"), heureka.StatusDown, 0, registry.FromClient, time.Now())
 		}, "DOWN/DOWN"},
 	}
 	for _, tt := range tests {
@@ -383,7 +383,7 @@ func TestEntriesSurviveTheTrip(t *testing.T) {
 		for _, s := range []heureka.Status{heureka.StatusUnknown, heureka.StatusDown} {
 			id := "over " + s.String()
 			a.seed(id)
-			if err := a.reg.SetStatus(keyOf(id), s, 0, registry.FromClient, time.Now()); err != nil {
+			if err := a.reg.SetOverride(keyOf(id), s, 0, registry.FromClient, time.Now()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -33,7 +33,7 @@ func TestRepl1OneHop(t *testing.T) {
 			{func() { a.register("1") }, "Register 1"},
 			{func() { a.override("1", heureka.StatusOutOfService) }, "StatusUpdate 1"},
 			{func() {
-				_ = a.reg.ClearStatus(keyOf("1"), heureka.StatusUp, 0, registry.FromClient, time.Now())
+				_ = a.reg.ClearOverride(keyOf("1"), heureka.StatusUp, 0, registry.FromClient, time.Now())
 				a.peers.Add(wire.DeleteStatusOverride, keyOf("1"), time.Now())
 			}, "DeleteStatusOverride 1"},
 			{func() { a.cancel("1") }, "Cancel 1"},

@@ -46,7 +46,7 @@ func TestProtocolIsTheSameInEveryRelease(t *testing.T) {
 		b.learn("drained", func(in *heureka.Instance) {
 			in.Metadata = heureka.NewMetadata(map[string]string{"zone": "z1", "weight": "7"})
 		})
-		_ = b.reg.SetStatus(keyOf("drained"), heureka.StatusOutOfService, 0, registry.FromClient, time.Now())
+		_ = b.reg.SetOverride(keyOf("drained"), heureka.StatusOutOfService, 0, registry.FromClient, time.Now())
 		a := r.start("a", []string{"b"}, tapped)
 		r.wait(5 * time.Second) // first they compare, alone
 		a.register("1")

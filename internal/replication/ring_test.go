@@ -222,9 +222,9 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)
 	case wire.StatusUpdate:
-		err = n.reg.SetStatus(key, status, it.LastDirtyMS, registry.FromPeer, now)
+		err = n.reg.SetOverride(key, status, it.LastDirtyMS, registry.FromPeer, now)
 	case wire.DeleteStatusOverride:
-		err = n.reg.ClearStatus(key, status, it.LastDirtyMS, registry.FromPeer, now)
+		err = n.reg.ClearOverride(key, status, it.LastDirtyMS, registry.FromPeer, now)
 	case wire.Heartbeat:
 		claim := registry.Claim{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
 		claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
@@ -285,7 +285,7 @@ func (n *node) cancel(id string) {
 
 func (n *node) override(id string, s heureka.Status) {
 	n.t.Helper()
-	if err := n.reg.SetStatus(keyOf(id), s, 0, registry.FromClient, time.Now()); err != nil {
+	if err := n.reg.SetOverride(keyOf(id), s, 0, registry.FromClient, time.Now()); err != nil {
 		n.t.Fatal(err)
 	}
 	n.peers.Add(wire.StatusUpdate, keyOf(id), time.Now())

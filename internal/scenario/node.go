@@ -214,13 +214,13 @@ func (n *node) cancel(key heureka.Key) error {
 }
 
 func (n *node) setStatus(key heureka.Key, status heureka.Status) {
-	if n.reg.SetStatus(key, status, 0, registry.FromClient, n.now()) == nil {
+	if n.reg.SetOverride(key, status, 0, registry.FromClient, n.now()) == nil {
 		n.replicate(wire.StatusUpdate, key)
 	}
 }
 
 func (n *node) clearStatus(key heureka.Key, status heureka.Status) {
-	if n.reg.ClearStatus(key, status, 0, registry.FromClient, n.now()) == nil {
+	if n.reg.ClearOverride(key, status, 0, registry.FromClient, n.now()) == nil {
 		n.replicate(wire.DeleteStatusOverride, key)
 	}
 }

@@ -99,9 +99,9 @@ func (s *script) do(command string, args []string) string {
 		s.ring.clients[key(args[0])].stop()
 	case "status":
 		status, _ := heureka.ParseStatus(args[2])
-		err = s.ring.conns[args[0]].SetStatus(s.t.Context(), key(args[1]), status, 0)
+		err = s.ring.conns[args[0]].SetOverride(s.t.Context(), key(args[1]), status, 0)
 	case "clear":
-		err = s.ring.conns[args[0]].ClearStatus(s.t.Context(), key(args[1]), heureka.StatusUp, 0)
+		err = s.ring.conns[args[0]].ClearOverride(s.t.Context(), key(args[1]), heureka.StatusUp, 0)
 	case "partition", "oneway":
 		s.cut(command, args)
 	case "heal":

@@ -107,12 +107,12 @@ func (c clocked) Cancel(key heureka.Key, o registry.Origin) error {
 	return c.reg.Cancel(key, o, c.now())
 }
 
-func (c clocked) SetStatus(key heureka.Key, s heureka.Status, dirtyMS int64, o registry.Origin) error {
-	return c.reg.SetStatus(key, s, dirtyMS, o, c.now())
+func (c clocked) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, o registry.Origin) error {
+	return c.reg.SetOverride(key, s, dirtyMS, o, c.now())
 }
 
-func (c clocked) ClearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, o registry.Origin) error {
-	return c.reg.ClearStatus(key, s, dirtyMS, o, c.now())
+func (c clocked) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, o registry.Origin) error {
+	return c.reg.ClearOverride(key, s, dirtyMS, o, c.now())
 }
 
 func (c clocked) Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error) {
