@@ -27,7 +27,7 @@ func (a *API) Register(ctx context.Context, in *heureka.Instance) error {
 // Renew sends a heartbeat. dirty is the instance's LastDirtyMS. heureka.ErrNotFound asks for a registration.
 func (a *API) Renew(ctx context.Context, key heureka.Key, s heureka.Status, dirtyMS int64) error {
 	return a.write.do(ctx, "renew", onHeartbeat, func(ctx context.Context, c *remote.Conn) error {
-		return c.Renew(ctx, key, remote.Claim{Status: s, DirtyMS: dirtyMS})
+		return c.Renew(ctx, key, remote.Renewal{Status: s, DirtyMS: dirtyMS})
 	})
 }
 

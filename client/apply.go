@@ -104,7 +104,7 @@ func (b *builder) put(name string, in *heureka.Instance) {
 	}
 	a := b.own(name)
 	if i, _ := slices.BinarySearchFunc(a.all, id, compareID); known {
-		b.lost(old)
+		b.uncount(old)
 		a.all[i] = in
 	} else {
 		a.all = slices.Insert(a.all, i, in)
@@ -124,11 +124,11 @@ func (b *builder) remove(name, id string) {
 	i, _ := slices.BinarySearchFunc(a.all, id, compareID)
 	a.all = slices.Delete(a.all, i, i+1)
 	b.applied++
-	b.lost(old)
+	b.uncount(old)
 }
 
-// lost keeps account of an instance that is no longer in the registry, or not in this state.
-func (b *builder) lost(old *heureka.Instance) {
+// uncount keeps account of an instance that is no longer in the registry, or not in this state.
+func (b *builder) uncount(old *heureka.Instance) {
 	b.counts.Add(old.Status, -1)
 	b.gone = append(b.gone, old)
 }

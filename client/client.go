@@ -464,7 +464,7 @@ func (c *Client) remoteStatuses(serverTime time.Time) {
 			status = in.Status
 			r.compare(in, serverTime)
 		}
-		if old, changed := r.see(status); changed {
+		if old, changed := r.recordShown(status); changed {
 			call(c.cfg.Hooks.Status, StatusInfo{Key: r.key, Old: old, New: status, Remote: true})
 		}
 	}

@@ -66,8 +66,8 @@ type EjectionStats struct {
 	Probes    uint64
 }
 
-// note takes an outcome. It reports whether the instance was ejected because of it.
-func (e *ejector) note(key heureka.Key, what outcome, now time.Time) (ejected bool) {
+// record takes an outcome. It reports whether the instance was ejected because of it.
+func (e *ejector) record(key heureka.Key, what outcome, now time.Time) (ejected bool) {
 	if e.base < 0 || what <= nobodyKnows && e.watched.Load() == 0 {
 		return false
 	}

@@ -152,7 +152,7 @@ func (s *session) do(ctx context.Context, op string, judge func(error) verdict, 
 	if err := s.servers.ensure(ctx); err != nil {
 		return fmt.Errorf("%s: %w: %w", op, ErrNoServers, err)
 	}
-	for conn := range s.tour(time.Now()) {
+	for conn := range s.serversToTry(time.Now()) {
 		number := len(failure.Attempts) + 1
 		v, err := s.attempt(ctx, job{op, number, judge, f}, conn)
 		if v == accepted {
@@ -172,8 +172,8 @@ func (s *session) do(ctx context.Context, op string, judge func(error) verdict, 
 	return failure
 }
 
-// tour is the order in which one call tries servers: the current one, then the candidates as they are after that failed.
-func (s *session) tour(now time.Time) iter.Seq[*remote.Conn] {
+// serversToTry is the order in which one call tries servers: the current one, then the candidates as they are after that failed.
+func (s *session) serversToTry(now time.Time) iter.Seq[*remote.Conn] {
 	return func(yield func(*remote.Conn) bool) {
 		current := s.begin(now)
 		if current != nil && !yield(current) {
@@ -247,7 +247,7 @@ func (s *session) redirected(from *remote.Conn, err error) *remote.Conn {
 
 // stay makes the server that answered the current one, even if another one redirected there.
 func (s *session) stay(target *remote.Conn) {
-	before, failure := s.settle(target)
+	before, failure := s.makeCurrent(target)
 	if before == "" || before == target.URL() {
 		return
 	}
@@ -258,8 +258,8 @@ func (s *session) stay(target *remote.Conn) {
 	s.cfg.Logger.Info("changed server", attrs...)
 }
 
-// settle returns which server was current last, and why it was left.
-func (s *session) settle(target *remote.Conn) (before string, failure error) {
+// makeCurrent returns which server was current last, and why it was left.
+func (s *session) makeCurrent(target *remote.Conn) (before string, failure error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, failure = s.last, s.failure

@@ -133,7 +133,7 @@ func (f *refresher) from(ctx context.Context, conn *remote.Conn, info *RefreshIn
 	if err != nil {
 		return nil, err
 	}
-	f.note(doc)
+	f.setClock(doc)
 	if !f.trail.Continues(doc, time.Now()) {
 		return nil, f.full(ctx, conn, info)
 	}
@@ -200,7 +200,7 @@ func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshIn
 	if err != nil {
 		return err
 	}
-	f.note(doc)
+	f.setClock(doc)
 	if conn.URL() != f.server {
 		f.deltaTag = ""
 		f.trail.Lose()
@@ -224,8 +224,8 @@ func (f *refresher) fetchFull(ctx context.Context, conn *remote.Conn, q remote.Q
 	return conn.Apps(ctx, q)
 }
 
-// note takes the server's clock, if it sent that.
-func (f *refresher) note(doc *remote.Document) {
+// setClock takes the server's clock, if it sent that.
+func (f *refresher) setClock(doc *remote.Document) {
 	if !doc.Date.IsZero() {
 		f.clock = time.Until(doc.Date)
 	}

@@ -154,12 +154,12 @@ func (g *registrar) pushOnDemand(ctx context.Context, now time.Time) {
 	}
 	g.pushAt = time.Time{}
 	if g.push(ctx) != nil {
-		g.r.calm() // the next heartbeat finds the server behind, and repairs that (C-HB-6)
+		g.r.unhurry() // the next heartbeat finds the server behind, and repairs that (C-HB-6)
 	}
 }
 
-// calm makes an urgent change an ordinary one.
-func (r *Registration) calm() {
+// unhurry makes an urgent change an ordinary one.
+func (r *Registration) unhurry() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.urgent = false
@@ -207,7 +207,7 @@ func (g *registrar) register(ctx context.Context, in *heureka.Instance, by time.
 		cancel()
 	})()
 	err := g.api.Register(write, in)
-	g.r.settle(in, err)
+	g.r.recordAttempt(in, err)
 	if err == nil {
 		g.shown = in.Status
 	}
@@ -371,7 +371,7 @@ func leavingFor(ctx context.Context) (base context.Context, deregistered bool) {
 func (g *registrar) drain(ctx context.Context) {
 	g.r.setStatus(heureka.StatusDown, nil)
 	if in, dirty, _ := g.r.state(); dirty {
-		g.r.settle(in, g.api.Register(ctx, in))
+		g.r.recordAttempt(in, g.api.Register(ctx, in))
 	}
 	end := time.After(g.r.cfg.DrainTime)
 	beat := time.NewTicker(g.heartbeat.interval)

@@ -268,8 +268,8 @@ func (r *Registration) outcome() error {
 	return r.leaveErr
 }
 
-// settle notes the outcome of a try to register in.
-func (r *Registration) settle(in *heureka.Instance, err error) {
+// recordAttempt notes the outcome of a try to register in.
+func (r *Registration) recordAttempt(in *heureka.Instance, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lastErr = err
@@ -302,8 +302,8 @@ func (r *Registration) state() (in *heureka.Instance, dirty, urgent bool) {
 	return r.record, r.dirty, r.urgent
 }
 
-// see notes the status that the registry shows.
-func (r *Registration) see(s heureka.Status) (old heureka.Status, changed bool) {
+// recordShown notes the status that the registry shows.
+func (r *Registration) recordShown(s heureka.Status) (old heureka.Status, changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old, r.remote = r.remote, s

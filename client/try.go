@@ -82,7 +82,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		tried = append(tried, p.Instance)
 		r.again = r.what > nobodyKnows && len(tried) <= t.retries() && mayRepeat(req, r.err) &&
 			t.hasOther(req.URL, tried) && t.affords(r.what)
-		t.settle(req, p.Instance, len(tried), r)
+		t.recordTry(req, p.Instance, len(tried), r)
 		if !r.again {
 			return r.resp, r.err
 		}
@@ -112,8 +112,8 @@ func (r *result) forTracker() error {
 	return r.err
 }
 
-// settle notes how a try went.
-func (t *Transport) settle(req *http.Request, in *heureka.Instance, number int, r result) {
+// recordTry notes how a try went.
+func (t *Transport) recordTry(req *http.Request, in *heureka.Instance, number int, r result) {
 	if r.what == timedOut {
 		t.counts.timedOut.Add(1)
 	}
@@ -123,7 +123,7 @@ func (t *Transport) settle(req *http.Request, in *heureka.Instance, number int, 
 	if r.what == refusedDial {
 		t.Client.hint()
 	}
-	if t.ejector.note(in.Key(), r.what, time.Now()) && t.Hooks.Eject != nil {
+	if t.ejector.record(in.Key(), r.what, time.Now()) && t.Hooks.Eject != nil {
 		t.Hooks.Eject(in.Key())
 	}
 	if t.Hooks.Try != nil {

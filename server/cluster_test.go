@@ -188,7 +188,7 @@ func TestPartitionHealsByItself(t *testing.T) {
 		// All clients but one talk to b now.
 		for range 20 {
 			beat(t, b, 30*time.Second, append(keys[1:], heureka.Key{App: "ORPHANS", ID: "on-b"})...)
-			if err := a.Renew(t.Context(), heureka.Key{App: "ORPHANS", ID: "on-a"}, remote.Claim{Status: heureka.StatusUp}); err != nil {
+			if err := a.Renew(t.Context(), heureka.Key{App: "ORPHANS", ID: "on-a"}, remote.Renewal{Status: heureka.StatusUp}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -25,9 +25,9 @@ type earlierLife struct {
 const nearlyNothing = 2
 
 // missed takes in a heartbeat for an instance that is not registered.
-func (e *earlierLife) missed(claim *registry.Claim, origin registry.Origin) {
+func (e *earlierLife) missed(renewal *registry.Renewal, origin registry.Origin) {
 	start := e.startMS.Load()
-	if start == 0 || origin.By != registry.ByClient || !claim.HasDirty || claim.DirtyMS <= 0 || claim.DirtyMS >= start {
+	if start == 0 || origin.By != registry.ByClient || !renewal.HasDirty || renewal.DirtyMS <= 0 || renewal.DirtyMS >= start {
 		return
 	}
 	select {

@@ -35,7 +35,7 @@ func TestHistoryNamesTheRemover(t *testing.T) {
 		register(t, conn, instance("ORDERS", "cancelled"))
 		register(t, conn, instance("ORDERS", "silent"))
 		time.Sleep(30 * time.Second)
-		if err := conn.Renew(t.Context(), heureka.Key{App: "ORDERS", ID: "silent"}, remote.Claim{Status: heureka.StatusUp, DirtyMS: 1}); err != nil {
+		if err := conn.Renew(t.Context(), heureka.Key{App: "ORDERS", ID: "silent"}, remote.Renewal{Status: heureka.StatusUp, DirtyMS: 1}); err != nil {
 			t.Fatal(err)
 		}
 		beat := time.Now().UTC()

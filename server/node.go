@@ -67,13 +67,13 @@ func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
 
 // Renew implements httpapi.Backend. A heartbeat that renewed the lease is replicated even when its answer is 404 because
 // the client's data are newer (S-RENEW-5).
-func (n *node) Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error {
+func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error {
 	now := time.Now()
-	err := n.reg.Renew(key, claim, origin, now)
+	err := n.reg.Renew(key, renewal, origin, now)
 	if err == nil || errors.Is(err, registry.ErrOutdated) {
 		n.replicate(wire.Heartbeat, key, origin, now)
 	} else if errors.Is(err, heureka.ErrNotFound) {
-		n.earlier.missed(&claim, origin)
+		n.earlier.missed(&renewal, origin)
 	}
 	return err
 }

@@ -73,11 +73,11 @@ func TestMet1Numbers(t *testing.T) {
 		register(t, conn, instance("ORDERS", "x"), instance("ORDERS", "y"), instance("ORDERS", "y"))
 		key := heureka.Key{App: "ORDERS", ID: "x"}
 		for range 2 {
-			if err := conn.Renew(t.Context(), key, remote.Claim{Status: heureka.StatusUp}); err != nil {
+			if err := conn.Renew(t.Context(), key, remote.Renewal{Status: heureka.StatusUp}); err != nil {
 				t.Error(err)
 			}
 		}
-		_ = conn.Renew(t.Context(), heureka.Key{App: "ORDERS", ID: "nobody"}, remote.Claim{})
+		_ = conn.Renew(t.Context(), heureka.Key{App: "ORDERS", ID: "nobody"}, remote.Renewal{})
 		if err := conn.SetOverride(t.Context(), key, heureka.StatusDown, 0); err != nil {
 			t.Error(err)
 		}

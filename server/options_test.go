@@ -289,7 +289,7 @@ var registryOptions = []option{{
 	set: func(_ *rig, c *server.Config) { c.LeaseExpiry = server.LeaseExpiryDoubled },
 	see: func(r *rig) string {
 		r.lease("x", 20)
-		if err := r.conn().Renew(r.t.Context(), heureka.Key{App: "ORDERS", ID: "x"}, remote.Claim{}); err != nil {
+		if err := r.conn().Renew(r.t.Context(), heureka.Key{App: "ORDERS", ID: "x"}, remote.Renewal{}); err != nil {
 			r.t.Fatal(err)
 		}
 		time.Sleep(30 * time.Second)
@@ -361,7 +361,7 @@ var answerOptions = []option{{
 		r.register("x")
 		before := r.lastRenewal()
 		time.Sleep(5 * time.Second)
-		if err := r.conn().Renew(r.t.Context(), heureka.Key{App: "ORDERS", ID: "x"}, remote.Claim{}); err != nil {
+		if err := r.conn().Renew(r.t.Context(), heureka.Key{App: "ORDERS", ID: "x"}, remote.Renewal{}); err != nil {
 			r.t.Fatal(err)
 		}
 		time.Sleep(20 * time.Second)

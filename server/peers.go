@@ -51,13 +51,13 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 	})
 }
 
-// A resolver asks the zones of the present configuration.
-type resolver struct {
+// A zoneFinder asks the zones of the present configuration.
+type zoneFinder struct {
 	zones atomic.Pointer[replication.Zones]
 }
 
 // Resolve implements replication.Resolver.
-func (r *resolver) Resolve(ctx context.Context) ([]replication.Target, error) {
+func (r *zoneFinder) Resolve(ctx context.Context) ([]replication.Target, error) {
 	return r.zones.Load().Resolve(ctx)
 }
 

@@ -94,7 +94,7 @@ func (r *region) run(ctx context.Context, interval time.Duration) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.note(err)
+		r.recordAttempt(err)
 		if err == nil {
 			wait = interval
 		} else {
@@ -152,8 +152,8 @@ func noDelta(err error) bool {
 	return ok && (status.Code == 403 || status.Code == 404)
 }
 
-// note keeps how the last attempt went, and logs when that changes.
-func (r *region) note(err error) {
+// recordAttempt keeps how the last attempt went, and logs when that changes.
+func (r *region) recordAttempt(err error) {
 	r.mu.Lock()
 	failed := r.err != nil
 	r.err = err

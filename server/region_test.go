@@ -80,7 +80,7 @@ func TestRegionAnswersForSingleInstances(t *testing.T) {
 		if err := conn.SetMetadata(t.Context(), key, []heureka.MetadataEntry{{Key: "k", Value: "v"}}); err == nil {
 			t.Error("metadata of an instance in another region were accepted")
 		}
-		if err := conn.Renew(t.Context(), key, remote.Claim{}); err == nil {
+		if err := conn.Renew(t.Context(), key, remote.Renewal{}); err == nil {
 			t.Error("a heartbeat of an instance in another region was accepted")
 		}
 	})

@@ -90,8 +90,8 @@ func (s *Server) keepAlive(time.Time) {
 		return
 	}
 	defer s.own.steps.Done()
-	claim := registry.Claim{DirtyMS: s.own.dirty(), HasDirty: true}
-	if err := s.node.Renew(s.cfg.Instance.Key(), claim, registry.FromNode); err != nil {
+	renewal := registry.Renewal{DirtyMS: s.own.dirty(), HasDirty: true}
+	if err := s.node.Renew(s.cfg.Instance.Key(), renewal, registry.FromNode); err != nil {
 		s.registerOwn()
 	}
 }

@@ -27,7 +27,7 @@ type Server struct {
 	cache    *respcache.Cache
 	node     *node
 	peers    *replication.Peers // nil without peers
-	resolver resolver
+	resolver zoneFinder
 	phase    *phases
 	handler  *httpapi.API
 	crowd    *crowd

@@ -57,7 +57,7 @@ func beat(t *testing.T, conn *remote.Conn, d time.Duration, keys ...heureka.Key)
 	for range d / (30 * time.Second) {
 		time.Sleep(30 * time.Second)
 		for _, k := range keys {
-			if err := conn.Renew(t.Context(), k, remote.Claim{Status: heureka.StatusUp}); err != nil {
+			if err := conn.Renew(t.Context(), k, remote.Renewal{Status: heureka.StatusUp}); err != nil {
 				t.Fatalf("renew %s: %v", k, err)
 			}
 		}

@@ -37,7 +37,7 @@ func TestRenew5OutdatedHeartbeatIsReplicated(t *testing.T) {
 		conn, key := connect(t, c.Node("a"), "client"), heureka.Key{App: "ORDERS", ID: "x"}
 		register(t, conn, instance("ORDERS", "x"))
 		time.Sleep(40 * time.Second)
-		err := conn.Renew(t.Context(), key, remote.Claim{Status: heureka.StatusUp, DirtyMS: 2})
+		err := conn.Renew(t.Context(), key, remote.Renewal{Status: heureka.StatusUp, DirtyMS: 2})
 		if !errors.Is(err, heureka.ErrNotFound) {
 			t.Errorf("Renew with a newer record = %v, want not found", err)
 		}

@@ -72,7 +72,7 @@ func heartbeats(ctx context.Context, r *ring, rate int) {
 		case <-tick.C:
 			k := i % 300
 			key := heureka.Key{App: fmt.Sprintf("SERVICE-%03d", k/20), ID: fmt.Sprintf("i-%d", k)}
-			_ = r.nodes[i%2].conn.Renew(ctx, key, remote.Claim{Status: heureka.StatusUp}) // the load is what counts
+			_ = r.nodes[i%2].conn.Renew(ctx, key, remote.Renewal{Status: heureka.StatusUp}) // the load is what counts
 		}
 	}
 }

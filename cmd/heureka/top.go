@@ -44,7 +44,7 @@ func (r *remote) topOnce(ctx context.Context) error {
 		return r.failed(l.err)
 	}
 	v := view{remote: r}
-	v.see(l)
+	v.update(l)
 	return r.out.say("%s", v.text())
 }
 
@@ -85,8 +85,8 @@ type view struct {
 	changes []change
 }
 
-// see takes in a look. The newest change comes first.
-func (v *view) see(l glance) {
+// update takes in a look. The newest change comes first.
+func (v *view) update(l glance) {
 	if v.err = l.err; l.err != nil {
 		return
 	}

@@ -24,7 +24,7 @@ func TestTopShowsChangesNewestFirst(t *testing.T) {
 		t.Errorf("first view = %q", text)
 	}
 	for i, in := range []*heureka.Instance{a, down, a} {
-		v.see(glance{at: time.Unix(int64(i), 0), apps: registryOf(in)})
+		v.update(glance{at: time.Unix(int64(i), 0), apps: registryOf(in)})
 	}
 	text := v.text()
 	back, away := strings.Index(text, "status: DOWN -> UP"), strings.Index(text, "status: UP -> DOWN")
@@ -38,19 +38,19 @@ func TestTopShowsChangesNewestFirst(t *testing.T) {
 
 func TestTopKeepsTheLastViewWhenServersFail(t *testing.T) {
 	v := newView()
-	v.see(glance{apps: registryOf(&heureka.Instance{App: "A", ID: "i"})})
-	v.see(glance{err: errors.New("boom")})
+	v.update(glance{apps: registryOf(&heureka.Instance{App: "A", ID: "i"})})
+	v.update(glance{err: errors.New("boom")})
 	if text := v.text(); !strings.Contains(text, "out of date: boom") || !strings.Contains(text, "1 instance of 1 application") {
 		t.Errorf("view = %q", text)
 	}
-	if v.see(glance{apps: registryOf()}); strings.Contains(v.text(), "boom") {
+	if v.update(glance{apps: registryOf()}); strings.Contains(v.text(), "boom") {
 		t.Error("the error outlives a success")
 	}
 }
 
 func TestTopFitsTheScreen(t *testing.T) {
 	v := newView()
-	v.see(glance{apps: registryOf(&heureka.Instance{App: strings.Repeat("A", 200), ID: "i"})})
+	v.update(glance{apps: registryOf(&heureka.Instance{App: strings.Repeat("A", 200), ID: "i"})})
 	v.width, v.height = 40, 3
 	lines := strings.Split(v.text(), "\n")
 	if len(lines) > 3 {
@@ -66,7 +66,7 @@ func TestTopFitsTheScreen(t *testing.T) {
 func TestTopForgetsOldChanges(t *testing.T) {
 	v := newView()
 	for i := range 3 * recentChanges {
-		v.see(glance{apps: registryOf(&heureka.Instance{App: "A", ID: "i", Status: heureka.Status(1 + i%2)})})
+		v.update(glance{apps: registryOf(&heureka.Instance{App: "A", ID: "i", Status: heureka.Status(1 + i%2)})})
 	}
 	if len(v.changes) != recentChanges {
 		t.Errorf("%d changes are kept, want %d", len(v.changes), recentChanges)

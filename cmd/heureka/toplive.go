@@ -105,7 +105,7 @@ func (l *live) run(ctx context.Context) {
 				return
 			}
 		case seen := <-looks:
-			l.view.see(seen)
+			l.view.update(seen)
 			again = time.After(l.interval)
 		case <-again:
 			again = nil

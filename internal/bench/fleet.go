@@ -48,7 +48,7 @@ func (t *target) fleet(ctx context.Context) {
 		case queue <- d:
 		case <-ctx.Done():
 		case <-time.After(t.cfg.Interval):
-			t.note(t.cfg.Interval, 0, errLate)
+			t.record(t.cfg.Interval, 0, errLate)
 		}
 	}
 	close(queue)
@@ -64,7 +64,7 @@ func (t *target) fleetRequest(ctx context.Context, client int, poll bool, at tim
 		n, err = t.heartbeat(ctx, instanceOf(client%t.cfg.Instances))
 	}
 	if ctx.Err() == nil {
-		t.note(time.Since(at), n, err)
+		t.record(time.Since(at), n, err)
 		if !poll {
 			t.beats.add(time.Since(at))
 		}
@@ -83,7 +83,7 @@ func (t *target) propagation(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		t.note(took, 0, err)
+		t.record(took, 0, err)
 		if _, err := t.do(ctx, http.MethodDelete, pathOf(in), nil); err != nil && ctx.Err() == nil {
 			return err
 		}

@@ -81,10 +81,10 @@ func (t *target) count(ctx context.Context, op func(context.Context) (int64, err
 	if ctx.Err() != nil {
 		return
 	}
-	t.note(time.Since(start), n, err)
+	t.record(time.Since(start), n, err)
 }
 
-func (t *target) note(d time.Duration, n int64, err error) {
+func (t *target) record(d time.Duration, n int64, err error) {
 	t.ops.Add(1)
 	t.bytes.Add(n)
 	t.lat.add(d)

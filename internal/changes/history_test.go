@@ -62,7 +62,7 @@ func TestDocs(t *testing.T) {
 	w.register("y", peer, heureka.StatusUp)
 	w.now = w.now.Add(10 * time.Second)
 	for _, err := range []error{
-		w.Renew(key("y"), registry.Claim{}, peer, w.now),
+		w.Renew(key("y"), registry.Renewal{}, peer, w.now),
 		w.SetOverride(key("x"), heureka.StatusOutOfService, 0, operator, w.now),
 		w.ClearOverride(key("x"), heureka.StatusUp, 0, operator, w.now),
 		w.Cancel(key("x"), client, w.now),

@@ -47,7 +47,7 @@ type configAnswer struct {
 }
 
 // newConfigClient reads its own settings with r.
-func (l *loader) newConfigClient(r *resolver, profiles []string) *configClient {
+func (l *loader) newConfigClient(r *expander, profiles []string) *configClient {
 	transport := l.options.Transport
 	if transport == nil {
 		t := outbound.Transport(&net.Dialer{Timeout: 10 * time.Second})
@@ -163,7 +163,7 @@ func readConfigAnswer(body []byte) ([]layer, error) {
 	var layers []layer
 	for _, source := range slices.Backward(environment.PropertySources) {
 		b := newLayerBuilder()
-		origin := Origin{Source: File, Name: "config server, " + outbound.Hide(source.Name)}
+		origin := Place{Source: File, Name: "config server, " + outbound.Hide(source.Name)}
 		for key, value := range source.Source {
 			text := ""
 			if value != nil {
@@ -211,7 +211,7 @@ func (r *reader) serverLayers(loc location) []layer {
 
 // bootstrapServer is the import that spring.cloud.config.uri in a bootstrap file, the environment or an argument stands
 // for, as it did before spring.config.import. Elsewhere it only says where an import asks.
-func bootstrapServer(r *resolver) (location, bool) {
+func bootstrapServer(r *expander) (location, bool) {
 	p := r.merged[cloudConfigURI]
 	if p.Text == "" || p.Origin.Source == File && !strings.HasPrefix(filepath.Base(p.Origin.Name), bootstrapName) {
 		return location{}, false

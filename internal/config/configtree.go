@@ -42,7 +42,7 @@ type treeReader struct {
 func (t *treeReader) directory(path, shown, prefix string) {
 	entries, err := os.ReadDir(path) // sorted
 	if err != nil {
-		t.fail(&Mistake{Origin: Origin{Source: File, Name: shown}, Problem: reason(err).Error()})
+		t.fail(&Mistake{Origin: Place{Source: File, Name: shown}, Problem: reason(err).Error()})
 		return
 	}
 	for _, e := range entries {
@@ -52,7 +52,7 @@ func (t *treeReader) directory(path, shown, prefix string) {
 		full, key, name := filepath.Join(path, e.Name()), join(prefix, e.Name()), filepath.Join(shown, e.Name())
 		info, err := os.Stat(full) // through links
 		if t.count++; t.count > maxProperties || strings.Count(key, ".") > maxDepth {
-			t.fail(&Mistake{Origin: Origin{Source: File, Name: shown}, Problem: "too many or too deeply nested properties"})
+			t.fail(&Mistake{Origin: Place{Source: File, Name: shown}, Problem: "too many or too deeply nested properties"})
 			return
 		}
 		switch {
@@ -66,7 +66,7 @@ func (t *treeReader) directory(path, shown, prefix string) {
 }
 
 func (t *treeReader) file(path, key, shown string) {
-	origin := Origin{Source: File, Name: shown}
+	origin := Place{Source: File, Name: shown}
 	data, err := readLimited(path)
 	if err != nil {
 		t.fail(&Mistake{Origin: origin, Problem: err.Error()})

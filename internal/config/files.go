@@ -170,7 +170,7 @@ func (r *reader) directories(loc location) []string {
 func (r *reader) closed(dir string) bool {
 	_, err := os.Stat(r.abs(dir) + "/.")
 	if errors.Is(err, fs.ErrPermission) {
-		r.fail(&Mistake{Origin: Origin{Source: File, Name: dir}, Problem: reason(err).Error()})
+		r.fail(&Mistake{Origin: Place{Source: File, Name: dir}, Problem: reason(err).Error()})
 	}
 	return errors.Is(err, fs.ErrPermission)
 }
@@ -287,7 +287,7 @@ func (r *reader) imported(text string, asked property, from string, profiles []s
 
 // parse reads the file and notes it.
 func (r *reader) parse(path string, loc location) []document {
-	origin := Origin{Source: File, Name: path}
+	origin := Place{Source: File, Name: path}
 	data, err := readLimited(r.abs(path))
 	if err != nil {
 		r.fail(&Mistake{Origin: origin, Problem: err.Error()})

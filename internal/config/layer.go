@@ -10,8 +10,8 @@ import (
 	"heureka.internal/heureka/internal/spring"
 )
 
-// An Origin says where a value was read.
-type Origin struct {
+// An Place says where a value was read.
+type Place struct {
 	Source Source
 	Name   string // of the file or the environment variable
 	Line   int    // in the file; 0 if unknown
@@ -30,7 +30,7 @@ const (
 )
 
 // String returns the origin for messages, such as "application.yml:12" or "environment variable SERVER_PORT".
-func (o Origin) String() string {
+func (o Place) String() string {
 	switch o.Source {
 	case File:
 		if o.Line > 0 {
@@ -51,7 +51,7 @@ func (o Origin) String() string {
 type property struct {
 	Raw    string // name as spelled
 	Text   string
-	Origin Origin
+	Origin Place
 }
 
 // A layer is all properties of one source or document by canonical name.

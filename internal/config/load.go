@@ -42,7 +42,7 @@ type loader struct {
 	files    []layer
 	profiles []string
 	names    []string // of the files read
-	resolver *resolver
+	resolver *expander
 	warned   map[*Key]bool   // about having no effect
 	refused  map[string]bool // groups of settings of security
 	warnings []error
@@ -51,9 +51,9 @@ type loader struct {
 
 func (l *loader) fail(err error)  { l.errs = append(l.errs, err) }
 func (l *loader) warn(m *Mistake) { l.warnings = append(l.warnings, m) }
-func (l *loader) newResolver(files []layer) *resolver {
+func (l *loader) newResolver(files []layer) *expander {
 	envLayer := alignSubs(l.envLayer, slices.Concat(files, []layer{l.json, l.args}))
-	return &resolver{
+	return &expander{
 		merged: merge(slices.Concat(files, []layer{envLayer, l.json, l.args})...),
 		env:    l.env,
 		used:   map[string]bool{},
@@ -66,10 +66,10 @@ func (l *loader) readArguments() {
 		setting, ok := strings.CutPrefix(arg, "--")
 		key, value, _ := strings.Cut(setting, "=")
 		if !ok || key == "" {
-			l.fail(&Mistake{Origin: Origin{Source: Argument}, Problem: "unexpected " + arg, Hint: argumentHint(arg)})
+			l.fail(&Mistake{Origin: Place{Source: Argument}, Problem: "unexpected " + arg, Hint: argumentHint(arg)})
 			continue
 		}
-		b.add(parseName(key), property{Raw: key, Text: value, Origin: Origin{Source: Argument}})
+		b.add(parseName(key), property{Raw: key, Text: value, Origin: Place{Source: Argument}})
 	}
 	l.args = b.done()
 }
@@ -111,7 +111,7 @@ func (l *loader) readEnvironment() {
 	b := newLayerBuilder()
 	for _, k := range slices.Sorted(maps.Keys(l.env)) {
 		if !fromKubernetes(k, l.env[k]) {
-			b.add(l.envName(k), property{Raw: k, Text: l.env[k], Origin: Origin{Source: Environment, Name: k}})
+			b.add(l.envName(k), property{Raw: k, Text: l.env[k], Origin: Place{Source: Environment, Name: k}})
 		}
 	}
 	l.envLayer = b.done()
@@ -120,7 +120,7 @@ func (l *loader) readEnvironment() {
 	if p, ok := l.args["spring.application.json"]; ok {
 		text = p.Text
 	}
-	docs, err := readYAML([]byte(text), Origin{Source: JSON})
+	docs, err := readYAML([]byte(text), Place{Source: JSON})
 	if err != nil {
 		l.fail(err)
 	} else if len(docs) > 0 {
@@ -180,7 +180,7 @@ func (l *loader) askConfigServer(files *reader, groups [][]location) {
 
 // locations returns the groups of locations, which only arguments and the environment can change. What those import is
 // stronger than all other files.
-func (l *loader) locations(r *resolver) [][]location {
+func (l *loader) locations(r *expander) [][]location {
 	groups := parseLocations(property{Text: defaultLocations})
 	if p, ok := r.merged[configLocation]; ok {
 		groups = parseLocations(l.expanded(r, p))
@@ -194,7 +194,7 @@ func (l *loader) locations(r *resolver) [][]location {
 	return groups
 }
 
-func (l *loader) expanded(r *resolver, p property) property {
+func (l *loader) expanded(r *expander, p property) property {
 	text, err := r.expand(p)
 	if err != nil {
 		l.fail(&Mistake{Origin: p.Origin, Key: p.Raw, Value: p.Text, Problem: err.Error()})

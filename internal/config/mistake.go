@@ -8,7 +8,7 @@ import (
 
 // A Mistake is one thing wrong in the configuration. Load joins all of them.
 type Mistake struct {
-	Origin  Origin
+	Origin  Place
 	Key     string // canonical name; "" if the mistake is not about one setting
 	Value   string // passwords masked
 	Problem string // "want true or false"

@@ -2,8 +2,8 @@ package config
 
 import "heureka.internal/heureka/internal/spring"
 
-// A resolver fills in the placeholders of values.
-type resolver struct {
+// A expander fills in the placeholders of values.
+type expander struct {
 	merged   layer
 	env      map[string]string
 	fallback func(name string) (string, bool) // what only the table or the machine knows; nil: nothing
@@ -11,11 +11,11 @@ type resolver struct {
 }
 
 // expand returns the text of p with its placeholders replaced.
-func (r *resolver) expand(p property) (string, error) { return spring.Expand(p.Text, r.lookup) }
+func (r *expander) expand(p property) (string, error) { return spring.Expand(p.Text, r.lookup) }
 
 // lookup finds the value behind a placeholder's name. A name of the table matches in any spelling, any other as
 // spring.Refers has it.
-func (r *resolver) lookup(wanted string) (string, bool) {
+func (r *expander) lookup(wanted string) (string, bool) {
 	n := parseName(wanted)
 	if p, ok := r.merged[n.canonical]; ok && (n.key != nil || spring.Refers(wanted, p.Raw)) {
 		r.used[n.canonical] = true

@@ -115,7 +115,7 @@ func (e *profileExpression) take(c byte) bool {
 
 // activeProfiles returns the profiles that r's layers switch on: the included ones first, each followed by its group; the
 // later win. It is never nil without an error.
-func activeProfiles(r *resolver) ([]string, error) {
+func activeProfiles(r *expander) ([]string, error) {
 	var profiles []string
 	for _, k := range []string{profilesInclude, profilesActive} {
 		p := r.merged[k]
@@ -135,7 +135,7 @@ func activeProfiles(r *resolver) ([]string, error) {
 	return expandGroups(r, profiles, []string{}), nil
 }
 
-func expandGroups(r *resolver, profiles, seen []string) []string {
+func expandGroups(r *expander, profiles, seen []string) []string {
 	for _, profile := range profiles {
 		if slices.Contains(seen, profile) {
 			continue

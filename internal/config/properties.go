@@ -7,7 +7,7 @@ import (
 )
 
 // readProperties reads all documents of a .properties text.
-func readProperties(data []byte, origin Origin) ([]document, error) {
+func readProperties(data []byte, origin Place) ([]document, error) {
 	props, err := spring.ParseProperties(string(data))
 	if err != nil {
 		if e, ok := errors.AsType[*spring.SyntaxError](err); ok {

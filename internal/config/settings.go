@@ -25,7 +25,7 @@ type Settings struct {
 // An Unused is a setting of a file or an argument that heureka does not read: of other parts of Spring Boot, or of nobody.
 type Unused struct {
 	Name   string // as it is written
-	Origin Origin
+	Origin Place
 }
 
 // Notices are the warnings, and one line about all that is not used.
@@ -45,7 +45,7 @@ type Setting struct {
 	Key    *Key
 	Name   string // canonical, with the map key
 	Value  Value
-	Origin Origin
+	Origin Place
 }
 
 // Shown returns the value for printing; without secrets passwords are masked.

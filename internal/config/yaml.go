@@ -28,7 +28,7 @@ type document struct {
 
 // readYAML reads all documents of a YAML (or JSON) text. Bytes that are not UTF-8, mostly in comments, are replaced, as
 // Spring does.
-func readYAML(data []byte, origin Origin) ([]document, error) {
+func readYAML(data []byte, origin Place) ([]document, error) {
 	var docs []document
 	dec := yaml.NewDecoder(bytes.NewReader(bytes.ToValidUTF8(data, []byte("\uFFFD"))))
 	for {
@@ -54,7 +54,7 @@ var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 var filtered = regexp.MustCompile(`(?m)^[^#\n]*: +(@[\w.-]+@)`)
 
 // yamlError moves the line from the parser's words to the origin.
-func yamlError(data []byte, origin Origin, err error) error {
+func yamlError(data []byte, origin Place, err error) error {
 	msg, hint := err.Error(), ""
 	if m := yamlLine.FindStringSubmatch(msg); m != nil {
 		msg = msg[len(m[0]):]
@@ -69,7 +69,7 @@ func yamlError(data []byte, origin Origin, err error) error {
 // A flattener turns nested YAML into properties with dotted names.
 type flattener struct {
 	builder *layerBuilder
-	origin  Origin
+	origin  Place
 	count   int
 }
 

@@ -37,7 +37,7 @@ func (c *call) batch() {
 	for i := range items {
 		var err error
 		results[i], err = p.Item(&items[i])
-		c.note(err)
+		c.countRefusal(err)
 		if in := results[i].Instance; in != nil {
 			if room -= size(in); room < 0 {
 				results[i].Instance = nil // the sender hears of it with the next heartbeat
@@ -65,8 +65,8 @@ func size(in *heureka.Instance) int {
 	return n
 }
 
-// note counts or logs why an item was not performed.
-func (c *call) note(err error) {
+// countRefusal counts or logs why an item was not performed.
+func (c *call) countRefusal(err error) {
 	switch _, fault := errors.AsType[wire.LimitError](err); {
 	case err == nil:
 	case fault:

@@ -253,7 +253,7 @@ func (answerless) Answer(respcache.Query) (*respcache.Answer, error) { return ni
 
 type panicking struct{ *node }
 
-func (panicking) Renew(heureka.Key, registry.Claim, registry.Origin) error { panic("boom") }
+func (panicking) Renew(heureka.Key, registry.Renewal, registry.Origin) error { panic("boom") }
 
 // A panic after the header ends the connection: nobody may take half a document for a whole one.
 func TestPanicAfterTheHeader(t *testing.T) {

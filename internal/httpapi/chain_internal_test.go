@@ -12,7 +12,7 @@ import (
 // known is a backend that renews whatever it is asked to.
 type known struct{ Backend }
 
-func (known) Renew(heureka.Key, registry.Claim, registry.Origin) error { return nil }
+func (known) Renew(heureka.Key, registry.Renewal, registry.Origin) error { return nil }
 
 // bare is a ResponseWriter that costs nothing.
 type bare struct{ header http.Header }

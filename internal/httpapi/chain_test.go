@@ -244,7 +244,7 @@ func (e *spaces) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A tool may say for whom it acts and why; that is kept as what it is, a bounded claim in printable text, and makes nobody
+// A tool may say for whom it acts and why; that is kept as what it is, a bounded renewal in printable text, and makes nobody
 // of a peer.
 func TestOperatorsNote(t *testing.T) {
 	for _, tt := range []struct {

@@ -20,7 +20,7 @@ import (
 type Backend interface {
 	Register(in *heureka.Instance, origin registry.Origin) error
 	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error // from a peer, see registry.Registry
-	Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error
+	Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error
 	Cancel(key heureka.Key, origin registry.Origin) error
 	SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error // dirtyMS 0: not sent
 	ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error

@@ -65,11 +65,11 @@ func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, ori
 	return err
 }
 
-func (n *node) Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error {
+func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error {
 	if n.err != nil {
 		return n.err
 	}
-	return n.reg.Renew(key, claim, origin, n.now)
+	return n.reg.Renew(key, renewal, origin, n.now)
 }
 
 func (n *node) Cancel(key heureka.Key, origin registry.Origin) error {

@@ -12,7 +12,7 @@ import (
 // A Registry is what the items of a batch are performed on; Backend is one.
 type Registry interface {
 	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error
-	Renew(key heureka.Key, claim registry.Claim, origin registry.Origin) error
+	Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error
 	Cancel(key heureka.Key, origin registry.Origin) error
 	SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
 	ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
@@ -94,14 +94,14 @@ func (p *Performer) register(app string, it *wire.ReplicationItem) error {
 }
 
 func (p *Performer) renew(key heureka.Key, it *wire.ReplicationItem) error {
-	claim := registry.Claim{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
+	renewal := registry.Renewal{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
 	if it.OverriddenStatus != "" {
-		claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
-		if !claim.HasOverride {
+		renewal.Override, renewal.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
+		if !renewal.HasOverride {
 			return p.missingOr(key, errBadItem)
 		}
 	}
-	return p.Registry.Renew(key, claim, p.Peer)
+	return p.Registry.Renew(key, renewal, p.Peer)
 }
 
 func (p *Performer) setStatus(key heureka.Key, it *wire.ReplicationItem) error {

@@ -79,28 +79,28 @@ func (c *call) renew() {
 	if !c.acceptable() {
 		return
 	}
-	claim, err := c.claim()
+	renewal, err := c.renewal()
 	if err != nil {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.Renew(c.Route.Key(), claim, c.Origin))
+	c.done(c.b.Renew(c.Route.Key(), renewal, c.Origin))
 }
 
-// claim reads what a heartbeat says of its instance. Only a peer's override is looked at (W-RENEW-5).
-func (c *call) claim() (claim registry.Claim, err error) {
-	if claim.DirtyMS, claim.HasDirty, err = c.dirtyMS(); err != nil || c.Origin.By != registry.ByPeer {
-		return claim, err
+// renewal reads what a heartbeat says of its instance. Only a peer's override is looked at (W-RENEW-5).
+func (c *call) renewal() (renewal registry.Renewal, err error) {
+	if renewal.DirtyMS, renewal.HasDirty, err = c.dirtyMS(); err != nil || c.Origin.By != registry.ByPeer {
+		return renewal, err
 	}
 	v, ok := param(c.Request.URL.RawQuery, "overriddenstatus")
 	if !ok {
-		return claim, nil
+		return renewal, nil
 	}
-	claim.Override, claim.HasOverride = heureka.ParseStatus(v)
-	if !claim.HasOverride {
+	renewal.Override, renewal.HasOverride = heureka.ParseStatus(v)
+	if !renewal.HasOverride {
 		err = badStatus("overriddenstatus", v)
 	}
-	return claim, err
+	return renewal, err
 }
 
 // dirtyMS reads the optional parameter lastDirtyTimestamp, a signed 64-bit integer (W-RENEW-2).

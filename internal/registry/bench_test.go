@@ -67,7 +67,7 @@ func perSize(b *testing.B, bench func(b *testing.B, n int)) {
 func BenchmarkRenew(b *testing.B) {
 	perSize(b, func(b *testing.B, n int) {
 		r, keys, now := populated(b, n, registry.Config{})
-		c := registry.Claim{DirtyMS: 1000, HasDirty: true}
+		c := registry.Renewal{DirtyMS: 1000, HasDirty: true}
 		i := 0
 		for b.Loop() {
 			if err := r.Renew(keys[i%n], c, registry.FromClient, now); err != nil {
@@ -81,7 +81,7 @@ func BenchmarkRenew(b *testing.B) {
 func BenchmarkRenewParallel(b *testing.B) {
 	perSize(b, func(b *testing.B, n int) {
 		r, keys, now := populated(b, n, registry.Config{})
-		c := registry.Claim{DirtyMS: 1000, HasDirty: true}
+		c := registry.Renewal{DirtyMS: 1000, HasDirty: true}
 		b.RunParallel(func(pb *testing.PB) {
 			for i := rand.IntN(n); pb.Next(); i++ {
 				r.Renew(keys[i%n], c, registry.FromClient, now)
@@ -134,7 +134,7 @@ func BenchmarkTick(b *testing.B) {
 			for half := range 2 {
 				for i, k := range keys { // spread over the half minute
 					at := now.Add(time.Duration(half)*30*time.Second + 30*time.Second*time.Duration(i)/time.Duration(n))
-					r.Renew(k, registry.Claim{}, registry.FromClient, at)
+					r.Renew(k, registry.Renewal{}, registry.FromClient, at)
 				}
 			}
 			now = now.Add(time.Minute)
@@ -194,7 +194,7 @@ func BenchmarkAdvance(b *testing.B) {
 		step := func() {
 			now = now.Add(time.Second)
 			for i := second % 30 * n / 30; i < (second%30+1)*n/30; i++ {
-				r.Renew(keys[i], registry.Claim{}, registry.FromClient, now)
+				r.Renew(keys[i], registry.Renewal{}, registry.FromClient, now)
 			}
 			second++
 		}
@@ -217,7 +217,7 @@ func BenchmarkSilence(b *testing.B) {
 		r, keys, now := populated(b, n, registry.Config{})
 		now = now.Add(2 * time.Minute)
 		for _, k := range keys[:n/2] {
-			r.Renew(k, registry.Claim{}, registry.FromClient, now)
+			r.Renew(k, registry.Renewal{}, registry.FromClient, now)
 		}
 		r.Advance(now)
 		for b.Loop() {

@@ -117,7 +117,7 @@ func operateAtRandom(r *registry.Registry, rnd *rand.Rand, now time.Time) {
 		}
 		r.GetByID(k.ID, now)
 	default:
-		r.Renew(k, registry.Claim{DirtyMS: rnd.Int64N(6), HasDirty: true, Override: s, HasOverride: true}, origin, now)
+		r.Renew(k, registry.Renewal{DirtyMS: rnd.Int64N(6), HasDirty: true, Override: s, HasOverride: true}, origin, now)
 	}
 }
 
@@ -139,7 +139,7 @@ func TestRenewalBeatsEviction(t *testing.T) {
 		wg.Go(func() {
 			<-ready
 			for i := range ids {
-				told[i] = w.Renew(key(fmt.Sprintf("i%03d", i)), registry.Claim{}, registry.FromClient, w.now) == nil
+				told[i] = w.Renew(key(fmt.Sprintf("i%03d", i)), registry.Renewal{}, registry.FromClient, w.now) == nil
 			}
 		})
 		close(ready)

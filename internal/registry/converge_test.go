@@ -30,7 +30,7 @@ func drawOperation(t *rapid.T) func(*registry.Registry, time.Time) {
 	case 4:
 		return func(r *registry.Registry, now time.Time) { r.ClearOverride(key, s, d, origin, now) }
 	}
-	c := drawClaim.Draw(t, "claim")
+	c := drawClaim.Draw(t, "renewal")
 	return func(r *registry.Registry, now time.Time) { r.Renew(key, c, origin, now) }
 }
 

@@ -205,7 +205,7 @@ func TestChangesSayWhy(t *testing.T) {
 	w.Merge(registry.Entry{Key: key("merged"), Instance: instance("merged"), DirtyMS: 1000, Age: time.Second, From: sync}, w.now)
 	w.advance(10 * time.Second)
 	for id, o := range map[string]registry.Origin{"here": from, "there": peer} {
-		if err := w.Renew(key(id), registry.Claim{}, o, w.now); err != nil {
+		if err := w.Renew(key(id), registry.Renewal{}, o, w.now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -255,7 +255,7 @@ func TestManyTellers(t *testing.T) {
 	for i := range peers {
 		id := fmt.Sprint(i)
 		w.register(instance(id))
-		if err := w.Renew(key(id), registry.Claim{}, registry.Origin{By: registry.ByPeer, Address: "peer-" + id}, w.now); err != nil {
+		if err := w.Renew(key(id), registry.Renewal{}, registry.Origin{By: registry.ByPeer, Address: "peer-" + id}, w.now); err != nil {
 			t.Fatal(err)
 		}
 	}

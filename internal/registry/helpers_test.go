@@ -115,7 +115,7 @@ func (w *world) registerFrom(origin registry.Origin, in *heureka.Instance) regis
 
 func (w *world) renew(id string) {
 	w.t.Helper()
-	if err := w.Renew(key(id), registry.Claim{}, registry.FromClient, w.now); err != nil {
+	if err := w.Renew(key(id), registry.Renewal{}, registry.FromClient, w.now); err != nil {
 		w.t.Fatalf("Renew(%s) = %v, want nil", id, err)
 	}
 }

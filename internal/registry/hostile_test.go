@@ -48,7 +48,7 @@ func TestOneIDInManyApplications(t *testing.T) {
 			}
 		}
 		for i := range apps {
-			if err := r.Renew(heureka.Key{App: fmt.Sprint("A", i), ID: id(i)}, registry.Claim{}, registry.FromClient, hostileStart); err != nil {
+			if err := r.Renew(heureka.Key{App: fmt.Sprint("A", i), ID: id(i)}, registry.Renewal{}, registry.FromClient, hostileStart); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -106,7 +106,7 @@ func TestStampsFromTheFuture(t *testing.T) {
 		if rec, _ := r.Find(key); rec.Instance.LastDirtyMS != want {
 			t.Errorf("%s: %d stays, want %d", tt.name, rec.Instance.LastDirtyMS, want)
 		}
-		if err := r.Renew(key, registry.Claim{DirtyMS: want, HasDirty: true}, registry.FromClient, hostileStart); err != nil {
+		if err := r.Renew(key, registry.Renewal{DirtyMS: want, HasDirty: true}, registry.FromClient, hostileStart); err != nil {
 			t.Errorf("%s: heartbeat of the owner: %v", tt.name, err)
 		}
 	}
@@ -164,7 +164,7 @@ func TestFloodOfCancels(t *testing.T) {
 	if _, err := r.Register(stamped("REAL", "1", 1), registry.FromClient, hostileStart); err != nil {
 		t.Fatal(err)
 	}
-	if r.Renew(real1, registry.Claim{}, registry.FromClient, hostileStart) != nil || r.Cancel(real1, registry.FromClient, hostileStart) != nil {
+	if r.Renew(real1, registry.Renewal{}, registry.FromClient, hostileStart) != nil || r.Cancel(real1, registry.FromClient, hostileStart) != nil {
 		t.Fatal("cannot renew and cancel")
 	}
 	var before, after runtime.MemStats

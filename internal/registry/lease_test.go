@@ -167,7 +167,7 @@ func TestLeaseIgnoresTheWallClock(t *testing.T) {
 	if _, ok := r.Get(key("x"), later); !ok {
 		t.Error("expired after 89 s")
 	}
-	if r.Renew(key("x"), registry.Claim{}, registry.FromClient, later); r.Len() != 1 {
+	if r.Renew(key("x"), registry.Renewal{}, registry.FromClient, later); r.Len() != 1 {
 		t.Error("renewed instance is gone")
 	}
 	if rec, _ := r.Find(key("x")); rec.Lease().LastRenewalMS != later.Add(90*time.Second).UnixMilli() {
@@ -180,8 +180,8 @@ func TestLeaseRenewalsOutOfOrder(t *testing.T) {
 	w := newWorld(t, registry.Config{DisableSelfPreservation: true})
 	w.register(instance("x"))
 	late := w.now.Add(10 * time.Second)
-	w.Renew(key("x"), registry.Claim{}, registry.FromClient, late)
-	w.Renew(key("x"), registry.Claim{}, registry.FromClient, w.now)
+	w.Renew(key("x"), registry.Renewal{}, registry.FromClient, late)
+	w.Renew(key("x"), registry.Renewal{}, registry.FromClient, w.now)
 	if _, ok := w.Get(key("x"), late.Add(90*time.Second)); !ok {
 		t.Error("the earlier heartbeat set the lease back")
 	}

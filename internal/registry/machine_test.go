@@ -74,8 +74,8 @@ var (
 		}
 		return in
 	})
-	drawClaim = rapid.Custom(func(t *rapid.T) registry.Claim {
-		return registry.Claim{
+	drawClaim = rapid.Custom(func(t *rapid.T) registry.Renewal {
+		return registry.Renewal{
 			DirtyMS: drawDirty.Draw(t, "dirty"), HasDirty: rapid.Bool().Draw(t, "has dirty"),
 			Override: drawStatus.Draw(t, "override"), HasOverride: rapid.Bool().Draw(t, "has override"),
 		}
@@ -99,7 +99,7 @@ func (x *machine) doRegister(t *rapid.T) {
 }
 
 func (x *machine) doRenew(t *rapid.T) {
-	key, c, origin := drawKey.Draw(t, "key"), drawClaim.Draw(t, "claim"), drawOrigin.Draw(t, "origin")
+	key, c, origin := drawKey.Draw(t, "key"), drawClaim.Draw(t, "renewal"), drawOrigin.Draw(t, "origin")
 	got := answerOf(x.Renew(key, c, origin, x.now))
 	if want := x.model.renew(key, c, origin, x.now); got != want {
 		t.Fatalf("Renew(%v, %+v, %v) = %s, want %s", key, c, origin, got, want)

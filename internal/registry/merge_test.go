@@ -90,7 +90,7 @@ func TestMergeCases(t *testing.T) {
 			func(t *testing.T, w *world) {
 				w.wantStatus("x", heureka.StatusUp)
 				w.wantOverride("x", heureka.StatusUnknown, false)
-				if w.Renew(key("x"), claim(1000, heureka.StatusOutOfService), registry.FromPeer, w.now); true {
+				if w.Renew(key("x"), renewal(1000, heureka.StatusOutOfService), registry.FromPeer, w.now); true {
 					w.wantStatus("x", heureka.StatusUp)
 				}
 			}},
@@ -208,7 +208,7 @@ func TestMergeOverrideAlone(t *testing.T) {
 	a.register(instance("x"))
 	b.tell(a)
 	b.advance(time.Second)
-	a.Renew(key("x"), claim(1000, heureka.StatusDown), registry.FromPeer, a.now)
+	a.Renew(key("x"), renewal(1000, heureka.StatusDown), registry.FromPeer, a.now)
 	if n := b.tell(a); n != 1 {
 		t.Fatalf("%d instances changed, want 1", n)
 	}

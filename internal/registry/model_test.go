@@ -95,7 +95,7 @@ func (l *modelLease) show(a heureka.Action, now time.Time) {
 
 func (l *modelLease) renew(now time.Time) { l.seen, l.renewed, l.ticked = now, true, false }
 
-func (m *model) renew(key heureka.Key, c registry.Claim, origin registry.Origin, now time.Time) string {
+func (m *model) renew(key heureka.Key, c registry.Renewal, origin registry.Origin, now time.Time) string {
 	l := m.leases[key]
 	if l == nil || l.in.Status == heureka.StatusUnknown {
 		return "missing"

@@ -59,7 +59,7 @@ func TestQuery2ByID(t *testing.T) {
 		w.register(instance("x", app(a)))
 	}
 	w.advance(80 * time.Second)
-	w.Renew(heureka.Key{App: "B", ID: "x"}, registry.Claim{}, registry.FromClient, w.now)
+	w.Renew(heureka.Key{App: "B", ID: "x"}, registry.Renewal{}, registry.FromClient, w.now)
 	w.advance(11 * time.Second)
 	if rec, ok := w.GetByID("x", w.now); !ok || rec.Instance.App != "B" {
 		t.Errorf("GetByID = %+v, %v, want that of B", rec.Instance, ok)
@@ -113,7 +113,7 @@ func TestReadsAreSnapshots(t *testing.T) {
 	before := *in
 	w.setStatus("x", heureka.StatusDown)
 	w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "2"}}, registry.FromClient, w.now)
-	w.Renew(key("x"), registry.Claim{}, registry.FromClient, w.now)
+	w.Renew(key("x"), registry.Renewal{}, registry.FromClient, w.now)
 	w.cancel("x")
 	if diff := cmp.Diff(&before, in); diff != "" {
 		t.Errorf("a record that was read has changed:\n%s", diff)

@@ -16,7 +16,7 @@ var ErrOutdated = fmt.Errorf("record is outdated: %w", heureka.ErrNotFound)
 // returns heureka.ErrNotFound if there is no lease or the status is UNKNOWN, so that the client registers; ErrOutdated
 // likewise for a record that has changed; and a *NewerError to a peer whose record is older. It allocates nothing unless
 // it returns a *NewerError or changes an override.
-func (r *Registry) Renew(key heureka.Key, claim Claim, origin Origin, now time.Time) error {
+func (r *Registry) Renew(key heureka.Key, renewal Renewal, origin Origin, now time.Time) error {
 	t := r.instant(now)
 	bucket := bucketOf(key.ID)
 	l := r.index.stripes[bucket].find(key)
@@ -35,10 +35,10 @@ func (r *Registry) Renew(key heureka.Key, claim Claim, origin Origin, now time.T
 	if origin.By == ByPeer {
 		r.countReplication(t)
 	}
-	if !claim.HasDirty || r.cfg.IgnoreDirtyTimestamps {
+	if !renewal.HasDirty || r.cfg.IgnoreDirtyTimestamps {
 		return nil
 	}
-	return r.compare(l, v, &claim, &origin, t)
+	return r.compare(l, v, &renewal, &origin, t)
 }
 
 // missing counts a heartbeat for an instance that must register.
@@ -48,24 +48,24 @@ func (r *Registry) missing() error {
 }
 
 // compare answers a heartbeat by the age of its record: steps 5 to 8 of W-RENEW-1.
-func (r *Registry) compare(l *lease, v *version, claim *Claim, origin *Origin, t instant) error {
+func (r *Registry) compare(l *lease, v *version, renewal *Renewal, origin *Origin, t instant) error {
 	mine := v.instance.LastDirtyMS
 	switch {
-	case claim.DirtyMS > mine:
-		if origin.By == ByPeer && claim.overrides() {
-			r.storeOverride(v.instance.Key(), claim.Override, *origin, t)
+	case renewal.DirtyMS > mine:
+		if origin.By == ByPeer && renewal.overrides() {
+			r.storeOverride(v.instance.Key(), renewal.Override, *origin, t)
 		}
 		return ErrOutdated
-	case claim.DirtyMS < mine && origin.By == ByPeer:
+	case renewal.DirtyMS < mine && origin.By == ByPeer:
 		return &NewerError{Record: v.record(l)}
-	case claim.DirtyMS == mine && origin.By == ByPeer && claim.overrides() && r.repairsOverride(v):
-		r.storeOverride(v.instance.Key(), claim.Override, *origin, t)
+	case renewal.DirtyMS == mine && origin.By == ByPeer && renewal.overrides() && r.repairsOverride(v):
+		r.storeOverride(v.instance.Key(), renewal.Override, *origin, t)
 	}
 	return nil
 }
 
 // overrides reports whether the heartbeat carries an override that counts (S-SYNC-3).
-func (c *Claim) overrides() bool { return c.HasOverride && c.Override != heureka.StatusUnknown }
+func (c *Renewal) overrides() bool { return c.HasOverride && c.Override != heureka.StatusUnknown }
 
 // repairsOverride reports whether the override in a peer's heartbeat must be one whose status update was lost on the way
 // to this node (S-DEF-13). Where an override has been removed since the client last changed its record, the heartbeat

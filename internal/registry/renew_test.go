@@ -10,9 +10,9 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
-// claim is a heartbeat with a dirty timestamp and, optionally, an override.
-func claim(dirtyMS int64, override ...heureka.Status) registry.Claim {
-	c := registry.Claim{DirtyMS: dirtyMS, HasDirty: true}
+// renewal is what a heartbeat says, with a dirty timestamp and, optionally, an override.
+func renewal(dirtyMS int64, override ...heureka.Status) registry.Renewal {
+	c := registry.Renewal{DirtyMS: dirtyMS, HasDirty: true}
 	if len(override) > 0 {
 		c.Override, c.HasOverride = override[0], true
 	}
@@ -27,32 +27,32 @@ func TestRenew1Answers(t *testing.T) {
 		name    string
 		status  heureka.Status
 		id      string
-		claim   registry.Claim
+		renewal registry.Renewal
 		origin  registry.Origin
 		want    string
 		renewed bool
 	}{
-		{"step 1: no lease", heureka.StatusUp, "other", claim(1000), registry.FromClient, missing, false},
-		{"step 2: UNKNOWN", heureka.StatusUnknown, "x", claim(1000), registry.FromClient, missing, false},
-		{"step 2: UNKNOWN, peer", heureka.StatusUnknown, "x", claim(1), registry.FromPeer, missing, false},
-		{"step 3: no timestamp", heureka.StatusUp, "x", registry.Claim{}, registry.FromClient, ok, true},
-		{"step 3: no timestamp, peer", heureka.StatusUp, "x", registry.Claim{DirtyMS: 5}, registry.FromPeer, ok, true},
-		{"step 5: equal", heureka.StatusUp, "x", claim(1000), registry.FromClient, ok, true},
-		{"step 5: equal, peer", heureka.StatusUp, "x", claim(1000), registry.FromPeer, ok, true},
-		{"step 6: sent newer", heureka.StatusUp, "x", claim(1001), registry.FromClient, outdated, true},
-		{"step 6: sent newer, peer", heureka.StatusUp, "x", claim(1001), registry.FromPeer, outdated, true},
-		{"step 7: sent older", heureka.StatusUp, "x", claim(999), registry.FromClient, ok, true},
-		{"step 7: negative", heureka.StatusUp, "x", claim(-1), registry.FromClient, ok, true},
-		{"step 8: sent older, peer", heureka.StatusUp, "x", claim(999), registry.FromPeer, newer, true},
-		{"DOWN renews", heureka.StatusDown, "x", claim(1000), registry.FromClient, ok, true},
-		{"STARTING renews", heureka.StatusStarting, "x", claim(1000), registry.FromClient, ok, true},
+		{"step 1: no lease", heureka.StatusUp, "other", renewal(1000), registry.FromClient, missing, false},
+		{"step 2: UNKNOWN", heureka.StatusUnknown, "x", renewal(1000), registry.FromClient, missing, false},
+		{"step 2: UNKNOWN, peer", heureka.StatusUnknown, "x", renewal(1), registry.FromPeer, missing, false},
+		{"step 3: no timestamp", heureka.StatusUp, "x", registry.Renewal{}, registry.FromClient, ok, true},
+		{"step 3: no timestamp, peer", heureka.StatusUp, "x", registry.Renewal{DirtyMS: 5}, registry.FromPeer, ok, true},
+		{"step 5: equal", heureka.StatusUp, "x", renewal(1000), registry.FromClient, ok, true},
+		{"step 5: equal, peer", heureka.StatusUp, "x", renewal(1000), registry.FromPeer, ok, true},
+		{"step 6: sent newer", heureka.StatusUp, "x", renewal(1001), registry.FromClient, outdated, true},
+		{"step 6: sent newer, peer", heureka.StatusUp, "x", renewal(1001), registry.FromPeer, outdated, true},
+		{"step 7: sent older", heureka.StatusUp, "x", renewal(999), registry.FromClient, ok, true},
+		{"step 7: negative", heureka.StatusUp, "x", renewal(-1), registry.FromClient, ok, true},
+		{"step 8: sent older, peer", heureka.StatusUp, "x", renewal(999), registry.FromPeer, newer, true},
+		{"DOWN renews", heureka.StatusDown, "x", renewal(1000), registry.FromClient, ok, true},
+		{"STARTING renews", heureka.StatusStarting, "x", renewal(1000), registry.FromClient, ok, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, registry.Config{})
 			w.register(instance("x", status(tt.status)))
 			w.advance(20 * time.Second)
-			err := w.Renew(key(tt.id), tt.claim, tt.origin, w.now)
+			err := w.Renew(key(tt.id), tt.renewal, tt.origin, w.now)
 			if got := answerOf(err); got != tt.want {
 				t.Errorf("Renew = %v (%s), want %s", err, got, tt.want)
 			}
@@ -96,7 +96,7 @@ func answerOf(err error) string {
 func TestRenew1NewerErrorCarriesTheRecord(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x"))
-	err := w.Renew(key("x"), claim(1), registry.FromPeer, w.now)
+	err := w.Renew(key("x"), renewal(1), registry.FromPeer, w.now)
 	newer, ok := errors.AsType[*registry.NewerError](err)
 	if !ok || newer.Record.Instance != w.find("x").Instance {
 		t.Fatalf("Renew = %v, want the stored record", err)
@@ -110,7 +110,7 @@ func TestRenew1NewerErrorCarriesTheRecord(t *testing.T) {
 func TestRenew1IgnoreDirtyTimestamps(t *testing.T) {
 	w := newWorld(t, registry.Config{IgnoreDirtyTimestamps: true})
 	w.register(instance("x"))
-	for _, c := range []registry.Claim{claim(1), claim(2000), claim(2000, heureka.StatusDown)} {
+	for _, c := range []registry.Renewal{renewal(1), renewal(2000), renewal(2000, heureka.StatusDown)} {
 		if err := w.Renew(key("x"), c, registry.FromPeer, w.now); err != nil {
 			t.Errorf("Renew(%+v) = %v, want nil", c, err)
 		}
@@ -139,7 +139,7 @@ func TestRenew4PeersCount(t *testing.T) {
 		w.OpenForTraffic(1, w.now)
 		w.register(instance("x"))
 		for range 3 {
-			w.Renew(key("x"), registry.Claim{}, registry.FromPeer, w.now)
+			w.Renew(key("x"), registry.Renewal{}, registry.FromPeer, w.now)
 		}
 		w.renew("x")
 		w.advance(time.Minute - 1)
@@ -160,7 +160,7 @@ func TestRenew6UnknownMustRegister(t *testing.T) {
 	w := newWorld(t, registry.Config{DisableSelfPreservation: true})
 	w.register(instance("x", status(heureka.StatusUnknown)))
 	w.advance(60 * time.Second)
-	if err := w.Renew(key("x"), registry.Claim{}, registry.FromClient, w.now); !isNotFound(err) {
+	if err := w.Renew(key("x"), registry.Renewal{}, registry.FromClient, w.now); !isNotFound(err) {
 		t.Errorf("Renew = %v, want not found", err)
 	}
 	w.advance(31 * time.Second)
@@ -188,17 +188,17 @@ func TestRenewRevives(t *testing.T) {
 func TestSync3OverrideOfANewerPeer(t *testing.T) {
 	tests := []struct {
 		name         string
-		claim        registry.Claim
+		renewal      registry.Renewal
 		origin       registry.Origin
 		had          heureka.Status
 		want         heureka.Status
 		wantOverride bool
 	}{
-		{"adopted", claim(2000, heureka.StatusOutOfService), registry.FromPeer, 0, heureka.StatusOutOfService, true},
-		{"replaces", claim(2000, heureka.StatusOutOfService), registry.FromPeer, heureka.StatusDown, heureka.StatusOutOfService, true},
-		{"UNKNOWN is none", claim(2000, heureka.StatusUnknown), registry.FromPeer, 0, heureka.StatusUp, false},
-		{"not from a client", claim(2000, heureka.StatusOutOfService), registry.FromClient, 0, heureka.StatusUp, false},
-		{"not from an older record", claim(1, heureka.StatusOutOfService), registry.FromPeer, 0, heureka.StatusUp, false},
+		{"adopted", renewal(2000, heureka.StatusOutOfService), registry.FromPeer, 0, heureka.StatusOutOfService, true},
+		{"replaces", renewal(2000, heureka.StatusOutOfService), registry.FromPeer, heureka.StatusDown, heureka.StatusOutOfService, true},
+		{"UNKNOWN is none", renewal(2000, heureka.StatusUnknown), registry.FromPeer, 0, heureka.StatusUp, false},
+		{"not from a client", renewal(2000, heureka.StatusOutOfService), registry.FromClient, 0, heureka.StatusUp, false},
+		{"not from an older record", renewal(1, heureka.StatusOutOfService), registry.FromPeer, 0, heureka.StatusUp, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,7 +206,7 @@ func TestSync3OverrideOfANewerPeer(t *testing.T) {
 				w.register(instance("x", overridden(tt.had)))
 				before := w.find("x").Instance
 				w.advance(time.Second)
-				w.Renew(key("x"), tt.claim, tt.origin, w.now)
+				w.Renew(key("x"), tt.renewal, tt.origin, w.now)
 				w.wantStatus("x", tt.want)
 				if _, ok := w.Override(key("x")); ok != tt.wantOverride {
 					t.Errorf("override recorded: %v, want %v", ok, tt.wantOverride)
@@ -230,7 +230,7 @@ func TestSync3OverrideOfANewerPeer(t *testing.T) {
 // S-DEF-13: a status update that was lost on its way to this node is repaired by the peer's next heartbeat, unless this
 // node knows better.
 func TestSync7LostStatusUpdateIsRepaired(t *testing.T) {
-	oos := claim(1000, heureka.StatusOutOfService)
+	oos := renewal(1000, heureka.StatusOutOfService)
 	tests := []struct {
 		name    string
 		prepare func(*world)
@@ -265,7 +265,7 @@ func TestSync7LostStatusUpdateIsRepaired(t *testing.T) {
 		w.setStatus("x", heureka.StatusOutOfService)
 		w.clearStatus("x", heureka.StatusUp)
 		w.register(instance("x", dirty(1001)))
-		w.Renew(key("x"), claim(1001, heureka.StatusOutOfService), registry.FromPeer, w.now)
+		w.Renew(key("x"), renewal(1001, heureka.StatusOutOfService), registry.FromPeer, w.now)
 		w.wantStatus("x", heureka.StatusOutOfService)
 	})
 	t.Run("not in the netflix setting", func(t *testing.T) {
@@ -280,7 +280,7 @@ func TestSync7LostStatusUpdateIsRepaired(t *testing.T) {
 func TestRenewDoesNotAllocate(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x"))
-	k, c := key("x"), claim(1000)
+	k, c := key("x"), renewal(1000)
 	if n := testing.AllocsPerRun(100, func() { w.Renew(k, c, registry.FromClient, w.now) }); n != 0 {
 		t.Errorf("Renew allocates %v times", n)
 	}

@@ -25,7 +25,7 @@ func TestSilenceNamesWhoIsMissing(t *testing.T) {
 	w.register(instance("b", app("B")))
 	w.register(instance("c", app("C")))
 	w.advance(50 * time.Second)
-	w.Renew(heureka.Key{App: "C", ID: "c"}, registry.Claim{}, registry.FromClient, w.now)
+	w.Renew(heureka.Key{App: "C", ID: "c"}, registry.Renewal{}, registry.FromClient, w.now)
 	at := func(d time.Duration) time.Time { return start.Add(d) }
 	silent, losses := w.Silence(10, w.now)
 	want := []registry.Silent{

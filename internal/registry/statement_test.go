@@ -103,7 +103,7 @@ func TestRepl2bReplicationsAreCounted(t *testing.T) {
 	w.registerFrom(registry.FromSync, instance("copied"))
 	w.registerFrom(registry.FromClient, instance("own"))
 	w.registerFrom(registry.FromPeer, instance("x"))
-	_ = w.Renew(key("x"), registry.Claim{}, registry.FromPeer, w.now)
+	_ = w.Renew(key("x"), registry.Renewal{}, registry.FromPeer, w.now)
 	_ = w.SetOverride(key("x"), heureka.StatusDown, 0, registry.FromPeer, w.now)
 	_ = w.Cancel(key("missing"), registry.FromPeer, w.now) // fails
 	if got := w.Stats(w.now).ReplicationsLastMinute; got != 3 {

@@ -152,7 +152,7 @@ func TestStatus6ClientRestoresItsStatus(t *testing.T) {
 	w.register(instance("x"))
 	w.setStatus("x", heureka.StatusOutOfService)
 	w.clearStatus("x", heureka.StatusUnknown)
-	if err := w.Renew(key("x"), claim(1000), registry.FromClient, w.now); !isNotFound(err) {
+	if err := w.Renew(key("x"), renewal(1000), registry.FromClient, w.now); !isNotFound(err) {
 		t.Fatalf("Renew = %v, want not found", err)
 	}
 	w.register(instance("x"))
@@ -166,7 +166,7 @@ func TestStatus6OverrideOfUnknown(t *testing.T) {
 	w.register(instance("x"))
 	w.setStatus("x", heureka.StatusUnknown)
 	w.wantOverride("x", heureka.StatusUnknown, true)
-	if err := w.Renew(key("x"), claim(1000), registry.FromClient, w.now); !isNotFound(err) {
+	if err := w.Renew(key("x"), renewal(1000), registry.FromClient, w.now); !isNotFound(err) {
 		t.Errorf("Renew = %v, want not found", err)
 	}
 	w.register(instance("x", dirty(2000)))
@@ -203,7 +203,7 @@ func TestCancel2Removes(t *testing.T) {
 	if _, cancelled := w.Recent(); len(cancelled) != 1 || cancelled[0].Key != key("x") {
 		t.Errorf("recent cancels = %v", cancelled)
 	}
-	if err := w.Renew(key("x"), claim(1000), registry.FromClient, w.now); err != heureka.ErrNotFound {
+	if err := w.Renew(key("x"), renewal(1000), registry.FromClient, w.now); err != heureka.ErrNotFound {
 		t.Errorf("Renew after Cancel = %v, want ErrNotFound", err)
 	}
 	if s := w.Stats(w.now); s.Cancels != 1 || s.ReplicationsLastMinute != 1 {

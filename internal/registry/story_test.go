@@ -235,7 +235,7 @@ func (b *band) beat() {
 			continue
 		}
 		m.due = b.now.Add(m.group.pace + time.Duration(b.rnd.Int64N(int64(min(m.group.pace/10, 500*time.Millisecond)))))
-		if b.r.Renew(m.key, registry.Claim{}, registry.FromClient, b.now) == nil {
+		if b.r.Renew(m.key, registry.Renewal{}, registry.FromClient, b.now) == nil {
 			continue
 		}
 		in := instance(m.key.ID, leased(int64(m.group.every/time.Second), int64(3*m.group.every/time.Second)))

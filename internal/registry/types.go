@@ -44,8 +44,8 @@ type Record struct {
 	incarnation uint32
 }
 
-// A Claim is what a heartbeat says about its instance.
-type Claim struct {
+// A Renewal is what a heartbeat says about its instance.
+type Renewal struct {
 	DirtyMS     int64
 	HasDirty    bool
 	Override    heureka.Status // of a peer's heartbeat

@@ -28,7 +28,7 @@ func BenchmarkRenew(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := c.Renew(b.Context(), key, remote.Claim{Status: heureka.StatusUp, DirtyMS: 1795389393136}); err != nil {
+		if err := c.Renew(b.Context(), key, remote.Renewal{Status: heureka.StatusUp, DirtyMS: 1795389393136}); err != nil {
 			b.Fatal(err)
 		}
 	}

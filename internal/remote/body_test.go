@@ -128,7 +128,7 @@ func TestConnectionIsReused(t *testing.T) {
 			_, _ = io.WriteString(w, strings.Repeat("error ", 1000))
 		}, nil)
 		for range 20 {
-			_ = f.conn.Renew(t.Context(), key, remote.Claim{})
+			_ = f.conn.Renew(t.Context(), key, remote.Renewal{})
 		}
 		if got := f.net.Traffic("client", "eureka").Connects; got != 1 {
 			t.Errorf("20 requests took %d connections", got)

@@ -147,7 +147,7 @@ func TestManyRequestsShareConnections(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 30 {
 			wg.Go(func() {
-				if err := f.conn.Renew(t.Context(), key, remote.Claim{}); err != nil {
+				if err := f.conn.Renew(t.Context(), key, remote.Renewal{}); err != nil {
 					t.Error(err)
 				}
 			})

@@ -89,10 +89,10 @@ func TestRequestLines(t *testing.T) {
 		want string
 	}{
 		{"C-HB-1 heartbeat", func(ctx context.Context, c *remote.Conn) error {
-			return c.Renew(ctx, key, remote.Claim{Status: up, DirtyMS: 1795389393136})
+			return c.Renew(ctx, key, remote.Renewal{Status: up, DirtyMS: 1795389393136})
 		}, "PUT /eureka/apps/ORDERS/host1:orders:8080?status=UP&lastDirtyTimestamp=1795389393136"},
 		{"C-HB-2 heartbeat of a peer", func(ctx context.Context, c *remote.Conn) error {
-			return c.Renew(ctx, key, remote.Claim{Status: up, DirtyMS: 5, Override: heureka.StatusOutOfService, HasOverride: true})
+			return c.Renew(ctx, key, remote.Renewal{Status: up, DirtyMS: 5, Override: heureka.StatusOutOfService, HasOverride: true})
 		}, "PUT /eureka/apps/ORDERS/host1:orders:8080?status=UP&lastDirtyTimestamp=5&overriddenstatus=OUT_OF_SERVICE"},
 		{"escaped id", func(ctx context.Context, c *remote.Conn) error {
 			return c.Cancel(ctx, heureka.Key{App: "A B", ID: "a/b%c?d#e;f ü"})
@@ -249,7 +249,7 @@ func TestStatuses(t *testing.T) {
 				w.WriteHeader(code)
 				_, _ = io.WriteString(w, "<html>sorry</html>")
 			}, nil)
-			err := f.conn.Renew(t.Context(), key, remote.Claim{Status: heureka.StatusUp, DirtyMS: 3})
+			err := f.conn.Renew(t.Context(), key, remote.Renewal{Status: heureka.StatusUp, DirtyMS: 3})
 			got, ok := errors.AsType[*heureka.StatusError](err)
 			if !ok {
 				t.Fatalf("%d: error = %v", code, err)

@@ -13,8 +13,8 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-// A Claim is what a heartbeat tells about its instance (C-HB-1, C-HB-2).
-type Claim struct {
+// A Renewal is what a heartbeat tells about its instance (C-HB-1, C-HB-2).
+type Renewal struct {
 	Status      heureka.Status
 	DirtyMS     int64          // lastDirtyTimestamp; 0 is not sent
 	Override    heureka.Status // sent only if HasOverride, which only replicating servers do
@@ -38,12 +38,12 @@ func (c *Conn) Register(ctx context.Context, in *heureka.Instance) error {
 
 // Renew sends a heartbeat. An error that matches heureka.ErrNotFound asks for a registration (C-HB-3); bodies do not
 // count, whatever they are (W-GOCLI-3).
-func (c *Conn) Renew(ctx context.Context, key heureka.Key, claim Claim) error {
+func (c *Conn) Renew(ctx context.Context, key heureka.Key, renewal Renewal) error {
 	var q query
-	q.add("status", claim.Status.String())
-	q.addMS("lastDirtyTimestamp", claim.DirtyMS)
-	if claim.HasOverride {
-		q.add("overriddenstatus", claim.Override.String())
+	q.add("status", renewal.Status.String())
+	q.addMS("lastDirtyTimestamp", renewal.DirtyMS)
+	if renewal.HasOverride {
+		q.add("overriddenstatus", renewal.Override.String())
 	}
 	return c.onKey(ctx, "renew", http.MethodPut, key, "", q)
 }

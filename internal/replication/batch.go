@@ -8,8 +8,8 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-// Source is where a batch reads the records it is about.
-type Source interface {
+// Records is where a batch reads the records it is about.
+type Records interface {
 	Find(key heureka.Key) (registry.Record, bool)
 }
 
@@ -40,7 +40,7 @@ func (b *Batch) take(q *Queue, l *fifo, limit int) {
 
 // Fill returns the items of the batch, with the state that src has now (S-REPL-3). Operations that have become pointless,
 // because the instance is gone (S-REPL-4) or they waited too long, are left out and counted.
-func (b *Batch) Fill(src Source, now time.Time) []wire.ReplicationItem {
+func (b *Batch) Fill(src Records, now time.Time) []wire.ReplicationItem {
 	b.items = make([]wire.ReplicationItem, 0, len(b.entries))
 	b.gone, b.expired = 0, 0
 	for _, e := range b.entries {

@@ -16,7 +16,7 @@ import (
 
 // A Store is what replication needs of the node's registry; *registry.Registry is one. It is called from many goroutines.
 type Store interface {
-	Source
+	Records
 	Register(in *heureka.Instance, origin registry.Origin, now time.Time) (registry.Change, error)
 	Adopt(in *heureka.Instance, origin registry.Origin, now time.Time) (registry.Change, error)
 	Digest() [registry.Buckets]uint64
@@ -27,7 +27,7 @@ type Store interface {
 // Config sets up Peers. Store, Resolver and Transport are required. New copies it.
 type Config struct {
 	Store     Store
-	Resolver  Resolver
+	Resolver  PeerFinder
 	Transport http.RoundTripper // to peers; connections, their time-outs and TLS are its business
 	Logger    *slog.Logger      // nil: discarded
 	Rand      rand.Source       // nil: seeded from the system

@@ -68,8 +68,8 @@ type News struct {
 	permanent bool
 }
 
-// note takes in what came back for a batch; the next probe is due after pause.
-func (h *health) note(r *Reply, pause time.Duration) News {
+// record takes in what came back for a batch; the next probe is due after pause.
+func (h *health) record(r *Reply, pause time.Duration) News {
 	o := r.Outcome
 	h.probeAt = r.Came.Add(pause)
 	id := r.Said.Node

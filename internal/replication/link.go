@@ -131,7 +131,7 @@ func (l *Link) Done(b *Batch, r *Reply, replicated bool) Ready {
 	if replicated {
 		pause = ProbeInterval
 	}
-	news := l.health.note(r, jitter(l.cfg.Rand, pause))
+	news := l.health.record(r, jitter(l.cfg.Rand, pause))
 	return Ready{Adopt: adopt, News: news, Exchange: l.compare(r, news)}
 }
 

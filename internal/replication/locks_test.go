@@ -87,11 +87,11 @@ func (s checkedStore) Merge(e registry.Entry, now time.Time) bool {
 }
 
 type checkedResolver struct {
-	replication.Resolver
+	replication.PeerFinder
 	c *lockcheck.Checker
 }
 
 func (s checkedResolver) Resolve(ctx context.Context) ([]replication.Target, error) {
 	s.c.Check("resolve")
-	return s.Resolver.Resolve(ctx)
+	return s.PeerFinder.Resolve(ctx)
 }

@@ -146,7 +146,7 @@ func (p *peer) send(ctx context.Context, b *Batch) {
 	if ctx.Err() != nil {
 		return
 	}
-	p.settle(b, r)
+	p.receive(b, r)
 }
 
 func (p *peer) worth(b *Batch) bool {
@@ -223,8 +223,8 @@ func (p *peer) goOn(sent uint64, answer http.Header) {
 	}
 }
 
-// settle tells the link and the set what came back.
-func (p *peer) settle(b *Batch, r *Reply) {
+// receive tells the link and the set what came back.
+func (p *peer) receive(b *Batch, r *Reply) {
 	p.mu.Lock()
 	todo := p.link.Done(b, r, p.has(Replica))
 	p.mu.Unlock()

@@ -263,7 +263,7 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instan
 	case Delivered:
 		q.failures, q.paused, q.notBefore = 0, 0, time.Time{}
 		q.limit = min(q.limit*2, batchSize)
-		adopt = q.settle(b, r.Results, now)
+		adopt = q.readResults(b, r.Results, now)
 	case Busy:
 		q.pause(firstBusy, r.RetryAfter, now)
 		q.retry(b)
@@ -282,8 +282,8 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instan
 	return adopt
 }
 
-// settle reads the result of each item (S-SYNC-5). Results that do not match the batch say nothing (W-REPL-12).
-func (q *Queue) settle(b *Batch, results []wire.ReplicationResult, now time.Time) (adopt []*heureka.Instance) {
+// readResults reads the result of each item (S-SYNC-5). Results that do not match the batch say nothing (W-REPL-12).
+func (q *Queue) readResults(b *Batch, results []wire.ReplicationResult, now time.Time) (adopt []*heureka.Instance) {
 	if len(results) != len(b.items) {
 		q.count.Unanswered += uint64(len(b.items))
 		q.discard(b)

@@ -31,9 +31,9 @@ type Target struct {
 	Zone string
 }
 
-// A Resolver finds the URLs of all nodes, this one included if it is configured like the others. With an error it returns
+// A PeerFinder finds the URLs of all nodes, this one included if it is configured like the others. With an error it returns
 // what it found all the same.
-type Resolver interface {
+type PeerFinder interface {
 	Resolve(ctx context.Context) ([]Target, error)
 }
 

@@ -226,9 +226,9 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	case wire.DeleteStatusOverride:
 		err = n.reg.ClearOverride(key, status, it.LastDirtyMS, registry.FromPeer, now)
 	case wire.Heartbeat:
-		claim := registry.Claim{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
-		claim.Override, claim.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
-		err = n.reg.Renew(key, claim, registry.FromPeer, now)
+		renewal := registry.Renewal{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
+		renewal.Override, renewal.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
+		err = n.reg.Renew(key, renewal, registry.FromPeer, now)
 	}
 	switch newer, conflict := errors.AsType[*registry.NewerError](err); {
 	case conflict:
@@ -271,7 +271,7 @@ func (n *node) register(id string, change ...func(*heureka.Instance)) {
 }
 
 func (n *node) renew(id string) {
-	_ = n.reg.Renew(keyOf(id), registry.Claim{}, registry.FromClient, time.Now())
+	_ = n.reg.Renew(keyOf(id), registry.Renewal{}, registry.FromClient, time.Now())
 	n.peers.Add(wire.Heartbeat, keyOf(id), time.Now())
 }
 

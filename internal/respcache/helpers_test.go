@@ -252,7 +252,7 @@ func (f *registryFixture) register(in *heureka.Instance) {
 
 func (f *registryFixture) renew(app, id string) {
 	f.t.Helper()
-	if err := f.registry.Renew(heureka.Key{App: app, ID: id}, registry.Claim{}, registry.FromClient, f.now); err != nil {
+	if err := f.registry.Renew(heureka.Key{App: app, ID: id}, registry.Renewal{}, registry.FromClient, f.now); err != nil {
 		f.t.Fatal(err)
 	}
 }

@@ -198,7 +198,7 @@ func (n *node) register(in *heureka.Instance) {
 }
 
 func (n *node) renew(key heureka.Key, dirtyMS int64) error {
-	err := n.reg.Renew(key, registry.Claim{DirtyMS: dirtyMS, HasDirty: true}, registry.FromClient, n.now())
+	err := n.reg.Renew(key, registry.Renewal{DirtyMS: dirtyMS, HasDirty: true}, registry.FromClient, n.now())
 	if err == nil || errors.Is(err, registry.ErrOutdated) {
 		n.replicate(wire.Heartbeat, key)
 	}

@@ -105,7 +105,7 @@ func (c *ringClient) register(ctx context.Context, conn *remote.Conn) error {
 }
 
 func (c *ringClient) beat(ctx context.Context, conn *remote.Conn) error {
-	err := conn.Renew(ctx, c.in.Key(), remote.Claim{Status: c.in.Status, DirtyMS: c.in.LastDirtyMS})
+	err := conn.Renew(ctx, c.in.Key(), remote.Renewal{Status: c.in.Status, DirtyMS: c.in.LastDirtyMS})
 	if errors.Is(err, heureka.ErrNotFound) {
 		return c.register(ctx, conn)
 	}

@@ -99,8 +99,8 @@ func (c clocked) RegisterIncarnation(in *heureka.Instance, incarnation uint32, o
 	return err
 }
 
-func (c clocked) Renew(key heureka.Key, claim registry.Claim, o registry.Origin) error {
-	return c.reg.Renew(key, claim, o, c.now())
+func (c clocked) Renew(key heureka.Key, renewal registry.Renewal, o registry.Origin) error {
+	return c.reg.Renew(key, renewal, o, c.now())
 }
 
 func (c clocked) Cancel(key heureka.Key, o registry.Origin) error {
