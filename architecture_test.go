@@ -52,7 +52,9 @@ var mayImport = map[string][]string{
 	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/changes", "internal/remote", "internal/wire", "internal/spring",
 		"internal/outbound"},
 
-	"internal/registry/registrytest": {"internal/registry"},
+	"internal/registry/registrytest":       {"internal/registry"},
+	"internal/replication/replicationtest": {"internal/replication"},
+	"internal/respcache/respcachetest":     {"internal/respcache"},
 }
 
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing

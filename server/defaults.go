@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/respcache"
 )
@@ -225,6 +226,8 @@ func (c *Config) registry() registry.Config {
 		MaxInstances:                max(c.Limits.Instances, 0),
 		MaxPerApp:                   max(c.Limits.InstancesPerApp, 0),
 		FutureStamp:                 c.Limits.FutureStamp,
+		FeedChanges:                 feedChanges,
+		FeedBytes:                   feedBytes,
 		OwnID:                       c.Instance.ResolvedID(),
 		OwnApp:                      c.Instance.App,
 		DisableSelfPreservation:     c.DisableSelfPreservation,
@@ -255,6 +258,12 @@ func (c *Config) cache() respcache.Config {
 		DeltaRetention:   c.DeltaRetention,
 		DisableFallback:  c.DisableTransparentFallback,
 		Regions:          c.regionConfigs(),
+		ChunkBytes:       respcache.ChunkBytes,
+		LookupBytes:      respcache.LookupBytes,
 		Token:            strconv.FormatUint(c.Rand.Uint64(), 36),
 	}
+}
+
+func (c *Config) history() changes.Config {
+	return changes.Config{Changes: c.Limits.HistoryChanges, Bytes: c.Limits.HistoryBytes, Age: c.Limits.HistoryAge}
 }

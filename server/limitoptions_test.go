@@ -52,7 +52,25 @@ var limitOptions = []option{{
 		return fmt.Sprint(code)
 	},
 	byDefault: "200", want: "413",
+}, {
+	field: "Limits.HistoryChanges", see: remembers, byDefault: "3", want: "1",
+	set: func(_ *rig, c *server.Config) { c.Limits.HistoryChanges = 1 },
+}, {
+	field: "Limits.HistoryBytes", see: remembers, byDefault: "3", want: "0",
+	set: func(_ *rig, c *server.Config) { c.Limits.HistoryBytes = 1 },
+}, {
+	field: "Limits.HistoryAge", see: remembers, byDefault: "3", want: "1",
+	set: func(_ *rig, c *server.Config) { c.Limits.HistoryAge = time.Hour },
 }}
+
+// remembers tells how many of three registrations are in the history, of which two came two hours before the third.
+func remembers(r *rig) string {
+	r.register("x", "y")
+	time.Sleep(2 * time.Hour)
+	r.register("z")
+	_, body := r.do(http.MethodGet, "/heureka/v1/history", "")
+	return fmt.Sprint(strings.Count(body, `"what":"registered"`))
+}
 
 // registers tells how a registration with so many entries of metadata is answered.
 func registers(entries int) func(*rig) string {

@@ -22,7 +22,18 @@ type Limits struct {
 	Instances       int
 	InstancesPerApp int
 	MemoryBytes     int64 // live heap; three quarters of it for clients, nine tenths for nodes. Zero: what GOMEMLIMIT says
+
+	// What the history keeps, for GET /heureka/v1/history and heureka history; the oldest goes first.
+	HistoryChanges int
+	HistoryBytes   int64
+	HistoryAge     time.Duration
 }
+
+// What the feed of changes keeps for those that follow it, at most: they read it at once.
+const (
+	feedChanges = 4096
+	feedBytes   = 32 << 20
+)
 
 func defaultLimits() Limits {
 	return Limits{
@@ -34,6 +45,9 @@ func defaultLimits() Limits {
 		FutureStamp:     10 * time.Minute,
 		Instances:       2_000_000,
 		InstancesPerApp: 200_000,
+		HistoryChanges:  10_000,
+		HistoryBytes:    64 << 20,
+		HistoryAge:      24 * time.Hour,
 	}
 }
 

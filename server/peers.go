@@ -47,7 +47,10 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		ReadTimeout:    s.cfg.PeerReadTimeout,
 		MaxPending:     s.cfg.PeerMaxPending,
 		MaxAge:         s.cfg.PeerMaxReplicationAge,
+		Linger:         replication.Linger,
 		Compress:       s.cfg.CompressReplication,
+
+		ExchangeInterval: replication.ExchangeInterval,
 	})
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // routes puts the API, the health endpoints and the pages into one chain, and what is for management alone into another.
-func (s *Server) routes() (all, management *httpapi.API) {
+func (s *Server) routes() error {
 	numbers := s.numbers()
 	cfg := httpapi.Config{
 		Prefix:         s.cfg.ContextPath,
@@ -57,7 +57,12 @@ func (s *Server) routes() (all, management *httpapi.API) {
 		cfg.Metrics = nil
 		cfg.Actuator = s.probesAlone()
 	}
-	return httpapi.New(cfg, backend{s.node, s}), httpapi.New(alone, nil)
+	var err error
+	if s.handler, err = httpapi.New(cfg, backend{s.node, s}); err != nil {
+		return err
+	}
+	s.management, err = httpapi.New(alone, nil)
+	return err
 }
 
 // pages returns the status page and the list of recent events by their paths (S-DASH-1).

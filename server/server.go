@@ -49,7 +49,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{cfg: cfg, log: cfg.Logger, phase: newPhases(cfg)}
-	s.cache = respcache.New(cfg.cache())
+	if s.cache, err = respcache.New(cfg.cache()); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
 	regCfg := cfg.registry()
 	regCfg.OnChange = s.changed
 	if s.reg, err = registry.New(regCfg); err != nil {
@@ -63,9 +65,11 @@ func New(cfg Config) (*Server, error) {
 	if s.node.regions, err = s.newRegions(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	s.history = changes.NewHistory(historyBounds, s.reg.Feed(), s.node.started)
+	s.history = changes.NewHistory(cfg.history(), s.reg.Feed(), s.node.started)
 	s.crowd = newCrowd(&s.cfg)
-	s.handler, s.management = s.routes()
+	if err := s.routes(); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
 	return s, nil
 }
 

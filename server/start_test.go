@@ -50,7 +50,7 @@ func TestPeersThatAreNotFoundAreWaitedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		dns := new(fakeDNS)
-		zones, err := replication.NewZones(replication.ZonesConfig{ServiceURLs: urls, DNS: dns})
+		zones, err := replication.NewZones(replication.ZonesConfig{Region: "us-east-1", ServiceURLs: urls, DNS: dns})
 		if err != nil {
 			t.Fatal(err)
 		}

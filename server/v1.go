@@ -28,9 +28,6 @@ func (s *Server) operations() map[string]http.Handler {
 	}
 }
 
-// historyBounds are those of a node's history.
-var historyBounds = changes.Config{Changes: 10_000, Bytes: 64 << 20, Age: 24 * time.Hour}
-
 // Limits of one answer from the history.
 const (
 	defaultHistory = 100

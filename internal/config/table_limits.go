@@ -67,6 +67,18 @@ var limits = []Limit{
 		Doc:   "Memory: while the live heap is above three quarters of it, new instances of clients are refused, above nine tenths those of nodes too. By default GOMEMLIMIT, which comes from the cgroup unless set.",
 		field: func(c *server.Config) any { return &c.Limits.MemoryBytes }},
 		Answer: "503; of an entry of a batch 503, alone", Counter: refusedBy("full")},
+	{Key: Key{Name: "history-changes", Kind: Int, Min: 1,
+		Doc:   "Changes that the history keeps, for heureka history and /heureka/v1/history.",
+		field: func(c *server.Config) any { return &c.Limits.HistoryChanges }},
+		Answer: "the oldest goes", Counter: "/heureka/v1/history, since"},
+	{Key: Key{Name: "history-bytes", Kind: Size, Min: 1,
+		Doc:   "Memory that they may take.",
+		field: func(c *server.Config) any { return &c.Limits.HistoryBytes }},
+		Answer: "the oldest goes", Counter: "/heureka/v1/history, since"},
+	{Key: Key{Name: "history-age", Kind: Span, Unit: sec, Min: 1,
+		Doc:   "Age of the oldest of them.",
+		field: func(c *server.Config) any { return &c.Limits.HistoryAge }},
+		Answer: "the oldest goes", Counter: "/heureka/v1/history, since"},
 }
 
 // limitKeys are the settings in limits.
@@ -96,6 +108,7 @@ var fixed = [][4]string{
 	{"a body that takes nothing of `decoding-bytes`", "64 KiB", "", ""},
 	{"key of an instance that another node tells of", "8 KiB", "left out", ""},
 	{"tombstones of cancelled instances", "131072, 32 MiB", "the oldest goes, of instances first that never sent a heartbeat", ""},
+	{"changes that wait for those who follow them, such as the history", "4096, 32 MiB", "the oldest goes; who has not read it begins anew", ""},
 	{"recent registrations and cancels on the page", "1000 each", "the oldest goes", ""},
 	{"applications that the log remembers refusals of", "1024", "the others share one line a minute", ""},
 }

@@ -28,7 +28,7 @@ func actuatorOf(h httpapi.Health) http.Handler {
 
 // serving is a node that has an actuator, and nothing else that these tests ask for.
 func serving(cfg httpapi.ActuatorConfig) http.Handler {
-	return httpapi.New(httpapi.Config{Prefix: cfg.Prefix, Actuator: httpapi.NewActuator(cfg)}, nil)
+	return newAPI(httpapi.Config{Prefix: cfg.Prefix, Actuator: httpapi.NewActuator(cfg)}, nil)
 }
 
 var (

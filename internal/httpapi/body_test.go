@@ -225,7 +225,7 @@ func TestPooledMemoryIsNotKept(t *testing.T) {
 // A panicking backend is an empty 500 and a word to the log, and the next request is served.
 func TestPanic(t *testing.T) {
 	n := demo(t, httpapi.Config{})
-	h := httpapi.New(httpapi.Config{ErrorLog: func(_ *http.Request, err any) { n.errors = append(n.errors, err) }}, panicking{n})
+	h := newAPI(httpapi.Config{ErrorLog: func(_ *http.Request, err any) { n.errors = append(n.errors, err) }}, panicking{n})
 	a := do(t, h, "PUT", "/eureka/apps/DEMO/i-1", "")
 	wantEmpty(t, a, http.StatusInternalServerError)
 	if len(n.errors) != 1 || n.errors[0] != "boom" {
@@ -234,13 +234,13 @@ func TestPanic(t *testing.T) {
 	if a := do(t, h, "GET", "/eureka/apps/DEMO/i-1", ""); a.status != http.StatusOK {
 		t.Errorf("next request = %d", a.status)
 	}
-	wantEmpty(t, do(t, httpapi.New(httpapi.Config{}, panicking{n}), "PUT", "/eureka/apps/DEMO/i-1", ""), 500)
+	wantEmpty(t, do(t, newAPI(httpapi.Config{}, panicking{n}), "PUT", "/eureka/apps/DEMO/i-1", ""), 500)
 }
 
 // What a handler had begun to say before it panicked is not part of the 500.
 func TestPanicForgetsHeaders(t *testing.T) {
 	n := demo(t, httpapi.Config{})
-	a := do(t, httpapi.New(httpapi.Config{}, answerless{n}), "GET", "/eureka/apps", "")
+	a := do(t, newAPI(httpapi.Config{}, answerless{n}), "GET", "/eureka/apps", "")
 	wantEmpty(t, a, http.StatusInternalServerError)
 	if got := a.header.Get("Vary"); got != "" {
 		t.Errorf("Vary %q", got)

@@ -28,7 +28,7 @@ func BenchmarkChain(b *testing.B) {
 	r.Header.Set("Accept", "application/json")
 	w := &bare{http.Header{}}
 	b.Run("serving alone", func(b *testing.B) {
-		a := New(Config{}, known{})
+		a := benched(b, Config{})
 		c := &call{API: a}
 		c.Request, c.w.call, c.w.ResponseWriter = r, c, w
 		b.ReportAllocs()
@@ -39,11 +39,21 @@ func BenchmarkChain(b *testing.B) {
 	})
 	for name, steps := range map[string]Steps{"without steps": {}, "with three steps": {pass, pass, pass}} {
 		b.Run(name, func(b *testing.B) {
-			a := New(Config{Steps: steps}, known{})
+			a := benched(b, Config{Steps: steps})
 			b.ReportAllocs()
 			for b.Loop() {
 				a.ServeHTTP(w, r)
 			}
 		})
 	}
+}
+
+func benched(b *testing.B, cfg Config) *API {
+	cfg.MaxBodyBytes, cfg.MaxBatchBytes, cfg.MaxHeldBytes, cfg.NotReadyStatus = 1<<20, 1<<20, 1<<20, http.StatusServiceUnavailable
+	cfg.ErrorLog, cfg.RegistrationRefused = func(*http.Request, any) {}, func(*http.Request, string, string) {}
+	a, err := New(cfg, known{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return a
 }

@@ -4,6 +4,7 @@
 package httpapi
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -73,36 +74,18 @@ type StatusInfo struct {
 	Healthy     *bool // nil unless a minimum of peers is configured
 }
 
-// Defaults of Config.
-const (
-	defaultMaxBody  = 10 << 20
-	defaultMaxBatch = 16 << 20
-	defaultMaxHeld  = 128 << 20
-)
-
 // New returns the handler of everything a node answers: the API below {Prefix}/eureka/ and {Prefix}/v2/, unless b is nil, and
 // beside it what cfg names. Whatever else it is asked for is 404. It must not be mounted behind a handler that redirects to clean paths,
 // such as http.ServeMux (W-PATH-6).
-func New(cfg Config, b Backend) *API {
-	if cfg.MaxBodyBytes == 0 {
-		cfg.MaxBodyBytes = defaultMaxBody
-	}
-	if cfg.MaxBatchBytes == 0 {
-		cfg.MaxBatchBytes = defaultMaxBatch
-	}
-	if cfg.MaxHeldBytes == 0 {
-		cfg.MaxHeldBytes = defaultMaxHeld
-	}
-	if cfg.NotReadyStatus == 0 {
-		cfg.NotReadyStatus = http.StatusServiceUnavailable
-	}
+// Its error names what cfg lacks.
+func New(cfg Config, b Backend) (*API, error) {
 	if cfg.ErrorLog == nil {
-		cfg.ErrorLog = func(*http.Request, any) {}
+		return nil, errors.New("an API needs an ErrorLog")
 	}
-	if cfg.RegistrationRefused == nil {
-		cfg.RegistrationRefused = func(*http.Request, string, string) {}
+	if b != nil && (cfg.MaxBodyBytes == 0 || cfg.MaxBatchBytes == 0 || cfg.MaxHeldBytes == 0 || cfg.NotReadyStatus == 0 || cfg.RegistrationRefused == nil) {
+		return nil, errors.New("an API with a backend needs MaxBodyBytes, MaxBatchBytes, MaxHeldBytes, NotReadyStatus and RegistrationRefused")
 	}
-	return &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix)}
+	return &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix)}, nil
 }
 
 // splitPrefix returns the segments of a configured path.

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +18,7 @@ import (
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/respcache/respcachetest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -33,9 +35,28 @@ type node struct {
 	errors  []any // what ErrorLog heard
 }
 
+// newAPI returns an API with usual values for what cfg leaves out.
+func newAPI(cfg httpapi.Config, b httpapi.Backend) *httpapi.API {
+	cfg.MaxBodyBytes = cmp.Or(cfg.MaxBodyBytes, 10<<20)
+	cfg.MaxBatchBytes = cmp.Or(cfg.MaxBatchBytes, 16<<20)
+	cfg.MaxHeldBytes = cmp.Or(cfg.MaxHeldBytes, 128<<20)
+	cfg.NotReadyStatus = cmp.Or(cfg.NotReadyStatus, http.StatusServiceUnavailable)
+	if cfg.ErrorLog == nil {
+		cfg.ErrorLog = func(*http.Request, any) {}
+	}
+	if cfg.RegistrationRefused == nil {
+		cfg.RegistrationRefused = func(*http.Request, string, string) {}
+	}
+	api, err := httpapi.New(cfg, b)
+	if err != nil {
+		panic(err)
+	}
+	return api
+}
+
 func newNode(tb testing.TB, cfg httpapi.Config) *node {
 	tb.Helper()
-	n := &node{now: time.UnixMilli(1_800_000_000_000), cache: respcache.New(respcache.Config{})}
+	n := &node{now: time.UnixMilli(1_800_000_000_000), cache: respcachetest.New(respcache.Config{})}
 	var err error
 	n.reg, err = registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 2), OnChange: func(c registry.Change) {
 		n.changes = append(n.changes, c)
@@ -48,7 +69,7 @@ func newNode(tb testing.TB, cfg httpapi.Config) *node {
 	if cfg.ErrorLog == nil {
 		cfg.ErrorLog = func(_ *http.Request, err any) { n.errors = append(n.errors, err) }
 	}
-	n.Handler = httpapi.New(cfg, n)
+	n.Handler = newAPI(cfg, n)
 	return n
 }
 

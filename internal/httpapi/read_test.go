@@ -100,7 +100,7 @@ func TestApps4Regions(t *testing.T) {
 	} {
 		for _, path := range []string{"apps", "apps/delta"} {
 			spy := &querySpy{node: newNode(t, httpapi.Config{})}
-			do(t, httpapi.New(httpapi.Config{}, spy), "GET", "/eureka/"+path+"?"+query, "", asJSON)
+			do(t, newAPI(httpapi.Config{}, spy), "GET", "/eureka/"+path+"?"+query, "", asJSON)
 			if got := spy.asked.Regions; got != want {
 				t.Errorf("%s?%s: regions %q, want %q", path, query, got, want)
 			}
@@ -109,7 +109,7 @@ func TestApps4Regions(t *testing.T) {
 	// W-APP-2, W-VIP-4: the others do not read it.
 	for _, path := range []string{"apps/DEMO", "vips/v", "svips/v"} {
 		spy := &querySpy{node: newNode(t, httpapi.Config{})}
-		do(t, httpapi.New(httpapi.Config{}, spy), "GET", "/eureka/"+path+"?regions=a", "", asJSON)
+		do(t, newAPI(httpapi.Config{}, spy), "GET", "/eureka/"+path+"?regions=a", "", asJSON)
 		if got := spy.asked.Regions; got != "" {
 			t.Errorf("%s: regions %q", path, got)
 		}

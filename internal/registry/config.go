@@ -33,8 +33,8 @@ type Config struct {
 	NoOverrideRepair       bool          // S-DEF-13: a peer's heartbeat of the same age never brings an override
 
 	Rand        rand.Source // nil: seeded from the system
-	FeedChanges int         // how many changes Feed keeps: 0 stands for 4096
-	FeedBytes   int64       // how many bytes they may keep alive: 0 stands for 32 MiB
+	FeedChanges int         // how many changes Feed keeps
+	FeedBytes   int64       // how many bytes they may keep alive
 
 	OnChange func(Change) // the one follower that is never behind. Called in order of Seq with the registry locked: must be quick and must not call back; may be nil
 }
@@ -43,12 +43,6 @@ type Config struct {
 func (c Config) prepared() Config {
 	if c.MaxLease < 0 || c.MaxLease > maxLife {
 		c.MaxLease = maxLife
-	}
-	if c.FeedChanges == 0 {
-		c.FeedChanges = 4096
-	}
-	if c.FeedBytes == 0 {
-		c.FeedBytes = 32 << 20
 	}
 	if c.Rand == nil {
 		c.Rand = rand.NewPCG(systemSeed(), systemSeed())
@@ -71,6 +65,7 @@ func (c *Config) validate() error {
 	wrong(!(p > 0 && p <= 1), "renewal percent threshold %v is not above 0 and at most 1", p)
 	wrong(c.EvictionInterval <= 0, "eviction interval %v is not positive", c.EvictionInterval)
 	wrong(c.SelfPreservationMaxDuration < 0, "longest self-preservation %v is negative", c.SelfPreservationMaxDuration)
+	wrong(c.FeedChanges <= 0 || c.FeedBytes <= 0, "a feed of %d changes and %d bytes keeps nothing", c.FeedChanges, c.FeedBytes)
 	wrong(c.MinMissing <= 0, "smallest loss %d is not positive", c.MinMissing)
 	wrong(c.MaxLease < time.Second, "longest lease %v is less than a second", c.MaxLease)
 	wrong(c.FutureStamp == 0, "distance of stamps from the future is missing")

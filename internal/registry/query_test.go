@@ -138,7 +138,7 @@ func TestStatsStatuses(t *testing.T) {
 // The registry has no defaults of its own: each number that is missing is a mistake.
 func TestNewWantsEveryNumber(t *testing.T) {
 	complete := registrytest.Config(registry.Config{CountBeats: true})
-	for _, name := range []string{"RenewalPercentThreshold", "EvictionInterval", "MinMissing", "MaxLease", "FutureStamp", "ExpectedClientInterval"} {
+	for _, name := range []string{"RenewalPercentThreshold", "EvictionInterval", "MinMissing", "MaxLease", "FutureStamp", "ExpectedClientInterval", "FeedChanges", "FeedBytes"} {
 		cfg := complete
 		reflect.ValueOf(&cfg).Elem().FieldByName(name).SetZero()
 		if _, err := registry.New(cfg); err == nil {
@@ -154,7 +154,7 @@ func TestNewReportsAllMistakes(t *testing.T) {
 		MinMissing: -1, MaxLease: 1,
 	})
 	want := "renewal percent threshold 1.5 is not above 0 and at most 1\neviction interval -1ns is not positive\n" +
-		"longest self-preservation -1ns is negative\nsmallest loss -1 is not positive\n" +
+		"longest self-preservation -1ns is negative\na feed of 0 changes and 0 bytes keeps nothing\nsmallest loss -1 is not positive\n" +
 		"longest lease 1ns is less than a second\ndistance of stamps from the future is missing\ninitial number of clients -1 is negative"
 	if err == nil || err.Error() != want {
 		t.Errorf("New = %v, want %s", err, want)

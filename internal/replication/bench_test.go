@@ -14,6 +14,7 @@ import (
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication/replicationtest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -38,14 +39,14 @@ func BenchmarkHeartbeatToPeer(b *testing.B) {
 			n.SetLink("a", "b", link)
 			u := new(urls)
 			u.set(nil, url("b"))
-			peers, err := replication.New(replication.Config{
+			peers, err := replication.New(replicationtest.Config(replication.Config{
 				Store: reg, Resolver: u, Rand: rand.NewPCG(1, 1),
 				Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 					ctx, cancel := context.WithTimeout(ctx, time.Second)
 					defer cancel()
 					return n.Host("a").DialContext(ctx, network, addr)
 				}},
-			})
+			}))
 			if err != nil {
 				b.Fatal(err)
 			}

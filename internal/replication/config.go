@@ -24,13 +24,13 @@ type Store interface {
 	Merge(e registry.Entry, now time.Time) (changed bool)
 }
 
-// Config sets up Peers. Store, Resolver and Transport are required. New copies it.
+// Config sets up Peers. Everything but MyURL, Hosts and ClientID is required, as far as it is no switch. New copies it.
 type Config struct {
 	Store     Store
 	Resolver  PeerFinder
 	Transport http.RoundTripper // to peers; connections, their time-outs and TLS are its business
-	Logger    *slog.Logger      // nil: discarded
-	Rand      rand.Source       // nil: seeded from the system
+	Logger    *slog.Logger
+	Rand      rand.Source
 
 	// What this node knows about itself, to leave itself out. MyURL is certain. Hosts ("host:port") are believed until
 	// the node that answers there says that it is another one, as behind a load balancer (S-PEER-4, S-DEF-14).
@@ -38,21 +38,24 @@ type Config struct {
 	Hosts []string
 
 	ClientID string        // DiscoveryIdentity-Id, by custom the own IP address (S-BATCH-1)
-	Phase    func() string // how far this node's start has come, for its peers; nil: always PhaseOpen
+	Phase    func() string // how far this node's start has come, for its peers
 
-	UpdateInterval time.Duration // between two resolutions; 0 stands for 10 min (S-PEER-2)
-	ReadTimeout    time.Duration // longest silence of a peer; 0 stands for 5 s
+	UpdateInterval time.Duration // between two resolutions (S-PEER-2)
+	ReadTimeout    time.Duration // longest silence of a peer
 	MaxPending     int           // see QueueConfig
 	MaxAge         time.Duration // see QueueConfig
 	Linger         time.Duration // see QueueConfig
 	Compress       bool          // send batches compressed, which Spring servers cannot read (W-REPL-13)
 
 	DisableAntiEntropy bool
-	ExchangeInterval   time.Duration // least time between two exchanges that brought nothing; 0 stands for 30 s
+	ExchangeInterval   time.Duration // least time between two exchanges that brought nothing
 }
 
 // PhaseOpen is the phase of a node whose registry is whole.
 const PhaseOpen = "open"
+
+// ExchangeInterval is the least time between two exchanges with a peer that brought nothing.
+const ExchangeInterval = 30 * time.Second
 
 // Fixed times. Each is jittered where nodes could fall into step.
 const (
@@ -60,35 +63,23 @@ const (
 	retryResolution = 30 * time.Second
 )
 
-func (cfg Config) complete() (Config, error) {
+func (cfg *Config) check() error {
 	var bad []error
 	if cfg.Store == nil || cfg.Resolver == nil || cfg.Transport == nil {
 		bad = append(bad, errors.New("replication needs a store, a resolver and a transport"))
+	}
+	if cfg.Logger == nil || cfg.Rand == nil || cfg.Phase == nil {
+		bad = append(bad, errors.New("replication needs a logger, a source of random numbers and the phase"))
+	}
+	if cfg.UpdateInterval <= 0 || cfg.ReadTimeout <= 0 || cfg.ExchangeInterval <= 0 || cfg.MaxPending <= 0 || cfg.MaxAge <= 0 {
+		bad = append(bad, errors.New("replication needs UpdateInterval, ReadTimeout, ExchangeInterval, MaxPending and MaxAge above zero"))
 	}
 	if cfg.MyURL != "" {
 		if _, err := parsePeerURL(cfg.MyURL); err != nil {
 			bad = append(bad, fmt.Errorf("own URL: %w", err))
 		}
 	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Rand == nil {
-		cfg.Rand = rand.NewPCG(rand.Uint64(), rand.Uint64())
-	}
-	if cfg.Phase == nil {
-		cfg.Phase = func() string { return PhaseOpen }
-	}
-	setDefault(&cfg.UpdateInterval, 10*time.Minute)
-	setDefault(&cfg.ReadTimeout, 5*time.Second)
-	setDefault(&cfg.ExchangeInterval, 30*time.Second)
-	return cfg, errors.Join(bad...)
-}
-
-func setDefault(d *time.Duration, value time.Duration) {
-	if *d <= 0 {
-		*d = value
-	}
+	return errors.Join(bad...)
 }
 
 // isMine says whether a URL is this node's: certainly, or as far as host and port tell.

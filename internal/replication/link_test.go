@@ -10,12 +10,13 @@ import (
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication/replicationtest"
 	"heureka.internal/heureka/internal/wire"
 )
 
 func newLink() *replication.Link {
 	return replication.NewLink(replication.LinkConfig{
-		Queue: replication.QueueConfig{Rand: rand.New(rand.NewPCG(1, 1))}, Rand: rand.New(rand.NewPCG(1, 2)), ExchangeInterval: 30 * time.Second,
+		Queue: replicationtest.Queue(replication.QueueConfig{Rand: rand.New(rand.NewPCG(1, 1))}), Rand: rand.New(rand.NewPCG(1, 2)), ExchangeInterval: 30 * time.Second,
 	})
 }
 
@@ -99,7 +100,7 @@ func TestLinkProbes(t *testing.T) {
 // Pauses after failures double from 0.1 s to 30 s, and each is between half and all of that.
 func TestPausesAreSpread(t *testing.T) {
 	for seed := range uint64(50) {
-		q := replication.NewQueue(replication.QueueConfig{Rand: rand.New(rand.NewPCG(seed, 1))})
+		q := replication.NewQueue(replicationtest.Queue(replication.QueueConfig{Rand: rand.New(rand.NewPCG(seed, 1))}))
 		q.Add(wire.Register, keyOf("1"), start)
 		now := start
 		for most := 100 * time.Millisecond; most < 40*time.Second; most *= 2 {
@@ -163,10 +164,14 @@ func TestNoDateNoSkew(t *testing.T) {
 
 // A set needs all that it works with.
 func TestNewNeedsItsParts(t *testing.T) {
-	whole := replication.Config{Store: newRegistry(t), Resolver: new(urls), Transport: new(http.Transport)}
+	whole := replicationtest.Config(replication.Config{Store: newRegistry(t), Resolver: new(urls), Transport: new(http.Transport)})
 	for name, cut := range map[string]func(*replication.Config){
 		"store": func(c *replication.Config) { c.Store = nil }, "resolver": func(c *replication.Config) { c.Resolver = nil },
-		"transport": func(c *replication.Config) { c.Transport = nil }, "": func(*replication.Config) {},
+		"transport": func(c *replication.Config) { c.Transport = nil }, "logger": func(c *replication.Config) { c.Logger = nil },
+		"random numbers": func(c *replication.Config) { c.Rand = nil }, "phase": func(c *replication.Config) { c.Phase = nil },
+		"update interval": func(c *replication.Config) { c.UpdateInterval = 0 }, "time-out": func(c *replication.Config) { c.ReadTimeout = 0 },
+		"exchange interval": func(c *replication.Config) { c.ExchangeInterval = 0 }, "queue": func(c *replication.Config) { c.MaxPending = 0 },
+		"age": func(c *replication.Config) { c.MaxAge = 0 }, "": func(*replication.Config) {},
 	} {
 		cfg := whole
 		cut(&cfg)

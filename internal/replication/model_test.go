@@ -12,6 +12,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication/replicationtest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -178,9 +179,9 @@ func TestQueueAgainstNaiveModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const instances = 400
 		m := &naiveQueue{max: rapid.SampledFrom([]int{3, 20, 10_000}).Draw(t, "max")}
-		q := replication.NewQueue(replication.QueueConfig{
+		q := replication.NewQueue(replicationtest.Queue(replication.QueueConfig{
 			MaxPending: m.max, MaxAge: time.Hour, Linger: -1, Rand: rand.New(rand.NewPCG(1, 2)),
-		})
+		}))
 		recs := records{}
 		for i := range instances {
 			recs[keyOf(fmt.Sprint(i))] = instance(fmt.Sprint(i))
@@ -352,7 +353,7 @@ func (l *local) do(a wire.ReplicationAction, id string, s heureka.Status) {
 func TestQueueConverges(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := &local{recs: records{}, now: start, last: 1}
-		l.q = replication.NewQueue(replication.QueueConfig{MaxAge: 24 * time.Hour, Linger: -1, Rand: rand.New(rand.NewPCG(1, 2))})
+		l.q = replication.NewQueue(replicationtest.Queue(replication.QueueConfig{MaxAge: 24 * time.Hour, Linger: -1, Rand: rand.New(rand.NewPCG(1, 2))}))
 		peer := javaPeer{}
 		act := func(t *rapid.T) {
 			l.do(rapid.SampledFrom(actions).Draw(t, "action"), fmt.Sprint(rapid.IntRange(0, 3).Draw(t, "id")),
@@ -413,7 +414,7 @@ func BenchmarkQueue(b *testing.B) {
 			recs[keys[i]] = instance(keys[i].ID)
 		}
 		newQueue := func() *replication.Queue {
-			return replication.NewQueue(replication.QueueConfig{MaxPending: n, Linger: -1, Rand: rand.New(rand.NewPCG(1, 2))})
+			return replication.NewQueue(replicationtest.Queue(replication.QueueConfig{MaxPending: n, Linger: -1, Rand: rand.New(rand.NewPCG(1, 2))}))
 		}
 		b.Run(fmt.Sprintf("Add/%d", n), func(b *testing.B) {
 			q := newQueue()

@@ -40,8 +40,7 @@ type Peers struct {
 
 // New returns a set that does nothing yet. It fails if cfg makes no sense.
 func New(cfg Config) (*Peers, error) {
-	cfg, err := cfg.complete()
-	if err != nil {
+	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	rng := rand.New(cfg.Rand)

@@ -12,12 +12,12 @@ import (
 // Idle is the wait that Next returns when nothing is pending.
 const Idle = time.Duration(math.MaxInt64)
 
-// Defaults and fixed numbers of a Queue.
-const (
-	DefaultMaxPending = 10_000
-	DefaultMaxAge     = 30 * time.Second
-	DefaultLinger     = 500 * time.Millisecond
+// Linger is how long heartbeats gather on their way to a peer: nobody sees them, and one batch for a hundred is far cheaper
+// than a hundred.
+const Linger = 500 * time.Millisecond
 
+// Fixed numbers of a Queue.
+const (
 	batchSize   = 250 // most entries of one batch (W-REPL-14)
 	probeSize   = 10  // entries of a batch to a peer that failed last time
 	beatShare   = 5   // heartbeats get at least a fifth of a batch when operations compete with them
@@ -27,11 +27,11 @@ const (
 	contactWait = time.Second // pause towards a peer that is known to be alive
 )
 
-// QueueConfig sets up a Queue. Only Rand is required.
+// QueueConfig sets up a Queue. All of it is required.
 type QueueConfig struct {
-	MaxPending int           // instances with something pending; 0 stands for DefaultMaxPending
-	MaxAge     time.Duration // how long a cancel or status change may wait (S-REPL-3); 0 stands for DefaultMaxAge
-	Linger     time.Duration // how long heartbeats gather before they are sent; 0 stands for DefaultLinger, negative: not at all
+	MaxPending int           // instances with something pending
+	MaxAge     time.Duration // how long a cancel or status change may wait (S-REPL-3)
+	Linger     time.Duration // how long heartbeats gather before they are sent; 0: not at all
 	Rand       *rand.Rand    // for the jitter of pauses
 }
 
@@ -79,15 +79,6 @@ type QueueCounts struct {
 
 // NewQueue returns an empty queue.
 func NewQueue(cfg QueueConfig) *Queue {
-	if cfg.MaxPending <= 0 {
-		cfg.MaxPending = DefaultMaxPending
-	}
-	if cfg.MaxAge <= 0 {
-		cfg.MaxAge = DefaultMaxAge
-	}
-	if cfg.Linger == 0 {
-		cfg.Linger = DefaultLinger
-	}
 	return &Queue{cfg: cfg, entries: make(map[heureka.Key]*entry), limit: batchSize}
 }
 

@@ -12,6 +12,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication/replicationtest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -47,7 +48,7 @@ type bench struct {
 func newBench(t *testing.T, n int, cfg replication.QueueConfig) *bench {
 	t.Helper()
 	cfg.Rand = rand.New(rand.NewPCG(1, 2))
-	b := &bench{t: t, q: replication.NewQueue(cfg), recs: records{}, now: start}
+	b := &bench{t: t, q: replication.NewQueue(replicationtest.Queue(cfg)), recs: records{}, now: start}
 	for i := range n {
 		b.recs[keyOf(fmt.Sprint(i))] = instance(fmt.Sprint(i))
 	}
@@ -240,8 +241,8 @@ func TestOperationsGoAtOnce(t *testing.T) {
 		t.Errorf("an empty queue waits %v", w)
 	}
 	b.add("Heartbeat 0")
-	if w := b.wait(); w != replication.DefaultLinger {
-		t.Errorf("a heartbeat waits %v, want %v", w, replication.DefaultLinger)
+	if w := b.wait(); w != replication.Linger {
+		t.Errorf("a heartbeat waits %v, want %v", w, replication.Linger)
 	}
 	b.now = b.now.Add(100 * time.Millisecond)
 	b.add("Register 1")
@@ -267,7 +268,7 @@ func TestHeartbeatsGather(t *testing.T) {
 	}
 	b.done(replication.Delivered)
 	b.addMany("Heartbeat", 0, 3)
-	b.now = b.now.Add(replication.DefaultLinger)
+	b.now = b.now.Add(replication.Linger)
 	b.want(b.next(), "Heartbeat 0", "Heartbeat 1", "Heartbeat 2")
 }
 
@@ -275,7 +276,7 @@ func TestHeartbeatsGather(t *testing.T) {
 func TestFullQueueDoesNotLinger(t *testing.T) {
 	b := newBench(t, 4, replication.QueueConfig{MaxPending: 3})
 	b.addMany("Heartbeat", 0, 2)
-	if w := b.wait(); w != replication.DefaultLinger {
+	if w := b.wait(); w != replication.Linger {
 		t.Errorf("two of three wait %v", w)
 	}
 	if !b.q.Add(wire.Heartbeat, keyOf("2"), b.now) {
@@ -289,7 +290,7 @@ func TestDef3FastHeartbeatsBlockNothing(t *testing.T) {
 	b := newBench(t, 2, replication.QueueConfig{})
 	for range 5 {
 		b.add("Heartbeat 0")
-		if w := b.wait(); w > replication.DefaultLinger {
+		if w := b.wait(); w > replication.Linger {
 			t.Fatalf("wait %v", w)
 		}
 		b.now = b.now.Add(100 * time.Millisecond)

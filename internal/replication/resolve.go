@@ -1,7 +1,6 @@
 package replication
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +38,7 @@ type PeerFinder interface {
 
 // ZonesConfig sets up a Zones resolver with the properties of the reference (S-PEER-1).
 type ZonesConfig struct {
-	Region            string              // "" stands for us-east-1
+	Region            string
 	AvailabilityZones map[string][]string // region to zones, own zone first; none stands for defaultZone
 	ServiceURLs       map[string][]string // zone to URLs; those of "defaultZone" for zones without an entry
 
@@ -60,7 +59,6 @@ type Zones struct {
 
 // NewZones returns a resolver, or all mistakes in cfg. It looks nothing up.
 func NewZones(cfg ZonesConfig) (*Zones, error) {
-	cfg.Region = cmp.Or(cfg.Region, "us-east-1")
 	if cfg.DNS == nil {
 		cfg.DNS = discover.System()
 	}
@@ -69,6 +67,9 @@ func NewZones(cfg ZonesConfig) (*Zones, error) {
 		z.zones = []string{defaultZone}
 	}
 	var bad []error
+	if cfg.Region == "" {
+		bad = append(bad, errors.New("peers need a region"))
+	}
 	if cfg.TXTName != "" && (cfg.TXTPort <= 0 || cfg.TXTPort > 65535) {
 		bad = append(bad, fmt.Errorf("peers from TXT records of %s need a port, not %d", cfg.TXTName, cfg.TXTPort))
 	}

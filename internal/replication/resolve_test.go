@@ -114,6 +114,9 @@ func TestPeer1Zones(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.cfg.DNS = dns
+			if tt.cfg.Region == "" {
+				tt.cfg.Region = "us-east-1"
+			}
 			z, err := replication.NewZones(tt.cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -151,6 +154,9 @@ func TestResolveErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tt.cfg.DNS = dns
+			if tt.cfg.Region == "" {
+				tt.cfg.Region = "us-east-1"
+			}
 			z, err := replication.NewZones(tt.cfg)
 			if err != nil {
 				t.Fatal(err)
@@ -169,6 +175,7 @@ func TestResolveErrors(t *testing.T) {
 // All mistakes are reported at once, and none of them shows a password.
 func TestZonesMistakes(t *testing.T) {
 	_, err := replication.NewZones(replication.ZonesConfig{
+		Region:            "us-east-1",
 		AvailabilityZones: map[string][]string{"us-east-1": {"z"}},
 		ServiceURLs: map[string][]string{"z": {
 			"ftp://u:secret@a/", "http://u:sec%ret@b/", "http:///eureka/", "dns+https://", "http://fine/", "not a URL",
@@ -183,7 +190,10 @@ func TestZonesMistakes(t *testing.T) {
 	if strings.Contains(err.Error(), "sec") {
 		t.Errorf("the error shows a password: %v", err)
 	}
-	if _, err := replication.NewZones(replication.ZonesConfig{TXTName: "example.com"}); err == nil {
+	if _, err := replication.NewZones(replication.ZonesConfig{Region: "us-east-1", TXTName: "example.com"}); err == nil {
 		t.Error("TXT records without a port are accepted")
+	}
+	if _, err := replication.NewZones(replication.ZonesConfig{}); err == nil {
+		t.Error("no region is accepted")
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication/replicationtest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -129,7 +130,7 @@ func (r *ring) start(name string, peers []string, setups ...setup) *node {
 	for _, s := range setups {
 		s(n, &cfg, &h)
 	}
-	if n.peers, err = replication.New(cfg); err != nil {
+	if n.peers, err = replication.New(replicationtest.Config(cfg)); err != nil {
 		r.t.Fatal(err)
 	}
 	stopServing := r.serve(name, h)

@@ -17,6 +17,7 @@ import (
 	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/replication/replicationtest"
 )
 
 // sync runs one round and returns what each peer gave.
@@ -295,7 +296,7 @@ func TestSyncEndsWithItsContext(t *testing.T) {
 		for c := range b.peers.Sync(ctx) {
 			t.Errorf("got %+v", c)
 		}
-		unresolved, err := replication.New(replication.Config{Store: b.reg, Resolver: b.urls, Transport: r.transport("b")})
+		unresolved, err := replication.New(replicationtest.Config(replication.Config{Store: b.reg, Resolver: b.urls, Transport: r.transport("b")}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/respcache/respcachetest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -61,7 +62,7 @@ var sizes = []int{1_000, 10_000, 100_000, 1_000_000}
 // loaded returns a cache with n instances that were registered long ago, as far as deltas go.
 func loaded(n int) (*respcache.Cache, []*heureka.Instance) {
 	instances := instancesFor(n)
-	c := respcache.New(respcache.Config{Token: "t"})
+	c := respcachetest.New(respcache.Config{Token: "t"})
 	for i, in := range instances {
 		c.Apply(change(uint64(i+1), in, epoch))
 	}

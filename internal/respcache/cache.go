@@ -9,7 +9,7 @@
 package respcache
 
 import (
-	"cmp"
+	"errors"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -40,23 +40,23 @@ type Query struct {
 	Gzip    bool // All and Delta only: other documents are never compressed
 }
 
-// Config sets up a Cache. The zero value is heureka's defaults.
+// Config sets up a Cache. Durations and sizes are required.
 type Config struct {
 	UseReadOnlyCache bool           // S-CACHE-5
-	UpdateInterval   time.Duration  // 0 stands for 30 s: copying to the read-only level
-	AutoExpiration   time.Duration  // 0 stands for 180 s
-	DeltaRetention   time.Duration  // 0 stands for 180 s
+	UpdateInterval   time.Duration  // between two copies to the read-only level
+	AutoExpiration   time.Duration  // of documents that were looked up
+	DeltaRetention   time.Duration  // how far deltas reach back
 	DisableFallback  bool           // eureka.server.disable-transparent-fallback-to-other-region
 	Regions          []RegionConfig // remote regions
-	ChunkBytes       int            // the longest text that is compressed in one piece, about; 0 stands for 256 KiB
-	LookupBytes      int64          // how much each level keeps of documents of applications and VIPs; 0 stands for 64 MiB
+	ChunkBytes       int            // the longest text that is compressed in one piece, about
+	LookupBytes      int64          // how much each level keeps of documents of applications and VIPs
 
 	// Token stands in every ETag. It must be different in every process, restarts included, or two of them could give
 	// different documents the same tag: something random.
 	Token string
 }
 
-// settings are the parts of Config that documents need, with defaults.
+// settings are the parts of Config that documents need.
 type settings struct {
 	expiration time.Duration
 	tags       tags
@@ -94,37 +94,29 @@ type Cache struct {
 	seq    uint64           // of the last change of the registry
 }
 
-const (
-	defaultInterval    = 30 * time.Second
-	defaultExpiration  = 180 * time.Second
-	defaultRetention   = 180 * time.Second
-	defaultLookupBytes = 64 << 20
-)
-
-// New returns an empty cache.
-func New(cfg Config) *Cache {
-	weight := cmp.Or(cfg.ChunkBytes, defaultWeight)
+// New returns an empty cache, or an error that names what cfg lacks.
+func New(cfg Config) (*Cache, error) {
+	if cfg.UpdateInterval <= 0 || cfg.AutoExpiration <= 0 || cfg.DeltaRetention <= 0 || cfg.ChunkBytes <= 0 || cfg.LookupBytes <= 0 {
+		return nil, errors.New("an answer cache needs UpdateInterval, AutoExpiration, DeltaRetention, ChunkBytes and LookupBytes above zero")
+	}
 	c := &Cache{
-		settings: &settings{
-			expiration: cmp.Or(cfg.AutoExpiration, defaultExpiration),
-			tags:       tags{token: cfg.Token},
-		},
-		interval:  cmp.Or(cfg.UpdateInterval, defaultInterval),
-		retention: cmp.Or(cfg.DeltaRetention, defaultRetention),
-		local:     newMirror(weight),
-		lookups:   newShelf[*lookup](cmp.Or(cfg.LookupBytes, defaultLookupBytes)),
+		settings:  &settings{expiration: cfg.AutoExpiration, tags: tags{token: cfg.Token}},
+		interval:  cfg.UpdateInterval,
+		retention: cfg.DeltaRetention,
+		local:     newMirror(cfg.ChunkBytes),
+		lookups:   newShelf[*lookup](cfg.LookupBytes),
 		views:     map[string]*view{},
 	}
 	if cfg.UseReadOnlyCache {
-		c.readOnly = newShelf[level](cmp.Or(cfg.LookupBytes, defaultLookupBytes))
+		c.readOnly = newShelf[level](cfg.LookupBytes)
 	}
-	c.setRegions(cfg.Regions, !cfg.DisableFallback, weight)
+	c.setRegions(cfg.Regions, !cfg.DisableFallback, cfg.ChunkBytes)
 	c.all.mirror.vips = newVIPIndex()
 	for _, f := range []wire.Form{{}, {Format: wire.JSON}, {Detail: wire.Compact}, {Format: wire.JSON, Detail: wire.Compact}} {
 		empty := appendVIPDocument(nil, f, nil, "")
 		c.emptyVIP[variantOf(f)] = NewAnswer(f.Format, c.tags.next(), empty)
 	}
-	return c
+	return c, nil
 }
 
 // Apply follows one change. It must be called for every change in order: it fits registry.Config.OnChange, which has the

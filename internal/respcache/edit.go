@@ -10,9 +10,14 @@ import (
 // How many leaves a group has. Leaves are limited by the weight of their records: a full one of 256 KiB splits into halves
 // of 128 KiB; smaller ones compress badly, larger ones cost more at each change.
 const (
-	maxLeaves     = 64
-	minLeaves     = maxLeaves / 8
-	defaultWeight = 256 << 10
+	maxLeaves = 64
+	minLeaves = maxLeaves / 8
+)
+
+// ChunkBytes and LookupBytes are what Config.ChunkBytes and LookupBytes were measured to do well with.
+const (
+	ChunkBytes  = 256 << 10
+	LookupBytes = 64 << 20
 )
 
 // roomy is how full a node is at most after it was joined or built: the next changes shall not split it again.

@@ -1,6 +1,7 @@
 package respcache
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"sync"
@@ -48,7 +49,7 @@ func crowd(lock sync.Locker, get func() *Answer) int {
 // However many readers wait for a document, it is built once.
 func TestOneBuildForAllWhoWait(t *testing.T) {
 	for range 20 {
-		c := New(Config{})
+		c := newCache(Config{})
 		q := Query{Kind: Delta, Form: wire.Form{Format: wire.JSON}}
 		get := func() *Answer { a, _ := c.Get(q, start); return a }
 		get()
@@ -68,7 +69,7 @@ func TestOneBuildForAllWhoWait(t *testing.T) {
 
 // The list of recent changes is bounded by the number of instances that changed.
 func TestChangesAreBounded(t *testing.T) {
-	c := New(Config{})
+	c := newCache(Config{})
 	for i := range 10_000 {
 		c.Apply(registered(uint64(i), "A", fmt.Sprint(i%10)))
 		if n := len(c.local.changes); n > 100 {
@@ -79,7 +80,7 @@ func TestChangesAreBounded(t *testing.T) {
 
 // Forgetting changes counts each of them once: a wrong count would let the list grow, or clean it up all the time.
 func TestPurgeCountsChanges(t *testing.T) {
-	c := New(Config{ChunkBytes: 5000})
+	c := newCache(Config{ChunkBytes: 5000})
 	for i := range 1000 {
 		ch := registered(uint64(i), "A", fmt.Sprint(i*7919%1000))
 		ch.At = start.Add(time.Duration(i) * time.Second)
@@ -97,7 +98,7 @@ func TestPurgeCountsChanges(t *testing.T) {
 
 // The list is bounded, too, when one record comes and goes behind that of a region.
 func TestMergedChangesAreBounded(t *testing.T) {
-	c := New(Config{Regions: []RegionConfig{{Name: "east"}}})
+	c := newCache(Config{Regions: []RegionConfig{{Name: "east"}}})
 	c.Apply(registered(1, "A", "1"))
 	in := *registered(2, "A", "1").Record.Instance
 	for i := range 1000 {
@@ -114,7 +115,7 @@ func TestMergedChangesAreBounded(t *testing.T) {
 
 // Maintain gives every chunk its turn, however small the budget and however often the first ones are due again.
 func TestEveryChunkHasItsTurn(t *testing.T) {
-	c := New(Config{ChunkBytes: 1000})
+	c := newCache(Config{ChunkBytes: 1000})
 	for i := range 1000 {
 		c.Apply(registered(uint64(i), "A", fmt.Sprintf("%04d", i)))
 	}
@@ -135,4 +136,15 @@ func TestEveryChunkHasItsTurn(t *testing.T) {
 			}
 		}
 	}
+}
+
+// newCache returns a cache with usual values for what cfg leaves out, as respcachetest.New for tests outside this package.
+func newCache(cfg Config) *Cache {
+	cfg.UpdateInterval, cfg.AutoExpiration, cfg.DeltaRetention = 30*time.Second, 3*time.Minute, 3*time.Minute
+	cfg.ChunkBytes, cfg.LookupBytes = cmp.Or(cfg.ChunkBytes, ChunkBytes), cmp.Or(cfg.LookupBytes, LookupBytes)
+	c, err := New(cfg)
+	if err != nil {
+		panic(err)
+	}
+	return c
 }

@@ -15,6 +15,7 @@ import (
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/respcache/respcachetest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -47,7 +48,7 @@ type noted struct {
 
 func newFixture(t testing.TB, cfg respcache.Config) *fixture {
 	return &fixture{
-		t: t, cache: respcache.New(cfg), now: epoch,
+		t: t, cache: respcachetest.New(cfg), now: epoch,
 		live: map[heureka.Key]*heureka.Instance{}, noted: map[heureka.Key]noted{},
 	}
 }

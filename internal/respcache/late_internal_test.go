@@ -13,7 +13,7 @@ func TestCache11LatePayload(t *testing.T) {
 	for _, q := range []Query{
 		{Kind: All, Form: form}, {Kind: Delta, Form: form}, {Kind: App, Name: "A", Form: form}, {Kind: VIP, Name: "v", Form: form},
 	} {
-		c := New(Config{})
+		c := newCache(Config{})
 		c.Apply(registered(1, "A", "first"))
 		keep := late(c, q)
 		c.Apply(registered(2, "A", "second"))

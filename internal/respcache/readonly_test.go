@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/respcache/respcachetest"
 )
 
 func newReadOnly(t testing.TB) *fixture {
@@ -54,7 +55,7 @@ func TestCache6NextSync(t *testing.T) {
 		{1500 * time.Millisecond, time.Unix(1, 600e6), time.Unix(3, 0)},
 	}
 	for _, tt := range tests {
-		c := respcache.New(respcache.Config{UpdateInterval: tt.interval})
+		c := respcachetest.New(respcache.Config{UpdateInterval: tt.interval})
 		if got := c.NextSync(tt.now); !got.Equal(tt.want) {
 			t.Errorf("NextSync(%v) with interval %v = %v, want %v", tt.now, tt.interval, got, tt.want)
 		}

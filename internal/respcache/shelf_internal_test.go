@@ -82,7 +82,7 @@ func TestViewsAreBounded(t *testing.T) {
 	for i := range 5 {
 		cfg.Regions = append(cfg.Regions, RegionConfig{Name: fmt.Sprint(i)})
 	}
-	c := New(cfg)
+	c := newCache(cfg)
 	choice := func(bits int) string {
 		list := []string{"none"}
 		for i := range 5 {

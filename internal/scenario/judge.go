@@ -16,13 +16,13 @@ import (
 // Agreement is for how long two nodes that can talk may know different things. The slowest way to the same:
 //
 //   - a request that went into the dark before they could talk is given up after readTimeout;
-//   - a comparison that failed so is not tried again for exchangeInterval, nor batches for LongestPause: in the same time;
+//   - a comparison that failed so is not tried again for replication.ExchangeInterval, nor batches for LongestPause: in the same time;
 //   - nothing being sent, the next probe goes after ProbeInterval, which jitter makes a quarter longer;
 //   - digests count as different when they have been for SettleTime;
 //   - the comparison takes two requests.
 //
 // Each side pulls on its own account, at the same time.
-const Agreement = readTimeout + exchangeInterval + replication.ProbeInterval*5/4 + replication.SettleTime + replication.FruitlessTime + slack
+const Agreement = readTimeout + replication.ExchangeInterval + replication.ProbeInterval*5/4 + replication.SettleTime + replication.FruitlessTime + slack
 
 // slack is for the way of messages.
 const slack = 5 * time.Second
@@ -240,7 +240,7 @@ func (j *judge) unlisted(n *node, c *client) {
 // hearing is for how long a node that can talk to another one since then may not have heard of a cancellation there. Nodes
 // that do not compare their registries have the batch alone, and it is tried again while it is news.
 func (j *judge) hearing(since time.Duration, c *client) time.Duration {
-	if !j.s.story.compares && since-c.cancelledAt < replication.DefaultMaxAge/2 {
+	if !j.s.story.compares && since-c.cancelledAt < maxAge/2 {
 		return readTimeout + replication.LongestPause + slack
 	}
 	return Agreement

@@ -11,8 +11,6 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-const exchangeInterval = 30 * time.Second
-
 // A peer is the owner of a replication.Link: it posts what that says, over the network of the simulation. In the product
 // two goroutines do so.
 type peer struct {
@@ -28,6 +26,9 @@ type peer struct {
 	poked      bool // another exchange was asked for meanwhile
 }
 
+// maxAge is how long a cancel or a status change may wait for a peer.
+const maxAge = 30 * time.Second
+
 func newPeer(from, to *node) *peer {
 	rng := rand.New(from.source(16 + uint64(to.index)))
 	bug := from.s.opt.Bug
@@ -35,10 +36,10 @@ func newPeer(from, to *node) *peer {
 		s: from.s, from: from, to: to, name: from.name + "-" + to.name,
 		link: replication.NewLink(replication.LinkConfig{
 			Queue: replication.QueueConfig{
-				MaxPending: bug.pending(from.s.story.pending), MaxAge: replication.DefaultMaxAge, Linger: replication.DefaultLinger,
+				MaxPending: bug.pending(from.s.story.pending), MaxAge: maxAge, Linger: replication.Linger,
 				Rand: rand.New(rand.NewPCG(rng.Uint64(), rng.Uint64())),
 			},
-			Rand: rng, ExchangeInterval: exchangeInterval,
+			Rand: rng, ExchangeInterval: replication.ExchangeInterval,
 			DisableAntiEntropy: !from.s.story.compares || bug.is(NoAntiEntropy),
 		}),
 	}

@@ -17,5 +17,7 @@ func Config(cfg registry.Config) registry.Config {
 	cfg.FutureStamp = cmp.Or(cfg.FutureStamp, 10*time.Minute)
 	cfg.ExpectedClientInterval = cmp.Or(cfg.ExpectedClientInterval, 30*time.Second)
 	cfg.WarnAfter = cmp.Or(cfg.WarnAfter, 5*time.Minute)
+	cfg.FeedChanges = cmp.Or(cfg.FeedChanges, 4096)
+	cfg.FeedBytes = cmp.Or(cfg.FeedBytes, 32<<20)
 	return cfg
 }
