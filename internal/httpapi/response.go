@@ -27,7 +27,7 @@ func (w *response) WriteHeader(status int) {
 func (w *response) begin(status int) {
 	w.status = status
 	if w.greets {
-		w.call.cfg.Ring.Greet(w.Header())
+		w.call.cfg.Ring.Greet(w.call.Request.Header, w.Header())
 	}
 	if status >= http.StatusBadRequest {
 		w.call.refused.add(w)

@@ -13,8 +13,8 @@ type Ring interface {
 	// Admit decides about a batch of a heureka node that has come whole: 0 to perform it, else the status that refuses it. It may
 	// add to the header of the answer.
 	Admit(h, answer http.Header) (status int)
-	// Greet adds to the header of an answer what this node says of itself.
-	Greet(answer http.Header)
+	// Greet adds to the header of the answer to a request what this node says of itself.
+	Greet(request, answer http.Header)
 	// Performed is told of a batch that has been performed.
 	Performed(h http.Header)
 	// Digest answers GET peerreplication/digest; nil without anti-entropy.

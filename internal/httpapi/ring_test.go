@@ -18,7 +18,7 @@ type ring struct {
 }
 
 func (r *ring) Admit(_, _ http.Header) int { return r.refuse }
-func (r *ring) Greet(h http.Header)        { h.Set("X-Heureka-Node", "this") }
+func (r *ring) Greet(_, h http.Header)     { h.Set("X-Heureka-Node", "this") }
 func (r *ring) Performed(http.Header)      { r.performed++ }
 func (r *ring) Digest(http.Header) []byte  { return []byte(`{"digest":""}`) }
 

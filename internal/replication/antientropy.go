@@ -57,7 +57,7 @@ func (p *peer) mayExchange(now time.Time) bool {
 // because the request tells it that the digests differ.
 func (p *peer) exchange(ctx context.Context) (healed int, err error) {
 	store := p.set.cfg.Store
-	f := p.set.fetcher(p.conn, registry.BySync)
+	f := p.fetcher(registry.BySync)
 	e, err := p.compare(ctx, f)
 	if err == nil {
 		healed, err = f.pull(ctx, e.Buckets)
@@ -91,25 +91,27 @@ var errOtherProtocol = errors.New("a heureka node that speaks another protocol")
 
 // A fetcher asks one heureka node for parts of its registry, and merges them.
 type fetcher struct {
+	peer  *peer
 	conn  *remote.Conn
 	store Store
 	by    registry.By
-	hello func() Greeting
 
 	node, phase string // what the node said of itself in its last answer
 	received    int    // instances
 }
 
-func (ps *Peers) fetcher(conn *remote.Conn, by registry.By) *fetcher {
-	return &fetcher{conn: conn, by: by, store: ps.cfg.Store, hello: ps.greeting}
+func (p *peer) fetcher(by registry.By) *fetcher {
+	return &fetcher{peer: p, conn: p.conn, by: by, store: p.set.cfg.Store}
 }
 
 // ask sends one request and returns its answer.
 func (f *fetcher) ask(ctx context.Context, req remote.Request) ([]byte, error) {
-	hello := f.hello()
+	hello := f.peer.set.greeting()
 	req.Header = make(http.Header)
 	hello.addTo(req.Header)
+	f.peer.introduce(req.Header)
 	reply, err := f.conn.Do(ctx, req)
+	f.peer.introduced(reply.Header)
 	said := greetingIn(reply.Header)
 	f.node, f.phase = said.Node, said.Phase
 	if err != nil {

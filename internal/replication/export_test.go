@@ -25,7 +25,7 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 			api.ServeHTTP(w, r)
 			return
 		}
-		ps.Greet(w.Header())
+		ps.Greet(r.Header, w.Header())
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(compressed(doc))
 	})
@@ -33,25 +33,26 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 
 func (ps *Peers) batch(w http.ResponseWriter, r *http.Request, api http.Handler) {
 	if status := ps.Admit(r.Header, w.Header()); status != 0 {
-		ps.Greet(w.Header())
+		ps.Greet(r.Header, w.Header())
 		w.WriteHeader(status)
 		return
 	}
-	api.ServeHTTP(&greeting{ResponseWriter: w, ps: ps}, r)
+	api.ServeHTTP(&greeting{ResponseWriter: w, request: r.Header, ps: ps}, r)
 	ps.Performed(r.Header)
 }
 
 // A greeting greets when the answer begins.
 type greeting struct {
 	http.ResponseWriter
-	ps   *Peers
-	done bool
+	request http.Header
+	ps      *Peers
+	done    bool
 }
 
 func (g *greeting) WriteHeader(status int) {
 	if !g.done {
 		g.done = true
-		g.ps.Greet(g.Header())
+		g.ps.Greet(g.request, g.Header())
 	}
 	g.ResponseWriter.WriteHeader(status)
 }

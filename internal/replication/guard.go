@@ -32,14 +32,15 @@ const HeaderLast = "X-Heureka-Last"
 //
 // It does no I/O. Clock is safe for concurrent use, Admit is not.
 type Guard struct {
-	nodeID string
-	began  time.Time
-	last   map[string]uint64 // number of the last batch of each node that sends to this one
+	nodeID  string
+	began   time.Time
+	last    map[string]uint64 // number of the last batch of each peer that sends to this one
+	claimed map[string]uint64 // likewise of who has not proved to be a peer, see HeaderProof
 }
 
 // NewGuard returns the guard of a node that begins now.
 func NewGuard(nodeID string, now time.Time) *Guard {
-	return &Guard{nodeID: nodeID, began: now, last: make(map[string]uint64)}
+	return &Guard{nodeID: nodeID, began: now, last: make(map[string]uint64), claimed: make(map[string]uint64)}
 }
 
 // Clock returns what to put into HeaderClock.
@@ -47,10 +48,16 @@ func (g *Guard) Clock(now time.Time) string {
 	return g.nodeID + " " + strconv.FormatInt(now.Sub(g.began).Milliseconds(), 10)
 }
 
-// Admit reports whether to perform a batch, all of which must have come. It is given HeaderNode, HeaderBatch and
-// HeaderHeard of the batch.
-func (g *Guard) Admit(from, number, heard string, now time.Time) bool {
-	return g.recent(heard, now) && !g.overtaken(from, number)
+// Admit reports whether to perform a batch, all of which must have come, and the number of the last one of its sender. It is
+// given HeaderNode, HeaderBatch and HeaderHeard of the batch. What somebody claims who has not proved to be a peer changes
+// nothing for those who have.
+func (g *Guard) Admit(from Greeting, proven bool, now time.Time) (admitted bool, last uint64) {
+	numbers := g.last
+	if !proven {
+		numbers = g.claimed
+	}
+	admitted = g.recent(from.Heard, now) && !overtaken(numbers, from.Node, from.Batch)
+	return admitted, numbers[from.Node]
 }
 
 // recent reports whether heard is a clock of this node that is not too old.
@@ -61,22 +68,19 @@ func (g *Guard) recent(heard string, now time.Time) bool {
 	return ok && err == nil && at >= 0 && 0 <= age && age <= maxUnheard.Milliseconds()
 }
 
-// Last returns the number of the last batch of a node.
-func (g *Guard) Last(nodeID string) uint64 { return g.last[nodeID] }
-
 // overtaken reports whether a later batch of the same node has come before this one, and else notes this one.
-func (g *Guard) overtaken(nodeID, number string) bool {
+func overtaken(last map[string]uint64, nodeID, number string) bool {
 	n, err := strconv.ParseUint(number, 10, 64)
 	if err != nil {
 		return false
 	}
-	if !follows(n, g.last[nodeID]) {
+	if !follows(n, last[nodeID]) {
 		return true
 	}
-	if len(g.last) >= maxSenders {
-		clear(g.last)
+	if len(last) >= maxSenders {
+		clear(last)
 	}
-	g.last[nodeID] = n
+	last[nodeID] = n
 	return false
 }
 

@@ -18,7 +18,7 @@ const (
 //
 // A batch of a node that speaks another protocol is performed like that of a Java server: what h says beside it is taken out.
 func (ps *Peers) Admit(h, answer http.Header) (status int) {
-	from := greetingIn(h)
+	from := ps.meet(h)
 	switch {
 	case from.Node == ps.nodeID:
 		return http.StatusMisdirectedRequest
@@ -27,12 +27,12 @@ func (ps *Peers) Admit(h, answer http.Header) (status int) {
 		return 0
 	}
 	ps.mu.Lock()
-	admitted := ps.guard.Admit(from.Node, from.Batch, from.Heard, time.Now())
-	last := ps.guard.Last(from.Node)
+	admitted, last := ps.guard.Admit(from.Greeting, from.proven, time.Now())
 	ps.mu.Unlock()
 	if !admitted {
 		answer.Set(HeaderLast, strconv.FormatUint(last, 10))
-		ps.heard(from.Node, "", "", false) // all that a node asks for that has nothing to send
+		from.Digest = ""
+		ps.heard(from, "", false) // all that a node asks for that has nothing to send
 		return http.StatusTooEarly
 	}
 	return 0
@@ -40,25 +40,28 @@ func (ps *Peers) Admit(h, answer http.Header) (status int) {
 
 // Performed notes that the batch with these headers has been performed.
 func (ps *Peers) Performed(h http.Header) {
-	from := greetingIn(h)
-	ps.heard(from.Node, from.Digest, ps.digest(), false)
+	ps.heard(trust{greetingIn(h), ps.proves(h)}, ps.digest(), false)
 }
 
-// Greet adds what this node says of itself to an answer. Called when the answer begins, its digest contains what the
-// request has changed.
-func (ps *Peers) Greet(h http.Header) {
+// Greet adds what this node says of itself to the answer to a request. Called when the answer begins, its digest contains
+// what the request has changed.
+func (ps *Peers) Greet(request, answer http.Header) {
 	hello := ps.greeting()
 	hello.Clock = ps.guard.Clock(time.Now())
-	hello.addTo(h)
+	hello.addTo(answer)
+	if ps.proves(request) {
+		answer.Set(HeaderProven, "yes")
+	}
 }
 
 // heard notes that a node has spoken to this one, and whether its registry is like ours. If it is comparing, it has seen a
-// difference that lasts.
-func (ps *Peers) heard(from, theirs, mine string, comparing bool) {
+// difference that lasts. Of who proves nothing only that is believed that somebody may be there.
+func (ps *Peers) heard(from trust, mine string, comparing bool) {
 	now := time.Now()
-	found, met := ps.peersOf(from)
-	ps.lookOut(from, met, len(found) == 0, now)
-	if !met {
+	found, met := ps.peersOf(from.Node)
+	ps.lookOut(from.Node, met, len(found) == 0, now)
+	theirs := from.Digest
+	if !met || !from.proven {
 		theirs = ""
 	}
 	for _, p := range found {
@@ -74,16 +77,16 @@ func (ps *Peers) Digest(h http.Header) []byte {
 		return nil
 	}
 	doc := AnswerDigest(ps.cfg.Store)
-	from := greetingIn(h)
-	ps.heard(from.Node, from.Digest, ps.digest(), true)
+	ps.heard(ps.meet(h), ps.digest(), true)
 	return doc
 }
 
-// maxAnswering is how many nodes get buckets at a time: each answer may have some megabytes.
-const maxAnswering = 4
+// maxStrangers is how many of those get buckets at a time that have not proved to be peers, as peers that have just started:
+// each answer may have some megabytes.
+const maxStrangers = 4
 
-// Buckets answers with the entries that the asker lacks; 400 if it asks for what there is not, 503 if too many ask at a time.
-// One that speaks another protocol lacks nothing that this node could tell it.
+// Buckets answers with the entries that the asker lacks; 400 if it asks for what there is not, 503 if it asks for too much at a
+// time, or asks a node that does not answer reads yet without having proved to be its peer. One that speaks another protocol lacks nothing that this node could tell it.
 func (ps *Peers) Buckets(h http.Header, body []byte) (doc []byte, refused int) {
 	switch {
 	case ps.cfg.DisableAntiEntropy:
@@ -91,10 +94,11 @@ func (ps *Peers) Buckets(h http.Header, body []byte) (doc []byte, refused int) {
 	case !speaks(h.Get(HeaderProtocol)):
 		return encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}), 0
 	}
-	defer ps.answering.Add(-1)
-	if ps.answering.Add(1) > maxAnswering {
+	from := ps.meet(h)
+	if !ps.begin(from) {
 		return nil, http.StatusServiceUnavailable
 	}
+	defer ps.end(from)
 	if doc = AnswerBuckets(ps.cfg.Store, body, time.Now()); doc == nil {
 		return nil, http.StatusBadRequest
 	}

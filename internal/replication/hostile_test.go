@@ -20,22 +20,33 @@ func TestGuardAgainstTheFuture(t *testing.T) {
 	began := time.Unix(1_800_000_000, 0)
 	now := began.Add(time.Minute)
 	g := replication.NewGuard("me", began)
+	last := uint64(0)
+	admit := func(number, heard string) (admitted bool) {
+		admitted, last = g.Admit(replication.Greeting{Node: "node", Batch: number, Heard: heard}, true, now)
+		return admitted
+	}
 	for _, heard := range []string{"me 60001", "me 9223372036854775807", "me -9223372036854775808", "me -1"} {
-		if g.Admit("node", "1", heard, now) {
+		if admit("1", heard) {
 			t.Errorf("a batch that heard %q is performed", heard)
 		}
 	}
 	clock := g.Clock(now)
 	for _, number := range []string{"18446744073709551615", "4294967297"} {
-		if g.Admit("node", number, clock, now) || g.Last("node") != 0 {
-			t.Errorf("number %s is taken: %d", number, g.Last("node"))
+		if admit(number, clock) || last != 0 {
+			t.Errorf("number %s is taken: %d", number, last)
 		}
 	}
-	if !g.Admit("node", "7", clock, now) || g.Admit("node", "6", clock, now) || g.Last("node") != 7 {
-		t.Errorf("last is %d", g.Last("node"))
+	if !admit("7", clock) || admit("6", clock) || last != 7 {
+		t.Errorf("last is %d", last)
 	}
-	if !g.Admit("node", "4000000000", clock, now) || g.Admit("node", "8", clock, now) || !g.Admit("node", fmt.Sprint(g.Last("node")+1), clock, now) {
+	if !admit("4000000000", clock) || admit("8", clock) || !admit(fmt.Sprint(last+1), clock) {
 		t.Error("who goes on above the number it is told is not heard")
+	}
+	if admitted, last := g.Admit(replication.Greeting{Node: "node", Batch: "9", Heard: clock}, false, now); !admitted || last != 9 {
+		t.Errorf("what the peer said counts for who only claims to be it: %v, %d", admitted, last)
+	}
+	if !admit(fmt.Sprint(last+1), clock) {
+		t.Error("who only claims to be the peer keeps it out")
 	}
 }
 

@@ -38,8 +38,9 @@ type peer struct {
 
 	ahead uint64 // of the set's counter, what this peer counts as the numbers of batches; belongs to run
 
-	mu   sync.Mutex
-	link *Link
+	mu      sync.Mutex
+	link    *Link
+	tickets tickets
 }
 
 func newPeer(ps *Peers, t Target, rng *rand.Rand) (*peer, error) {
@@ -192,6 +193,7 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 	number := p.set.batches.Add(1) + p.ahead
 	hello.Batch, hello.Heard = strconv.FormatUint(number, 10), p.heard()
 	hello.addTo(req.Header)
+	p.introduce(req.Header)
 	if incarnations != "" {
 		req.Header.Set(wire.HeaderIncarnations, incarnations)
 	}
@@ -200,6 +202,7 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 	}
 	r := &Reply{Sent: time.Now()}
 	answer, err := p.conn.Do(ctx, req)
+	p.introduced(answer.Header)
 	r.Came, r.Said, r.Date, r.Digest = time.Now(), greetingIn(answer.Header), answer.Date(), p.set.digest()
 	if err == nil {
 		if r.Results, err = wire.DecodeBatchResult(answer.Body, batchSize); err != nil {

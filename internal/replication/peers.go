@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	crand "crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
 	"log/slog"
@@ -21,6 +22,7 @@ type Peers struct {
 	cfg    Config
 	log    *slog.Logger
 	nodeID string
+	nonce  string     // shown to peers alone, see HeaderNonce
 	rng    *rand.Rand // used by Run only
 
 	reload   chan struct{} // wakes Run
@@ -30,12 +32,12 @@ type Peers struct {
 	list    atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
 	unfound atomic.Pointer[error]   // of the last resolution; nil before it
 
-	batches   atomic.Uint64 // sent
-	answering atomic.Int64  // nodes that ask for buckets at the moment
+	batches atomic.Uint64 // sent
 
 	mu        sync.Mutex // also guards the standing of each peer
 	guard     *Guard     // Admit: guarded by mu
 	strangers strangers
+	answering map[string]int // requests for buckets under way, by node; "" for all that have not proved to be peers
 }
 
 // New returns a set that does nothing yet. It fails if cfg makes no sense.
@@ -47,8 +49,9 @@ func New(cfg Config) (*Peers, error) {
 	id := binary.BigEndian.AppendUint64(nil, rng.Uint64())
 	id = binary.BigEndian.AppendUint64(id, rng.Uint64())
 	ps := &Peers{
-		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id),
-		reload: make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
+		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id), nonce: crand.Text(),
+		answering: make(map[string]int),
+		reload:    make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
 	}
 	ps.guard = NewGuard(ps.nodeID, time.Now())
 	ps.list.Store(new([]*peer))

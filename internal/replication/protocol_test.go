@@ -146,6 +146,7 @@ func (w *wiretap) text(a, b string) string {
 	defer w.mu.Unlock()
 	slices.SortFunc(w.pages, func(x, y string) int { return cmp.Compare(x, y) })
 	text := strings.NewReplacer(a, "(node a)", b, "(node b)").Replace(strings.Join(w.pages, "\n"))
+	text = regexp.MustCompile(`(Nonce: )\w+`).ReplaceAllString(text, "$1(nonce)")
 	return regexp.MustCompile(`(\(node b\) |"age":)\d+`).ReplaceAllString(text, "$1(ms)")
 }
 

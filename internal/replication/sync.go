@@ -71,7 +71,7 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 	defer cancel()
 	began := time.Now()
 	c := &Copied{Peer: p.conn.URL()}
-	f := ps.fetcher(p.conn, registry.ByStart)
+	f := p.fetcher(registry.ByStart)
 	theirs, err := f.digest(ctx)
 	switch {
 	case f.node == ps.nodeID:

@@ -54,7 +54,10 @@ func (n *node) arrived(sent []wire.ReplicationItem) []wire.ReplicationItem {
 
 // admits asks the guard about a batch.
 func (n *node) admits(from replication.Greeting) bool {
-	if n.s.opt.Bug.is(LateBatches) || n.guard.Admit(from.Node, from.Batch, from.Heard, n.now()) {
+	if n.s.opt.Bug.is(LateBatches) {
+		return true
+	}
+	if admitted, _ := n.guard.Admit(from, true, n.now()); admitted {
 		return true
 	}
 	n.s.note("refuses batch", n.name, "", 0)

@@ -1,0 +1,125 @@
+package replication
+
+import (
+	"crypto/subtle"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Headers by which heureka nodes prove that they are peers. An id in a header proves nothing: anybody can read it in an answer.
+// So a node shows a nonce to the URLs of its own list, and nowhere else; whoever sends that back is behind one of them.
+const (
+	HeaderNonce  = "X-Heureka-Nonce"  // of a request to a peer: what the peer can prove with that it is one
+	HeaderProof  = "X-Heureka-Proof"  // of a request: nonces that came from whoever may be behind the URL, with blanks between
+	HeaderProven = "X-Heureka-Proven" // of an answer: the proof was right
+)
+
+const (
+	maxTickets = 4
+	maxNonce   = 64
+)
+
+// tickets are the nonces that have come from who may be behind a URL. Until one of them has proved something, anybody may have
+// sent them: the last ones are kept. From then on only who is proven replaces them, or a peer that no longer knows them. It does
+// no I/O and is not safe for concurrent use.
+type tickets struct {
+	kept   []string
+	proven bool
+}
+
+// take keeps a nonce that came with a request, of one who has proved to be a peer or not.
+func (t *tickets) take(nonce string, sure bool) {
+	if nonce == "" || len(nonce) > maxNonce || strings.ContainsAny(nonce, " \t") || t.proven && !sure || slices.Contains(t.kept, nonce) {
+		return
+	}
+	if len(t.kept) == maxTickets {
+		t.kept = slices.Delete(t.kept, 0, 1)
+	}
+	t.kept = append(t.kept, nonce)
+}
+
+// A trust is what a request proves.
+type trust struct {
+	Greeting
+	proven bool // it comes from behind a URL of this node's own list
+}
+
+// meet returns who sends a request, and keeps what this node can prove to them with that it is their peer.
+func (ps *Peers) meet(h http.Header) trust {
+	t := trust{greetingIn(h), ps.proves(h)}
+	if nonce := h.Get(HeaderNonce); nonce != "" && t.Node != ps.nodeID {
+		found, _ := ps.peersOf(t.Node)
+		for _, p := range found {
+			p.mu.Lock()
+			p.tickets.take(nonce, t.proven)
+			p.mu.Unlock()
+		}
+	}
+	return t
+}
+
+// proves reports whether a request shows the nonce of this node.
+func (ps *Peers) proves(h http.Header) bool {
+	n := 0
+	for nonce := range strings.FieldsSeq(h.Get(HeaderProof)) {
+		if n++; n > maxTickets {
+			return false
+		}
+		if subtle.ConstantTimeCompare([]byte(nonce), []byte(ps.nonce)) == 1 {
+			return true
+		}
+	}
+	return false
+}
+
+// introduce writes into the header of a request to p what each needs to prove to the other that it is a peer.
+func (p *peer) introduce(h http.Header) {
+	h.Set(HeaderNonce, p.set.nonce)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.tickets.kept) > 0 {
+		h.Set(HeaderProof, strings.Join(p.tickets.kept, " "))
+	}
+}
+
+// introduced notes whether the node at p has recognised this one. One that has started anew has not.
+func (p *peer) introduced(answer http.Header) {
+	if answer.Get(HeaderNode) == "" {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tickets.proven = answer.Get(HeaderProven) != ""
+}
+
+// begin notes that a node asks for buckets, and reports whether it may: a peer one at a time, all others together a few, and
+// those only where everybody may read. What is begun is to be ended.
+func (ps *Peers) begin(t trust) bool {
+	if !t.proven && ps.cfg.Phase() != PhaseOpen {
+		return false
+	}
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	name, most := "", maxStrangers
+	if t.proven {
+		name, most = t.Node, 1
+	}
+	if ps.answering[name] >= most {
+		return false
+	}
+	ps.answering[name]++
+	return true
+}
+
+func (ps *Peers) end(t trust) {
+	ps.mu.Lock()
+	defer ps.mu.Unlock()
+	name := ""
+	if t.proven {
+		name = t.Node
+	}
+	if ps.answering[name]--; ps.answering[name] == 0 {
+		delete(ps.answering, name)
+	}
+}
