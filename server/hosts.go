@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/replication"
 )
 
 // hosts are the names under which browsers may ask this node. A page of a stranger can have its own name lead to this node's
@@ -16,11 +17,12 @@ import (
 type hosts struct {
 	names map[string]bool
 	any   bool
+	peers *replication.Peers // those that DNS or a new configuration tells of; nil: none
 }
 
 // hosts returns the names of this node and of those it knows.
 func (s *Server) hosts() *hosts {
-	h := &hosts{names: map[string]bool{"localhost": true}}
+	h := &hosts{names: map[string]bool{"localhost": true}, peers: s.peers}
 	h.add(s.cfg.HostName, s.cfg.Instance.HostName)
 	h.addURL(s.cfg.MyURL)
 	for _, zone := range s.cfg.ServiceURLs {
@@ -66,7 +68,7 @@ func showsBrowser(header http.Header) bool {
 
 func (h *hosts) allowed(host string) bool {
 	name := hostOf(host)
-	if h.any || h.names[name] || strings.HasSuffix(name, ".localhost") {
+	if h.any || h.names[name] || strings.HasSuffix(name, ".localhost") || h.peers != nil && h.peers.Has(name) {
 		return true
 	}
 	_, err := netip.ParseAddr(strings.Trim(name, "[]"))

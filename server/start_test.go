@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -70,6 +71,41 @@ func TestPeersThatAreNotFoundAreWaitedFor(t *testing.T) {
 		time.Sleep(2*replication.RetryWhileWaiting + time.Second)
 		if ph, why, _ := s.Phase(); ph != Open || !strings.Contains(why, "this node itself") {
 			t.Errorf("once the only peer is found the node is %s: %s", ph, why)
+		}
+	})
+}
+
+// A browser may ask under the name of a peer that the node was told of while it runs.
+func TestBrowsersAskUnderTheNamesOfPeers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		urls := func(host string) map[string][]string {
+			return map[string][]string{"defaultZone": {"http://" + host + ":8761/eureka/"}}
+		}
+		s, err := New(Config{ServiceURLs: urls("first.example.org"), Port: 8761, Instance: &heureka.Instance{IPAddr: "10.0.0.1"}, Transport: deaf{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		go s.Run(ctx)
+		defer synctest.Wait()
+		defer stop()
+		ask := func() int {
+			r := httptest.NewRequest("GET", "http://Second.example.org:8761/actuator/health/liveness", nil)
+			r.Header.Set("Sec-Fetch-Site", "none")
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, r)
+			return w.Code
+		}
+		synctest.Wait()
+		if code := ask(); code != http.StatusForbidden {
+			t.Errorf("under the name of nobody: %d, want 403", code)
+		}
+		if err := s.SetServiceURLs(urls("second.example.org")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if code := ask(); code != http.StatusOK {
+			t.Errorf("under the name of a peer: %d, want 200", code)
 		}
 	})
 }

@@ -71,6 +71,7 @@ func TestRecordLimits(t *testing.T) {
 		"instance.instanceId: has 513 bytes":                   {"instanceId": long},
 		"instance.instanceId: has the control character '\\n'": {"instanceId": "a\nb"},
 		"instance.app: has the control character '\\u009b'":    {"app": "DEMO\u009b"},
+		"instance.app: has the control character '\\u202e'":    {"app": "DEMO\u202e"},
 		"instance.hostName: has 20000 bytes":                   {"hostName": strings.Repeat("h", 20000)},
 		"instance.statusPageUrl: has 20000 bytes":              {"statusPageUrl": strings.Repeat("h", 20000)},
 		"instance.metadata: has more than the 1024 entries":    {"metadata": many},

@@ -43,8 +43,8 @@ func (e *Entry) state() state {
 	return s
 }
 
-// valid reports whether e makes sense.
-func (e *Entry) valid() bool {
+// Valid reports whether e makes sense: Merge leaves others alone.
+func (e *Entry) Valid() bool {
 	if e.Key.App == "" || e.Key.ID == "" || len(e.Key.App)+len(e.Key.ID) > maxKeyBytes || e.Age < 0 || e.Tombstone != (e.Instance == nil) {
 		return false
 	}
@@ -105,7 +105,7 @@ func (l *lease) entry(t instant) Entry {
 // was a Change. A record whose lease has run out over there does not come back to life here. Merging the same entries in
 // any order, on any nodes, makes their digests equal.
 func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
-	if !e.valid() {
+	if !e.Valid() {
 		return false
 	}
 	if e.From == (Origin{}) {

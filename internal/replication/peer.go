@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +33,7 @@ type peer struct {
 	set      *Peers
 	target   Target
 	conn     *remote.Conn
+	host     string        // of the URL, in lower case
 	wake     chan struct{} // the link may have something earlier than run waits for
 	differs  chan struct{} // wakes repair
 	role     atomic.Int32
@@ -62,6 +65,9 @@ func newPeer(ps *Peers, t Target, rng *rand.Rand) (*peer, error) {
 			},
 			Rand: rng, ExchangeInterval: ps.cfg.ExchangeInterval, DisableAntiEntropy: ps.cfg.DisableAntiEntropy,
 		}),
+	}
+	if u, err := url.Parse(t.URL); err == nil {
+		p.host = strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	}
 	p.standing.certain, p.standing.likely = ps.cfg.isMine(t)
 	return p, nil

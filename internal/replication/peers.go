@@ -89,6 +89,11 @@ func (ps *Peers) Status(now time.Time) []Status {
 	return out
 }
 
+// Has reports whether the URL of a peer has this host name, in lower case.
+func (ps *Peers) Has(host string) bool {
+	return slices.ContainsFunc(*ps.list.Load(), func(p *peer) bool { return p.host == host })
+}
+
 // Drain waits until everything has been sent to the peers that answer, or ctx ends: for a node that says goodbye.
 func (ps *Peers) Drain(ctx context.Context) error {
 	for {

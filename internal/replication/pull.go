@@ -65,6 +65,9 @@ func (p *Pull) Take(doc []byte, now time.Time) error {
 	before := p.store.Digest()
 	for i := range answer.Entries {
 		e, err := answer.Entries[i].entry()
+		if err == nil && !e.Valid() {
+			err = fmt.Errorf("entry %.200q makes no sense", e.Key)
+		}
 		if err != nil {
 			p.bad = cmp.Or(p.bad, err) // a bad record costs that record
 			continue

@@ -83,7 +83,7 @@ func (l *Limits) CheckKey(key heureka.Key) error {
 			return tooLong(n.name, len(n.text), l.NameBytes, "name-bytes")
 		}
 		for _, r := range n.text {
-			if l.NameBytes > 0 && unicode.IsControl(r) {
+			if l.NameBytes > 0 && (unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)) {
 				return LimitError("instance." + n.name + ": has the control character " + strconv.QuoteRuneToASCII(r))
 			}
 		}
