@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 
@@ -147,6 +148,9 @@ func (c *call) appendAll(b *buffer, src io.Reader, limit int64) error {
 		}
 		n, err := src.Read(b.B[len(b.B):cap(b.B)])
 		b.B = b.B[:len(b.B)+n]
+		if c.held != nil {
+			c.held.came.Add(int64(n))
+		}
 		if len(b.B) > smallBody { // in a buffer that is large already
 			if err := c.hold(cap(b.B)); err != nil {
 				return err
@@ -156,6 +160,9 @@ func (c *call) appendAll(b *buffer, src io.Reader, limit int64) error {
 			return errTooLarge
 		}
 		if err == io.EOF {
+			if c.held != nil {
+				c.budget.arrived(c.held)
+			}
 			return nil
 		}
 		if err != nil {
@@ -170,22 +177,30 @@ const smallBody = 64 << 10
 
 // hold takes what a buffer of this size needs from the budget.
 func (c *call) hold(size int) error {
-	take := int64(size) - c.held
-	if size <= smallBody || take <= 0 {
+	if size <= smallBody {
 		return nil
 	}
-	if c.API.held.Add(take) > c.cfg.MaxHeldBytes && c.cfg.MaxHeldBytes > 0 {
-		c.API.held.Add(-take)
+	if c.held == nil {
+		c.held = &holding{began: time.Now(), stop: c.stopReading()}
+	}
+	if take := int64(size) - c.held.bytes; take > 0 && !c.budget.take(c.held, take) {
 		return errBusy
 	}
-	c.held += take
 	return nil
+}
+
+// stopReading returns what makes the call's body end with a time-out.
+func (c *call) stopReading() func() {
+	conn := http.NewResponseController(c.w.ResponseWriter)
+	return func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) } // where that is not supported, the body has its time
 }
 
 // release gives the budget back what the call took of it.
 func (c *call) release() {
-	c.API.held.Add(-c.held)
-	c.held = 0
+	if c.held != nil {
+		c.budget.release(c.held)
+		c.held = nil
+	}
 }
 
 // maxReadOn is how much more than what is accepted is read of a body that has been refused before its end.

@@ -45,7 +45,7 @@ type call struct {
 	*API
 	Call
 	w    response
-	held int64 // bytes of the node's budget
+	held *holding // of the node's budget; nil while nothing
 }
 
 // calls keeps the memory of calls for the next ones: steps and handlers get pointers into it.
@@ -61,8 +61,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if c.passes(a.cfg.Steps.Admit) && c.authenticated() && c.passes(a.cfg.Steps.Authorise) {
 		c.serve()
 	}
-	c.readOn()
 	c.release()
+	c.readOn()
 	c.finish()
 	*c = call{}
 	calls.Put(c)

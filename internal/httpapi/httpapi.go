@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -85,7 +84,7 @@ func New(cfg Config, b Backend) (*API, error) {
 	if b != nil && (cfg.MaxBodyBytes == 0 || cfg.MaxBatchBytes == 0 || cfg.MaxHeldBytes == 0 || cfg.NotReadyStatus == 0 || cfg.RegistrationRefused == nil) {
 		return nil, errors.New("an API with a backend needs MaxBodyBytes, MaxBatchBytes, MaxHeldBytes, NotReadyStatus and RegistrationRefused")
 	}
-	return &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix)}, nil
+	return &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix), budget: budget{most: cfg.MaxHeldBytes}}, nil
 }
 
 // splitPrefix returns the segments of a configured path.
@@ -98,7 +97,7 @@ type API struct {
 	cfg     Config
 	b       Backend
 	prefix  []string
-	held    atomic.Int64 // bytes of bodies
+	budget  budget // of bodies
 	refused refusals
 }
 
