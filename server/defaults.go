@@ -43,7 +43,7 @@ func DefaultConfig() Config {
 		Environment:             "test",
 		DataCenter:              "default",
 		MaxBodyBytes:            10 << 20,
-		MaxBatchBytes:           16 << 20,
+		MaxBatchBytes:           24 << 20,
 		FetchesInFlight:         256,
 		PagesInFlight:           8,
 		BatchesPerPeer:          4,

@@ -418,7 +418,7 @@ var answerOptions = []option{{
 	field: "MaxBatchBytes",
 	set:   func(_ *rig, c *server.Config) { c.MaxBatchBytes = 10 },
 	see: func(r *rig) string {
-		code, _ := r.do(http.MethodPost, "/eureka/peerreplication/batch/", `{"replicationList":[]}`)
+		code, _ := r.do(http.MethodPost, "/eureka/peerreplication/batch/", `{"replicationList":[{"appName":"ORDERS","id":"x","action":"Cancel"}]}`)
 		return fmt.Sprint(code)
 	},
 	byDefault: "200", want: "413",

@@ -325,7 +325,7 @@ var own = map[string]string{
 	"heureka.max-lease-duration":                  "24h",
 	"heureka.dashboard.actions":                   "false",
 	"heureka.limits.record-bytes":                 "10MB",
-	"heureka.limits.batch-bytes":                  "16MB",
+	"heureka.limits.batch-bytes":                  "24MB",
 }
 
 func TestOwnDefaults(t *testing.T) {

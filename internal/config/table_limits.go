@@ -28,7 +28,7 @@ var limits = []Limit{
 		field: func(c *server.Config) any { return &c.MaxBodyBytes }},
 		Answer: "413", Counter: refusedBy("too-large")},
 	{Key: Key{Name: "batch-bytes", Aliases: []string{"heureka.max-batch-size"}, Kind: Size, Min: 1,
-		Doc:   "Largest replication batch from a peer, also decompressed.",
+		Doc:   "Largest replication batch that is held, also decompressed: a longer one of a Java server is performed entry by entry as it comes, if none of them is larger; a heureka node sends less then.",
 		field: func(c *server.Config) any { return &c.MaxBatchBytes }},
 		Answer: "413", Counter: refusedBy("too-large")},
 	{Key: Key{Name: "batch-entries", Kind: Int,

@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 
 	"heureka.internal/heureka"
@@ -18,6 +20,10 @@ func (c *call) batch() {
 	}
 	in := buffers.take()
 	defer buffers.give(in)
+	if compressed, _ := c.contentCoding(); c.header(headerNode) == "" && f == wire.JSON && !compressed {
+		c.batchOfJava(in)
+		return
+	}
 	if !c.readBody(in, c.cfg.MaxBatchBytes) || !c.admitted() {
 		return
 	}
@@ -25,31 +31,86 @@ func (c *call) batch() {
 		c.undecodable("want a batch in JSON")
 		return
 	}
-	items, err := c.cfg.Limits.DecodeBatch(in.B)
+	c.performAll(in.B)
+}
+
+// performAll performs a batch that has come whole.
+func (c *call) performAll(body []byte) {
+	items, err := c.cfg.Limits.DecodeBatch(body)
 	if err != nil {
 		c.badBody(err)
 		return
 	}
 	wire.SetIncarnations(items, c.Request.Header.Get(wire.HeaderIncarnations))
-	results := make([]wire.ReplicationResult, len(items))
-	room := maxBatchAnswer
-	p := Performer{Registry: c.b, Peer: c.peer()}
+	p := c.performing(len(items))
 	for i := range items {
-		var err error
-		results[i], err = p.Item(&items[i])
-		c.countRefusal(err)
-		if in := results[i].Instance; in != nil {
-			if room -= size(in); room < 0 {
-				results[i].Instance = nil // the sender hears of it with the next heartbeat
-			}
+		p.perform(&items[i])
+	}
+	p.answer()
+	c.performed()
+}
+
+// batchOfJava performs a batch of a Java server, which sends it as it is. One that is too long to be held is performed entry by entry as it comes: Java
+// servers drop what they are refused. Heureka nodes send less then, and theirs must have come whole, see admitted.
+func (c *call) batchOfJava(in *buffer) {
+	switch err := c.appendAll(in, c.Request.Body, c.cfg.MaxBatchBytes); {
+	case err == nil:
+		c.performAll(in.B)
+	case errors.Is(err, errTooLarge):
+		c.performStream(newBatchStream(io.MultiReader(bytes.NewReader(in.B), c.Request.Body), c.cfg.MaxBatchBytes, c.cfg.Limits))
+	default:
+		c.badBody(err)
+	}
+}
+
+func (c *call) performStream(s *batchStream) {
+	p := c.performing(0)
+	for {
+		it, err := s.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			c.badBody(err)
+			return
+		}
+		p.perform(it)
+	}
+	p.answer()
+}
+
+// performing is a batch whose entries are performed.
+type performing struct {
+	*call
+	Performer
+	results []wire.ReplicationResult
+	room    int // for records in the answer
+}
+
+func (c *call) performing(entries int) *performing {
+	return &performing{
+		call: c, Performer: Performer{Registry: c.b, Peer: c.peer()}, room: maxBatchAnswer,
+		results: make([]wire.ReplicationResult, 0, entries),
+	}
+}
+
+func (p *performing) perform(it *wire.ReplicationItem) {
+	result, err := p.Item(it)
+	p.countRefusal(err)
+	if in := result.Instance; in != nil {
+		if p.room -= size(in); p.room < 0 {
+			result.Instance = nil // the sender hears of it with the next heartbeat
 		}
 	}
+	p.results = append(p.results, result)
+}
+
+func (p *performing) answer() {
 	out := buffers.take()
 	defer buffers.give(out)
-	out.B = wire.AppendBatchResult(out.B, results)
-	c.w.Header()["Content-Type"] = typeJSON
-	c.body(http.StatusOK, out.B)
-	c.performed()
+	out.B = wire.AppendBatchResult(out.B, p.results)
+	p.w.Header()["Content-Type"] = typeJSON
+	p.body(http.StatusOK, out.B)
 }
 
 // maxBatchAnswer bounds the records that a batch is answered with: its sender reads 8 MiB, and a short batch can ask for many

@@ -50,31 +50,56 @@ func (p *bufferPool) give(b *buffer) {
 var (
 	errTooLarge = errors.New("body too large") // as sent or decompressed
 	errBusy     = errors.New("too many bytes of bodies at a time")
+	errCoding   = errors.New("unknown content coding")
 )
 
 // readBody appends the request's body, decompressed, to b: the one way in which bodies come in. It never holds more than
 // limit bytes, takes memory only as bytes arrive, whatever length the client announces, and what all calls hold together
 // stays within Config.MaxHeldBytes. On failure it has answered.
 func (c *call) readBody(b *buffer, limit int64) bool {
-	compressed, ok := c.contentCoding()
-	if !ok {
-		c.refuse(http.StatusUnsupportedMediaType, UnknownCoding)
+	if limit > 0 && c.Request.ContentLength > limit {
+		c.badBody(errTooLarge)
 		return false
 	}
-	var err error
-	switch {
-	case limit > 0 && c.Request.ContentLength > limit:
-		err = errTooLarge
-	case compressed:
-		err = c.appendInflated(b, limit)
-	default:
-		err = c.appendAll(b, c.Request.Body, limit)
+	src, err := c.openBody(limit)
+	if err == nil {
+		defer src.Close()
+		err = c.appendAll(b, src, limit)
 	}
 	if err != nil {
 		c.badBody(err)
 		return false
 	}
 	return true
+}
+
+// openBody returns the request's body, decompressed. The limit counts compressed bytes, because a member can hold nothing;
+// whoever reads counts the others, because a small body can hold a bomb.
+func (c *call) openBody(limit int64) (io.ReadCloser, error) {
+	switch compressed, ok := c.contentCoding(); {
+	case !ok:
+		return nil, errCoding
+	case !compressed:
+		return c.Request.Body, nil
+	}
+	zr, ok := inflate.Get().(*gzip.Reader)
+	if !ok {
+		zr = new(gzip.Reader)
+	}
+	if err := zr.Reset(&limitedReader{c.Request.Body, cmp.Or(max(limit, 0), math.MaxInt64)}); err != nil {
+		inflate.Put(zr)
+		return nil, err
+	}
+	return inflating{zr}, nil
+}
+
+// inflating is a pooled reader.
+type inflating struct{ *gzip.Reader }
+
+// Close gives the reader back.
+func (r inflating) Close() error {
+	inflate.Put(r.Reader)
+	return nil
 }
 
 // contentCoding reports whether the body is compressed; ok is false for codings that are not understood. gzip is decoded
@@ -92,6 +117,8 @@ func (c *call) contentCoding() (compressed, ok bool) {
 // badBody answers for a body that could not be read to its end.
 func (c *call) badBody(err error) {
 	switch {
+	case errors.Is(err, errCoding):
+		c.refuse(http.StatusUnsupportedMediaType, UnknownCoding)
 	case errors.Is(err, errTooLarge):
 		c.refuse(http.StatusRequestEntityTooLarge, TooLarge)
 	case errors.Is(err, wire.ErrTooManyEntries):
@@ -107,20 +134,6 @@ func (c *call) badBody(err error) {
 		}
 		c.undecodable(err.Error())
 	}
-}
-
-// appendInflated appends what the body holds compressed. The limit counts decompressed bytes, because a small body can hold
-// a bomb, and compressed ones, because a member can hold nothing.
-func (c *call) appendInflated(b *buffer, limit int64) error {
-	zr, ok := inflate.Get().(*gzip.Reader)
-	if !ok {
-		zr = new(gzip.Reader)
-	}
-	defer inflate.Put(zr)
-	if err := zr.Reset(&limitedReader{c.Request.Body, cmp.Or(max(limit, 0), math.MaxInt64)}); err != nil {
-		return err
-	}
-	return c.appendAll(b, zr, limit)
 }
 
 // A limitedReader fails with errTooLarge behind its limit.

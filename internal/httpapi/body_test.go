@@ -35,7 +35,7 @@ func TestHdr8BodySizes(t *testing.T) {
 		if a := n.do(t, "POST", path, bodyFor(path, 3<<20), ofJSON); a.status/100 != 2 {
 			t.Errorf("3 MB to %s = %d", path, a.status)
 		}
-		wantEmpty(t, n.do(t, "POST", path, strings.Repeat("x", 17<<20), ofJSON), http.StatusRequestEntityTooLarge)
+		wantEmpty(t, n.do(t, "POST", path, strings.Repeat("x", 25<<20), ofJSON, fromNode), http.StatusRequestEntityTooLarge)
 	}
 }
 
@@ -49,8 +49,8 @@ func TestBodyLimit(t *testing.T) {
 		}{{len(body), true}, {len(body) - 1, false}, {1, false}} {
 			n := newNode(t, httpapi.Config{MaxBodyBytes: int64(tt.limit), MaxBatchBytes: int64(tt.limit)})
 			for name, send := range map[string]func() answer{
-				"plain":             func() answer { return n.do(t, "POST", path, body, ofJSON) },
-				"of unknown length": func() answer { return n.stream(t, path, body) },
+				"plain":             func() answer { return n.do(t, "POST", path, body, ofJSON, fromNode) },
+				"of unknown length": func() answer { return n.stream(t, path, body, fromNode) },
 				"compressed":        func() answer { return n.do(t, "POST", path, gzipped(body), ofJSON, "Content-Encoding: gzip") },
 				"of unknown length, compressed": func() answer {
 					return n.stream(t, path, gzipped(body), "Content-Encoding: gzip")

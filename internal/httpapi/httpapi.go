@@ -36,11 +36,11 @@ type Backend interface {
 // Config sets up the API.
 type Config struct {
 	Prefix         string // what stands before /eureka, such as "/ctx"; "" for nothing (W-PATH-4)
-	MaxBodyBytes   int64  // of one registration, also after decompression; 0 stands for 10 MiB (W-HDR-8)
-	MaxBatchBytes  int64  // of one batch; 0 stands for 16 MiB
-	NotReadyStatus int    // answer to reads while ErrNotReady: 0 stands for 503; 403 as the reference
+	MaxBodyBytes   int64  // of one registration, also after decompression (W-HDR-8); negative for no limit
+	MaxBatchBytes  int64  // of a batch that is held, and of an entry of a longer one
+	NotReadyStatus int    // answer to reads while ErrNotReady: 503, or 403 as the reference
 	DisableDelta   bool   // 403 on deltas (W-DELTA-8)
-	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; 0 stands for 128 MiB, negative for no limit
+	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; negative for no limit
 
 	Steps    Steps
 	Ring     Ring                    // nil: a node without peers
