@@ -12,6 +12,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/logs"
 )
 
 // An Actuator says which of Spring Boot's endpoints a node has, and where (management.endpoints.web, management.endpoint).
@@ -102,7 +103,7 @@ func put(m map[string]any, path []string, value string) {
 	m[path[len(path)-1]] = value
 }
 
-// loggers is Spring's endpoint of log levels. There is one level, that of the logger ROOT.
+// loggers is Spring's endpoint of log levels. It changes the one that all loggers have who have none of their own, that of ROOT.
 type loggers struct {
 	level *slog.LevelVar
 	first slog.Level // to which a reset returns
@@ -111,34 +112,12 @@ type loggers struct {
 
 const rootLogger = "ROOT"
 
-// A namedLevel is a level by Spring's name.
-type namedLevel struct {
-	name  string
-	level slog.Level
-}
-
-// logLevels are all of them, the most silent first.
-var logLevels = []namedLevel{{"OFF", slog.LevelError + 4}, {"ERROR", slog.LevelError}, {"WARN", slog.LevelWarn}, {"INFO", slog.LevelInfo}, {"DEBUG", slog.LevelDebug}, {"TRACE", slog.LevelDebug - 4}}
-
-func levelName(l slog.Level) string {
-	for _, known := range logLevels {
-		if l >= known.level {
-			return known.name
-		}
-	}
-	return "TRACE"
-}
-
 func (l loggers) read(below string) any {
-	name := levelName(l.level.Level())
+	name := logs.LevelName(l.level.Level())
 	root := map[string]string{"configuredLevel": name, "effectiveLevel": name}
 	switch below {
 	case "":
-		names := make([]string, len(logLevels))
-		for i, known := range logLevels {
-			names[i] = known.name
-		}
-		return map[string]any{"levels": names, "loggers": map[string]any{rootLogger: root}, "groups": map[string]any{}}
+		return map[string]any{"levels": logs.LevelNames(), "loggers": map[string]any{rootLogger: root}, "groups": map[string]any{}}
 	case rootLogger:
 		return root
 	}
@@ -156,14 +135,12 @@ func (l loggers) write(below string, body []byte) error {
 	}
 	to := l.first
 	if order.ConfiguredLevel != nil {
-		wanted := strings.ToUpper(*order.ConfiguredLevel)
-		i := slices.IndexFunc(logLevels, func(known namedLevel) bool { return known.name == wanted })
-		if i < 0 {
-			return fmt.Errorf("there is no level %q: want one of OFF, ERROR, WARN, INFO, DEBUG, TRACE", *order.ConfiguredLevel)
+		var ok bool
+		if to, ok = logs.Level(*order.ConfiguredLevel); !ok {
+			return fmt.Errorf("there is no level %q: want one of %s", *order.ConfiguredLevel, strings.Join(logs.LevelNames(), ", "))
 		}
-		to = logLevels[i].level
 	}
-	l.log.Warn("log level changed", "from", levelName(l.level.Level()), "to", levelName(to))
+	l.log.Warn("log level changed", "from", logs.LevelName(l.level.Level()), "to", logs.LevelName(to))
 	l.level.Set(to)
 	return nil
 }

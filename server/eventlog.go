@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka/internal/changes"
+	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/registry"
 )
 
@@ -35,7 +36,7 @@ type appEvents struct {
 
 // logEvents follows the feed until ctx has ended and nothing is left to say.
 func (s *Server) logEvents(ctx context.Context) {
-	l := &eventLog{log: s.log, began: time.Now(), apps: map[string]*appEvents{}}
+	l := &eventLog{log: logs.Named(s.log, logs.Registry), began: time.Now(), apps: map[string]*appEvents{}}
 	feed, buf := s.reg.Feed(), make([]registry.Change, 64)
 	cursor := uint64(0)
 	for n := 1; n > 0 || ctx.Err() == nil; {

@@ -13,6 +13,7 @@ import (
 
 	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/replication"
 )
@@ -37,7 +38,7 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		Store:          s.reg,
 		Resolver:       &s.resolver,
 		Transport:      s.cfg.peerTransport(),
-		Logger:         s.log,
+		Logger:         logs.Named(s.log, logs.Cluster),
 		Rand:           s.cfg.split(),
 		MyURL:          s.cfg.MyURL,
 		Hosts:          s.cfg.ownHosts(),

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/remote"
 	"heureka.internal/heureka/internal/respcache"
 )
@@ -57,7 +58,7 @@ func (s *Server) newRegions() (map[string]*region, error) {
 		name = strings.ToLower(name)
 		regions[name] = &region{
 			name: name, conn: conn, copy: s.cache.Region(name),
-			delta: !s.cfg.DisableRemoteRegionDelta, log: s.log.With("region", name),
+			delta: !s.cfg.DisableRemoteRegionDelta, log: logs.Named(s.log, logs.Client).With("region", name),
 			trail: remote.Trail{Retention: s.cfg.DeltaRetention, Whole: regionWhole},
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/listener"
+	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/respcache"
@@ -48,7 +49,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, phase: newPhases(cfg)}
+	s := &Server{cfg: cfg, log: logs.Named(cfg.Logger, logs.Server), phase: newPhases(cfg)}
 	if s.cache, err = respcache.New(cfg.cache()); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/replication"
 )
 
@@ -58,12 +59,13 @@ func (s *Server) joining(began time.Time) replication.Join {
 // askPeers goes once over all peers. The first complete answer opens the node at once (S-DEF-21 has it whole); the others
 // are merged behind it.
 func (s *Server) askPeers(ctx context.Context) replication.Round {
+	log := logs.Named(s.log, logs.Client)
 	var r replication.Round
 	for c := range s.peers.Sync(ctx) {
 		if c.Complete() {
-			s.log.Info("copied a peer's registry", "peer", c.Peer, "new_here", c.Changed, "instances", s.reg.Len(), "took", c.Took.Round(time.Millisecond))
+			log.Info("copied a peer's registry", "peer", c.Peer, "new_here", c.Changed, "instances", s.reg.Len(), "took", c.Took.Round(time.Millisecond))
 		} else {
-			s.log.Debug("no registry from peer", "peer", c.Peer, "err", c.Err)
+			log.Debug("no registry from peer", "peer", c.Peer, "err", c.Err)
 		}
 		if r.Note(&c) {
 			s.open("copied the registry of "+c.Peer, s.reg.Len())

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 
@@ -45,6 +46,8 @@ type program struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	env            []string
+
+	json *slog.Logger // takes errors and warnings where the log is JSON throughout; nil: they are text
 }
 
 // A failure is an error with an exit status and perhaps a next step.
@@ -72,6 +75,15 @@ func (p *program) printError(err error) {
 }
 
 func (p *program) complain(what string, err error) {
+	switch {
+	case p.json == nil:
+	case what == "warning":
+		p.json.Warn("setting", "problem", err, "hint", hintOf(err))
+		return
+	default:
+		p.json.Error("heureka failed", "err", err, "hint", hintOf(err))
+		return
+	}
 	fmt.Fprintf(p.stderr, "heureka: %s: %s\n", what, printable(oneLine(err.Error())))
 	if hint := hintOf(err); hint != "" {
 		fmt.Fprintf(p.stderr, "heureka: hint: %s\n", printable(oneLine(hint)))

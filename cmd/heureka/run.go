@@ -92,7 +92,7 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 	cfg := r.cfg
 	cfg.DisableFetch = true
 	cfg.ReplicationInterval, cfg.InitialReplicationDelay = f.healthInterval, min(f.healthInterval, time.Second)
-	cfg.Logger = newLogger(r.stderr, "text", new(slog.LevelVar))
+	cfg.Logger = slog.New(slog.NewTextHandler(r.stderr, nil))
 	if s.client, err = client.New(cfg); err != nil {
 		return nil, r.failed(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -65,21 +64,18 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	if len(args.positional) > 0 {
 		return unexpected(args.positional[0])
 	}
-	settings, err := p.load(args.settings)
+	settings, err := config.Load(config.Options{Args: args.settings, Env: p.env})
+	p.json = p.jsonLog(settings)
+	if err != nil {
+		p.printWarnings(settings)
+		return mistypedFlags(err, args.settings)
+	}
+	logger, err := p.openLogs(settings)
 	if err != nil {
 		return err
 	}
-	level := new(slog.LevelVar)
-	level.Set(levels[settings.Text("heureka.log-level")])
-	logger := newLogger(p.stderr, settings.Text("heureka.log-format"), level)
-	if settings.Text("heureka.log-format") == "json" {
-		for _, w := range settings.Notices() {
-			logger.Warn("setting", "problem", w, "hint", hintOf(w))
-		}
-	} else {
-		p.printWarnings(settings)
-	}
-	obeyCgroup(logger)
+	p.printWarnings(settings)
+	obeyCgroup(logger.Logger)
 	ln, err := listen(settings)
 	if err != nil {
 		return err
@@ -93,13 +89,13 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		settings = settings.OnManagementPort(management.Addr().(*net.TCPAddr).Port)
 	}
 	cfg := settings.ServerConfig(port)
-	cfg.Version, cfg.Logger, cfg.LogLevel = version().version, logger, level
+	cfg.Version, cfg.Logger, cfg.LogLevel = version().version, logger.Logger, &logger.levels.Root
 	srv, err := server.New(cfg)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeListener(management))
 	}
 	p.announce(settings, cfg, port)
-	reload := func() { p.reload(args.settings, srv, port, logger) }
+	reload := func() { p.reload(args.settings, srv, port, logger.Logger) }
 	if err := untilSignal(srv, ln, management, reload); err != nil {
 		return &failure{status: statusFailed, err: err}
 	}
@@ -212,7 +208,7 @@ func cause(err error) error {
 // announce says where the node serves, and which settings made it what it is.
 func (p *program) announce(s *config.Settings, cfg server.Config, port int) {
 	url := serviceURL(s, cfg, port)
-	if s.Text("heureka.log-format") == "json" {
+	if s.Text("heureka.log-format") != "text" {
 		cfg.Logger.Info("serving", "url", url, "version", cfg.Version, "profiles", s.Profiles, "files", s.Files, "settings", changed(s))
 		return
 	}
@@ -243,23 +239,4 @@ func serviceURL(s *config.Settings, cfg server.Config, port int) string {
 		host = "localhost"
 	}
 	return fmt.Sprintf("http://%s%s/eureka/", net.JoinHostPort(host, fmt.Sprint(port)), cfg.ContextPath)
-}
-
-var levels = map[string]slog.Level{
-	"trace": slog.LevelDebug,
-	"debug": slog.LevelDebug,
-	"info":  slog.LevelInfo,
-	"warn":  slog.LevelWarn,
-	"error": slog.LevelError,
-	"fatal": slog.LevelError,
-	"off":   slog.LevelError + 4,
-}
-
-// newLogger returns the logger for this form, whose level may change while it is in use.
-func newLogger(w io.Writer, format string, level *slog.LevelVar) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

@@ -33,6 +33,7 @@ func (l *loader) evaluate() *Settings {
 			l.setting(s, k, canonical)
 		}
 	}
+	l.checkLoggers(s)
 	l.checkUnknown(s, unknown)
 	l.checkTLS(s)
 	l.checkDNS(s)
@@ -58,7 +59,7 @@ func (l *loader) setting(s *Settings, k *Key, canonical string) {
 		l.malformed(k, canonical, p, p.Text, err)
 		return
 	}
-	if text == "" && (!k.Map || k.Kind == URL) { // such as ${MY_URL:}: left at its default
+	if text == "" && (!k.Map || k.Kind == URL || k.Kind == Enum) { // such as ${MY_URL:}: left at its default
 		return
 	}
 	v, err := k.parse(text)

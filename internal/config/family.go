@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -23,8 +22,9 @@ const (
 	whyNoTLS      = "heureka serves plain HTTP, TLS was asked for"
 	whyManagement = "has no effect: the endpoints are health, info, metrics, prometheus and loggers, and have no such setting"
 	whyPull       = "has no effect: metrics are at /actuator/prometheus, and sent nowhere"
-	whyOneLevel   = "has no effect: heureka has one log level for all, logging.level.root"
-	whyStderr     = "has no effect: heureka logs to standard error, as text or with heureka.log-format=json"
+	whyNoLogger   = "has no effect: heureka has no such logger; its own stand below com.netflix.eureka and com.netflix.discovery"
+	whyStderr     = "has no effect: heureka logs to standard error and logging.file.name, in the form of heureka.log-format"
+	whyNoRotation = "has no effect: heureka rotates no files; SIGHUP opens them again, as logrotate needs it"
 	whyContainer  = "has no effect: heureka is no servlet container, and has its own HTTP server"
 )
 
@@ -49,7 +49,8 @@ var families = []family{
 	{"management.endpoint.health.probes", warning, 0, "has no effect: the groups liveness and readiness are always there"},
 	{"management", warning, 0, whyManagement},
 	{"endpoints", warning, 0, whyManagement}, // until Spring Boot 1.5
-	{"logging.level", warning, 0, whyOneLevel},
+	{"logging.file", warning, 0, whyNoRotation},
+	{"logging.logback.rollingpolicy", warning, 0, whyNoRotation},
 	{"logging", warning, 0, whyStderr},
 	{"server.tomcat.accesslog", warning, 0, "has no effect: heureka writes no access log"},
 	{"server.jetty.accesslog", warning, 0, "has no effect: heureka writes no access log"},
@@ -57,7 +58,7 @@ var families = []family{
 	{"server.tomcat", warning, 0, whyContainer},
 	{"server.jetty", warning, 0, whyContainer},
 	{"server.undertow", warning, 0, whyContainer},
-	{"server.max*", warning, 0, "has no effect: the head of a request may have 64 KB, its body heureka.max-body-size"},
+	{"server.max*", warning, 0, "has no effect: the head of a request may have 64 KB, its body heureka.limits.record-bytes"},
 	{"server.compression", warning, 0, "has no effect: answers are compressed for whoever accepts it"},
 }
 
@@ -126,10 +127,6 @@ var asItIs = []string{
 
 // isSo reports whether a setting asks for what heureka does anyway: it has its effect, and there is nothing to warn about.
 func (l *loader) isSo(canonical, text string) bool {
-	if strings.HasPrefix(canonical, "logging.level.") {
-		root := cmp.Or(l.resolver.merged["logging.level.root"].Text, "info")
-		return strings.EqualFold(strings.TrimSpace(text), root)
-	}
 	return slices.Contains(asItIs, canonical) && !isOff(text)
 }
 

@@ -1,6 +1,10 @@
 package config
 
 import (
+	"cmp"
+	"strings"
+
+	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/server"
 )
 
@@ -53,13 +57,15 @@ var springKeys = []Key{
 	{Name: "management.endpoint.health.probes.add-additional-paths", Kind: Bool, Doc: "Serve liveness at /livez and readiness at /readyz on server.port too.",
 		field: func(c *server.Config) any { return &c.Actuator.ProbePaths }},
 	{Name: "info", Map: true, Doc: "What the endpoint info shows.", field: func(c *server.Config) any { return &c.Info }},
-	{Name: "logging.level.root", Kind: Enum, Words: logLevels, Default: "info", Doc: "Log level, unless heureka.log-level is set."},
+	{Name: "logging.level.root", Kind: Enum, Words: logs.LevelWords(), Default: "info", Doc: "Log level, unless heureka.log-level is set."},
+	{Name: loggerLevel, Map: true, Kind: Enum, Words: logs.LevelWords(), Doc: "Level of the loggers that have this name or stand below it. Those of a node are " + strings.Join(logs.Loggers, ", ") + "."},
+	{Name: "logging.file.name", derive: (*Settings).fileInPath, Doc: "File that log lines are appended to, beside standard error; SIGHUP opens it again. By default spring.log in logging.file.path, if that is set."},
+	{Name: "logging.file.path", Doc: "Directory of spring.log, unless logging.file.name is set."},
+	{Name: "logging.structured.format.console", Kind: Enum, Words: []string{"ecs", "logstash", "gelf"}, Doc: "Form of the log lines as JSON, unless heureka.log-format is set."},
 }
 
 // showWords are the audiences of health.
 var showWords = []string{"always", "never", "when-authorized"}
-
-var logLevels = []string{"trace", "debug", "info", "warn", "error", "fatal", "off"}
 
 // heurekaKeys are our own settings.
 var heurekaKeys = []Key{
@@ -96,7 +102,8 @@ var heurekaKeys = []Key{
 	{Name: "heureka.allowed-hosts", Kind: List,
 		Doc:   "Names under which browsers may ask this node, beside its own, its peers', addresses and localhost; * for any.",
 		field: func(c *server.Config) any { return &c.AllowedHosts }},
-	{Name: "heureka.log-level", Kind: Enum, Words: logLevels, derive: func(s *Settings) string { return s.Text("logging.level.root") },
+	{Name: "heureka.log-level", Kind: Enum, Words: logs.LevelWords(), derive: func(s *Settings) string { return s.Text("logging.level.root") },
 		Doc: "Log level. By default logging.level.root."},
-	{Name: "heureka.log-format", Kind: Enum, Words: []string{"text", "json"}, Default: "text", Doc: "Form of the log lines on standard error."},
+	{Name: "heureka.log-format", Kind: Enum, Words: logs.Formats, derive: func(s *Settings) string { return cmp.Or(s.Text("logging.structured.format.console"), "text") },
+		Doc: "Form of the log lines. By default logging.structured.format.console, or text."},
 }

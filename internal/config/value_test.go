@@ -67,7 +67,7 @@ func TestValues(t *testing.T) {
 		{"eureka.client.service-url.z", "dns+ftp://a:1/eureka/", "want a URL such as http://peer2:8761/eureka/"},
 		{"eureka.client.service-url.z", "http://a/,ftp://b,c", "want a URL such as http://peer2:8761/eureka/"},
 		{"eureka.instance.initial-status", "outOfService", "OUT_OF_SERVICE"},
-		{"heureka.log-format", "xml", "want one of text, json"},
+		{"heureka.log-format", "xml", "want one of text, json, ecs, logstash, gelf"},
 	} {
 		s, err := args("--" + tt.key + "=" + tt.text).load(t)
 		want, fails := tt.want.(string)

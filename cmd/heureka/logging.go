@@ -1,0 +1,110 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/internal/logs"
+)
+
+// A logging is where a node's log lines go.
+type logging struct {
+	*slog.Logger
+	levels logs.Levels
+	files  []*logFile
+}
+
+// openLogs opens the log as the settings have it.
+func (p *program) openLogs(s *config.Settings) (*logging, error) {
+	l := &logging{}
+	w := p.stderr
+	if name := s.Text("logging.file.name"); name != "" {
+		f, err := l.open(name)
+		if err != nil {
+			return nil, &failure{status: statusUsage, err: fmt.Errorf("logging.file.name: %w", err), hint: "choose a file that this user may write to"}
+		}
+		w = io.MultiWriter(p.stderr, f)
+	}
+	l.setLevels(s)
+	l.Logger = logs.New(logs.Config{Writer: w, Format: s.Text("heureka.log-format"), Levels: &l.levels, Service: nodeName(s), Version: version().version})
+	return l, nil
+}
+
+// nodeName is what log lines call the node.
+func nodeName(s *config.Settings) string {
+	if name := s.Text("spring.application.name"); name != "" {
+		return name
+	}
+	return "heureka"
+}
+
+func (l *logging) setLevels(s *config.Settings) {
+	root, own := s.LogLevels()
+	l.levels.Root.Set(root)
+	l.levels.Set(own)
+}
+
+// open opens a file of the log, with the directories above it, as Logback does.
+func (l *logging) open(name string) (*logFile, error) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return nil, err
+	}
+	f := &logFile{name: name}
+	l.files = append(l.files, f)
+	return f, f.reopen()
+}
+
+// reopen opens all files again: others may have moved them.
+func (l *logging) reopen() error {
+	var errs []error
+	for _, f := range l.files {
+		errs = append(errs, f.reopen())
+	}
+	return errors.Join(errs...)
+}
+
+// A logFile is a file that lines are appended to. Safe for concurrent use.
+type logFile struct {
+	name string
+
+	mu sync.Mutex
+	f  *os.File
+}
+
+// Write implements io.Writer.
+func (l *logFile) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.f.Write(line)
+}
+
+// reopen closes the file and opens the one that now has its name. On failure lines go on into the old one.
+func (l *logFile) reopen() error {
+	f, err := os.OpenFile(l.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	old := l.f
+	l.f = f
+	l.mu.Unlock()
+	if old == nil {
+		return nil
+	}
+	return old.Close()
+}
+
+// jsonLog returns where warnings about settings, and errors that end the program, go if the log is JSON; nil if it is text.
+func (p *program) jsonLog(s *config.Settings) *slog.Logger {
+	format := s.Text("heureka.log-format")
+	if format == "text" {
+		return nil
+	}
+	return logs.New(logs.Config{Writer: p.stderr, Format: format, Levels: new(logs.Levels), Service: nodeName(s), Version: version().version})
+}
