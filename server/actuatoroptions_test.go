@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 
 	"heureka.internal/heureka/server"
@@ -48,6 +49,18 @@ var actuatorOptions = []option{{
 	field: "LogLevel", see: statusOf("/actuator/loggers"), byDefault: "404", want: "200",
 	base: func(_ *rig, c *server.Config) { c.Actuator.Include = []string{"*"} },
 	set:  func(_ *rig, c *server.Config) { c.LogLevel = new(slog.LevelVar) },
+}, {
+	field: "AccessLog", byDefault: "", want: "PUT /eureka/apps/NONE/x?status=UP 404 0 client not-registered 00-1-2-01",
+	set: func(r *rig, c *server.Config) { c.AccessLog = r.logger() },
+	see: func(r *rig) string {
+		r.do("PUT", "/eureka/apps/NONE/x?status=UP", "", "traceparent", "00-1-2-01")
+		line := regexp.MustCompile(`method=(.*) path="(.*)" status=(.*) bytes=(.*) took=.* client=([^:]*).* traceparent=(.*) reason=(.*)`)
+		m := line.FindStringSubmatch(r.log.String())
+		if m == nil {
+			return r.log.String()
+		}
+		return strings.Join(append(m[1:6], m[7], m[6]), " ")
+	},
 }}
 
 func statusOf(path string) func(*rig) string { return func(r *rig) string { return r.status(path) } }

@@ -98,6 +98,7 @@ type Config struct {
 	Version   string            // shown by /actuator/info and the status page
 	Transport http.RoundTripper // to peers; nil: one of the server's own
 	Logger    *slog.Logger      // nil: discarded
+	AccessLog *slog.Logger      // takes a line for each request at level INFO; nil: Logger does, at DEBUG
 	Rand      rand.Source       // nil: seeded from the system
 }
 

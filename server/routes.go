@@ -9,6 +9,7 @@ import (
 
 	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/logs"
 )
 
 // routes puts the API, the health endpoints and the pages into one chain, and what is for management alone into another.
@@ -28,6 +29,7 @@ func (s *Server) routes() error {
 		Pages:          s.pages(),
 		Operations:     s.operations(),
 
+		Recorder:            &accessLog{s.cfg.AccessLog, logs.Named(s.log, logs.Resources)},
 		RegistrationRefused: newRefusalLog(s.log).refused,
 
 		Actuator: s.actuator(s.cfg.ContextPath, numbers),
@@ -42,7 +44,7 @@ func (s *Server) routes() error {
 	if s.peers != nil {
 		cfg.Ring = s.peers
 	}
-	alone := httpapi.Config{ErrorLog: cfg.ErrorLog, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
+	alone := httpapi.Config{ErrorLog: cfg.ErrorLog, Recorder: cfg.Recorder, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
 	alone.Steps.Admit = known.admit
 	if s.cfg.Profiling {
 		alone.Pages = profiles()

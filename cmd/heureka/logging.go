@@ -13,27 +13,43 @@ import (
 	"heureka.internal/heureka/internal/logs"
 )
 
-// A logging is where a node's log lines go.
+// A logging is where a node's log lines go, and those of its access log.
 type logging struct {
 	*slog.Logger
+	access *slog.Logger // nil: none
 	levels logs.Levels
 	files  []*logFile
 }
 
-// openLogs opens the log as the settings have it.
+// openLogs opens the logs as the settings have them.
 func (p *program) openLogs(s *config.Settings) (*logging, error) {
 	l := &logging{}
 	w := p.stderr
 	if name := s.Text("logging.file.name"); name != "" {
-		f, err := l.open(name)
+		f, err := l.open("logging.file.name", name)
 		if err != nil {
-			return nil, &failure{status: statusUsage, err: fmt.Errorf("logging.file.name: %w", err), hint: "choose a file that this user may write to"}
+			return nil, err
 		}
 		w = io.MultiWriter(p.stderr, f)
 	}
 	l.setLevels(s)
-	l.Logger = logs.New(logs.Config{Writer: w, Format: s.Text("heureka.log-format"), Levels: &l.levels, Service: nodeName(s), Version: version().version})
+	l.Logger = logs.New(logConfig(s, w, &l.levels))
+	switch to := s.Text("heureka.access-log"); to {
+	case "off":
+	case "log":
+		l.access = logs.New(logConfig(s, w, new(logs.Levels)))
+	default:
+		f, err := l.open("heureka.access-log", to)
+		if err != nil {
+			return nil, err
+		}
+		l.access = logs.New(logConfig(s, f, new(logs.Levels)))
+	}
 	return l, nil
+}
+
+func logConfig(s *config.Settings, w io.Writer, levels *logs.Levels) logs.Config {
+	return logs.Config{Writer: w, Format: s.Text("heureka.log-format"), Levels: levels, Service: nodeName(s), Version: version().version}
 }
 
 // nodeName is what log lines call the node.
@@ -50,14 +66,18 @@ func (l *logging) setLevels(s *config.Settings) {
 	l.levels.Set(own)
 }
 
-// open opens a file of the log, with the directories above it, as Logback does.
-func (l *logging) open(name string) (*logFile, error) {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return nil, err
-	}
+// open opens the file that a setting names, with the directories above it, as Logback does.
+func (l *logging) open(setting, name string) (*logFile, error) {
 	f := &logFile{name: name}
+	err := os.MkdirAll(filepath.Dir(name), 0o755)
+	if err == nil {
+		err = f.reopen()
+	}
+	if err != nil {
+		return nil, &failure{status: statusUsage, err: fmt.Errorf("%s: %w", setting, err), hint: "choose a file that this user may write to"}
+	}
 	l.files = append(l.files, f)
-	return f, f.reopen()
+	return f, nil
 }
 
 // reopen opens all files again: others may have moved them.
@@ -102,9 +122,8 @@ func (l *logFile) reopen() error {
 
 // jsonLog returns where warnings about settings, and errors that end the program, go if the log is JSON; nil if it is text.
 func (p *program) jsonLog(s *config.Settings) *slog.Logger {
-	format := s.Text("heureka.log-format")
-	if format == "text" {
+	if s.Text("heureka.log-format") == "text" {
 		return nil
 	}
-	return logs.New(logs.Config{Writer: p.stderr, Format: format, Levels: new(logs.Levels), Service: nodeName(s), Version: version().version})
+	return logs.New(logConfig(s, p.stderr, new(logs.Levels)))
 }

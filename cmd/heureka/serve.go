@@ -90,6 +90,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	}
 	cfg := settings.ServerConfig(port)
 	cfg.Version, cfg.Logger, cfg.LogLevel = version().version, logger.Logger, &logger.levels.Root
+	cfg.AccessLog = logger.access
 	srv, err := server.New(cfg)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeListener(management))

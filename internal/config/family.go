@@ -25,6 +25,7 @@ const (
 	whyNoLogger   = "has no effect: heureka has no such logger; its own stand below com.netflix.eureka and com.netflix.discovery"
 	whyStderr     = "has no effect: heureka logs to standard error and logging.file.name, in the form of heureka.log-format"
 	whyNoRotation = "has no effect: heureka rotates no files; SIGHUP opens them again, as logrotate needs it"
+	whyAccessLog  = "has no effect: lines of the access log have the form of heureka.log-format, and go where heureka.access-log says"
 	whyContainer  = "has no effect: heureka is no servlet container, and has its own HTTP server"
 )
 
@@ -52,9 +53,9 @@ var families = []family{
 	{"logging.file", warning, 0, whyNoRotation},
 	{"logging.logback.rollingpolicy", warning, 0, whyNoRotation},
 	{"logging", warning, 0, whyStderr},
-	{"server.tomcat.accesslog", warning, 0, "has no effect: heureka writes no access log"},
-	{"server.jetty.accesslog", warning, 0, "has no effect: heureka writes no access log"},
-	{"server.undertow.accesslog", warning, 0, "has no effect: heureka writes no access log"},
+	{"server.tomcat.accesslog", warning, 0, whyAccessLog},
+	{"server.jetty.accesslog", warning, 0, whyAccessLog},
+	{"server.undertow.accesslog", warning, 0, whyAccessLog},
 	{"server.tomcat", warning, 0, whyContainer},
 	{"server.jetty", warning, 0, whyContainer},
 	{"server.undertow", warning, 0, whyContainer},

@@ -157,7 +157,7 @@ func TestEffectiveKeysHaveAnEffect(t *testing.T) {
 	byProgram := []string{"spring.cloud.config.uri", "spring.cloud.config.enabled", "spring.cloud.config.name", "spring.cloud.config.profile",
 		"spring.cloud.config.label", "spring.cloud.config.username", "spring.cloud.config.password", "spring.cloud.config.token",
 		"spring.cloud.config.fail-fast", "server.address", "management.server.address", "logging.level.root", "heureka.log-level", "heureka.log-format", "heureka.acknowledge",
-		"logging.file.name", "logging.file.path", "logging.structured.format.console"}
+		"server.tomcat.accesslog.enabled", "heureka.access-log", "logging.file.name", "logging.file.path", "logging.structured.format.console"}
 	base := args().mustLoad(t)
 	for _, k := range config.Keys() {
 		name := k.Name
@@ -203,7 +203,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 	c := reflect.ValueOf(args(all...).mustLoad(t).ServerConfig(1))
 	for i := range c.NumField() {
 		switch name := c.Type().Field(i).Name; name {
-		case "Version", "Transport", "Logger", "LogLevel", "Rand":
+		case "Version", "Transport", "Logger", "LogLevel", "AccessLog", "Rand":
 		default:
 			if c.Field(i).IsZero() {
 				t.Errorf("no setting reaches server.Config.%s", name)

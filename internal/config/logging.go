@@ -18,6 +18,15 @@ func (s *Settings) fileInPath() string {
 	return ""
 }
 
+const tomcatAccessLog = "server.tomcat.accesslog.enabled"
+
+func (s *Settings) accessLog() string {
+	if s.Bool(tomcatAccessLog) {
+		return "log"
+	}
+	return "off"
+}
+
 // LogLevels returns the level of all loggers, and those of single ones by their names.
 func (s *Settings) LogLevels() (root slog.Level, own map[string]slog.Level) {
 	root, _ = logs.Level(s.Text("heureka.log-level"))

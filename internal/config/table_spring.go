@@ -37,6 +37,8 @@ var springKeys = []Key{
 	{Name: "server.tomcat.max-connections", Aliases: []string{"server.jetty.max-connections", "server.undertow.max-connections"}, Kind: Int, Min: 1, follows: true,
 		Doc:   "Connections open at a time; at the limit the longest idle one is closed, once it has been idle for a minute. By default what the limit of open files leaves.",
 		field: func(c *server.Config) any { return &c.MaxConnections }},
+	{Name: tomcatAccessLog, Aliases: []string{"server.jetty.accesslog.enabled", "server.undertow.accesslog.enabled"}, Kind: Bool, Default: "false",
+		Doc: "Write a line for each request, as heureka.access-log=log does."},
 	{Name: "management.server.port", Aliases: []string{"management.port"}, Kind: Int, Min: -1, Max: 65535,
 		Doc: "Port of /actuator and /metrics, which no crowd of clients can then stand in the way of; -1 serves them nowhere. By default server.port."},
 	{Name: "management.server.address", Aliases: []string{"management.address"}, Doc: "Address to serve management.server.port on. By default server.address."},
@@ -104,6 +106,7 @@ var heurekaKeys = []Key{
 		field: func(c *server.Config) any { return &c.AllowedHosts }},
 	{Name: "heureka.log-level", Kind: Enum, Words: logs.LevelWords(), derive: func(s *Settings) string { return s.Text("logging.level.root") },
 		Doc: "Log level. By default logging.level.root."},
+	{Name: "heureka.access-log", derive: (*Settings).accessLog, Doc: "Where a line for each request goes: off, log for where all others go, or a file. By default log if server.tomcat.accesslog.enabled is on."},
 	{Name: "heureka.log-format", Kind: Enum, Words: logs.Formats, derive: func(s *Settings) string { return cmp.Or(s.Text("logging.structured.format.console"), "text") },
 		Doc: "Form of the log lines. By default logging.structured.format.console, or text."},
 }

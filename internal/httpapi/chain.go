@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"heureka.internal/heureka/internal/registry"
@@ -44,8 +46,23 @@ type Refusal struct {
 type call struct {
 	*API
 	Call
-	w    response
-	held *holding // of the node's budget; nil while nothing
+	w     response
+	held  *holding  // of the node's budget; nil while nothing
+	began time.Time // of a call that is recorded, else zero
+}
+
+// An Answer is what became of a call.
+type Answer struct {
+	Status int
+	Reason Reason // of a refusal
+	Bytes  int64  // of the body
+	Took   time.Duration
+}
+
+// A Recorder hears of calls when they have been answered, on the request's goroutine.
+type Recorder interface {
+	Recording() bool // asked when a call begins: is this one recorded?
+	Record(c *Call, a Answer)
 }
 
 // calls keeps the memory of calls for the next ones: steps and handlers get pointers into it.
@@ -55,6 +72,9 @@ var calls = sync.Pool{New: func() any { return new(call) }}
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := calls.Get().(*call)
 	c.API, c.Request, c.w.call, c.w.ResponseWriter = a, r, c, w
+	if a.cfg.Recorder != nil && a.cfg.Recorder.Recording() {
+		c.began = time.Now()
+	}
 	defer c.rescue()
 	c.Route = a.route(r.URL)
 	c.Origin = originOf(r)
@@ -62,6 +82,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.serve()
 	}
 	c.release()
+	c.record()
 	c.readOn()
 	c.finish()
 	*c = call{}
@@ -88,6 +109,13 @@ func (c *call) finish() {
 	}
 }
 
+// record tells of a call that is recorded how it was answered.
+func (c *call) record() {
+	if !c.began.IsZero() {
+		c.cfg.Recorder.Record(&c.Call, Answer{Status: cmp.Or(c.w.status, http.StatusOK), Reason: c.w.reason, Bytes: c.w.bytes, Took: time.Since(c.began)})
+	}
+}
+
 // authenticated is the second step, after which the call's origin has a name.
 func (c *call) authenticated() bool {
 	ok := c.passes(c.cfg.Steps.Authenticate)
@@ -104,6 +132,7 @@ func (c *call) rescue() {
 	}
 	c.release()
 	c.finish()
+	defer c.record()
 	if p == http.ErrAbortHandler {
 		panic(p)
 	}

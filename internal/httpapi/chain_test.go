@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -265,5 +266,33 @@ func TestOperatorsNote(t *testing.T) {
 		if diff := cmp.Diff(tt.want, n.changes[len(n.changes)-1].Origin); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", tt.headers, diff)
 		}
+	}
+}
+
+// A recorder notes what it hears.
+type recorder struct{ heard []string }
+
+func (r *recorder) Recording() bool { return true }
+
+func (r *recorder) Record(c *httpapi.Call, a httpapi.Answer) {
+	r.heard = append(r.heard, fmt.Sprintf("%s %d %s %d %v", c.Request.URL.Path, a.Status, a.Reason, a.Bytes, a.Took >= 0))
+}
+
+// Each answer is recorded once, with the bytes that it had, also that of a handler that panics.
+func TestEveryAnswerIsRecorded(t *testing.T) {
+	var rec recorder
+	n := newNode(t, httpapi.Config{Recorder: &rec, Pages: map[string]http.Handler{
+		"/panics": http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("on purpose") }),
+		"/page":   http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "12345") }),
+		"/copied": http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.(io.ReaderFrom).ReadFrom(strings.NewReader("123"))
+		}),
+	}, ErrorLog: func(*http.Request, any) {}})
+	for _, path := range []string{"/page", "/copied", "/panics", "/eureka/apps/NONE"} {
+		n.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", path, nil))
+	}
+	want := []string{"/page 200 unspecified 5 true", "/copied 200 unspecified 3 true", "/panics 500 failed 0 true", "/eureka/apps/NONE 404 not-registered 0 true"}
+	if diff := cmp.Diff(want, rec.heard); diff != "" {
+		t.Errorf("recorded (-want +got):\n%s", diff)
 	}
 }

@@ -59,6 +59,8 @@ type Config struct {
 	// nobody does.
 	RegistrationRefused func(r *http.Request, app, why string)
 
+	Recorder Recorder // nil: no call is recorded
+
 	// ErrorLog hears of every answer 500: err is the Backend's error, or what a handler panicked with. Nil: nobody does.
 	// It is called on the request's goroutine.
 	ErrorLog func(r *http.Request, err any)

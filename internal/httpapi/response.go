@@ -13,6 +13,7 @@ type response struct {
 	status int    // of the answer that has begun, else 0
 	reason Reason // of a refusal, if whoever refuses has one to tell
 	detail string // added to reason
+	bytes  int64  // of the body so far
 	greets bool   // the answer says what this node has to say to others
 }
 
@@ -37,16 +38,21 @@ func (w *response) begin(status int) {
 // Write implements http.ResponseWriter.
 func (w *response) Write(b []byte) (int, error) {
 	w.writing()
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
 }
 
 // ReadFrom lets net/http copy from src by its own means.
-func (w *response) ReadFrom(src io.Reader) (int64, error) {
+func (w *response) ReadFrom(src io.Reader) (n int64, err error) {
 	w.writing()
 	if to, ok := w.ResponseWriter.(io.ReaderFrom); ok {
-		return to.ReadFrom(src)
+		n, err = to.ReadFrom(src)
+	} else {
+		n, err = io.Copy(w.ResponseWriter, src)
 	}
-	return io.Copy(w.ResponseWriter, src)
+	w.bytes += n
+	return n, err
 }
 
 // writing begins an answer whose status nobody has named.
