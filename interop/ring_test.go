@@ -5,6 +5,7 @@ package interop
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 )
@@ -34,6 +35,9 @@ func TestRing(t *testing.T) {
 			began := time.Now()
 			r.operate(t, r.ours, r.java)
 			r.operate(t, r.java, r.ours)
+			r.stamps(t, r.ours, r.java)
+			r.stamps(t, r.java, r.ours)
+			r.stolen(t)
 			r.outlive(t, began)
 			stop()
 			r.partition(t, ours, java)
@@ -102,6 +106,49 @@ func (r *ring) operate(t *testing.T, from, to *server) {
 		}
 		r.story.did(step.name+" "+from.gen+" to "+to.gen, eventually(t, limit, step.seen))
 	}
+}
+
+// stamps registers clients at one node whose clocks are wrong by less than ten minutes: the other takes them, and heartbeats with
+// these stamps renew them at both.
+func (r *ring) stamps(t *testing.T, from, to *server) {
+	t.Helper()
+	for _, off := range []time.Duration{-9 * time.Minute, 9 * time.Minute} {
+		k := key{"STAMPED", fmt.Sprint("at-", from.name, "-", off)}
+		stamp := fmt.Sprint(time.Now().Add(off).UnixMilli())
+		in := record(k, 9, 3600, nil)
+		in["lastDirtyTimestamp"] = stamp
+		if err := register(from.url, k, in); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, limit, func() error { return listed(to.url, k, "UP") })
+		for _, at := range []*server{from, to} {
+			if err := do("PUT", at.url+"/eureka/apps/"+k.path()+"?status=UP&lastDirtyTimestamp="+stamp, nil); err != nil {
+				t.Errorf("a clock that is off by %v: %v", off, err)
+			}
+		}
+	}
+}
+
+// stolen registers an instance with a stamp from the far future, as somebody else may do: its owner's next registration counts
+// at our node all the same, and the nodes still exchange all else.
+func (r *ring) stolen(t *testing.T) {
+	t.Helper()
+	k := key{"STOLEN", "x"}
+	in := record(k, 9, 3600, map[string]string{"by": "thief"})
+	in["lastDirtyTimestamp"] = fmt.Sprint(int64(math.MaxInt64))
+	for _, step := range []map[string]any{in, record(k, 9, 3600, map[string]string{"by": "owner"})} {
+		if err := register(r.ours.url, k, step); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := hasMetadata(r.ours.url, k, "by", "owner"); err != nil {
+		t.Error(err)
+	}
+	after := key{"STOLEN", "after"}
+	if err := registerJSON(r.ours.url, after, 3600, nil); err != nil {
+		t.Fatal(err)
+	}
+	r.story.did("stamps", eventually(t, limit, func() error { return listed(r.java.url, after, "UP") }))
 }
 
 // outlive waits until leases that are renewed at one node only must have ended at
