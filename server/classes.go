@@ -62,6 +62,15 @@ func newCrowd(cfg *Config) *crowd {
 	return c
 }
 
+// set changes how many calls of each class are admitted.
+func (cr *crowd) set(cfg *Config) {
+	cr.pools[fetchClass].SetSlots(cfg.FetchesInFlight)
+	cr.pools[pageClass].SetSlots(cfg.PagesInFlight)
+	cr.batches.mu.Lock()
+	cr.batches.limit = cfg.BatchesPerPeer
+	cr.batches.mu.Unlock()
+}
+
 // admit is the first step of the chain.
 func (cr *crowd) admit(c *httpapi.Call) httpapi.Refusal {
 	if c.Route.Resource == httpapi.BatchResource {
@@ -100,9 +109,8 @@ func progressOf(r *http.Request) func() time.Time {
 // A batchPool bounds the batches that one peer has under way here. A Java peer keeps a batch that is answered 503 and
 // sends it again; on any other refusal it drops it.
 type batchPool struct {
-	limit int
-
 	mu      sync.Mutex
+	limit   int
 	busy    map[string]int // by address
 	refused int64
 }

@@ -52,7 +52,7 @@ const clockSample = 500
 type stamps struct{ Seen, Ahead int }
 
 func (s *Server) stamps(now time.Time) (found stamps) {
-	limit := now.Add(s.cfg.Limits.FutureStamp).UnixMilli()
+	limit := now.Add(s.node.limits.Load().FutureStamp).UnixMilli()
 	for rec := range s.reg.All() {
 		if found.Seen++; rec.Instance.LastDirtyMS > limit {
 			found.Ahead++

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -21,6 +22,9 @@ type node struct {
 	peers   *replication.Peers // nil without peers
 	regions map[string]*region // by name in lower case
 	started time.Time
+
+	limits    atomic.Pointer[Limits] // as they are now
+	bodyBytes atomic.Int64           // Config.MaxBodyBytes, likewise
 
 	came    replication.Arrivals // of clients' instances
 	earlier earlierLife
@@ -56,7 +60,7 @@ func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, ori
 
 // room returns registry.ErrFull for a new instance while memory is short. The registry has ceilings of its own.
 func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
-	if !n.cfg.Limits.memoryFull(origin) {
+	if !n.limits.Load().memoryFull(origin) {
 		return nil
 	}
 	if _, known := n.reg.Find(in.Key()); known {
@@ -129,7 +133,7 @@ func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry) error {
 	}
 	in := *rec.Instance
 	in.Metadata = in.Metadata.With(entries...)
-	limits := n.cfg.Limits.decoding()
+	limits := n.limits.Load().decoding()
 	if err := limits.CheckMetadata(&in); err != nil {
 		return err
 	}
@@ -137,7 +141,7 @@ func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry) error {
 	for _, e := range in.Metadata {
 		size += len(e.Key) + len(e.Value)
 	}
-	if most := n.cfg.MaxBodyBytes; most > 0 && int64(size) > most {
+	if most := n.bodyBytes.Load(); most > 0 && int64(size) > most {
 		return wire.LimitError("instance.metadata: has more bytes than heureka.limits.record-bytes allows")
 	}
 	return nil

@@ -27,6 +27,7 @@ type option struct {
 	see       func(r *rig) string
 	byDefault string // what is seen without set
 	want      string // what is seen with it
+	late      bool   // set while the node runs
 }
 
 // Every option has an effect that is seen from outside: through HTTP, by the peers, or by when things happen.
@@ -50,13 +51,41 @@ func (o *option) run(t *testing.T, set bool) (seen string) {
 		if o.base != nil {
 			o.base(r, &cfg)
 		}
+		late := cfg
 		if set {
-			o.set(r, &cfg)
+			o.set(r, &late)
+		}
+		if !o.late {
+			cfg = late
 		}
 		r.start(cfg)
+		if o.late {
+			if err := r.server.Apply(late); err != nil {
+				t.Fatal(err)
+			}
+		}
 		seen = o.see(r)
 	})
 	return seen
+}
+
+// What Apply changes has the same effect as if the node had been started with it; all the rest has none.
+func TestOptionsThatApplyWhileTheNodeRuns(t *testing.T) {
+	live := []string{"MaxBodyBytes", "MaxBatchBytes", "FetchesInFlight", "PagesInFlight", "BatchesPerPeer", "Limits.NameBytes", "Limits.TextBytes", "Limits.MetadataEntries",
+		"Limits.BatchEntries", "Limits.FutureStamp", "Limits.Instances", "Limits.InstancesPerApp", "Limits.MemoryBytes"}
+	for _, o := range options {
+		if !slices.Contains(live, o.field) && !strings.HasPrefix(o.field, "Limits.") {
+			continue
+		}
+		want := o.byDefault
+		if slices.Contains(live, o.field) {
+			want = o.want
+		}
+		o.late = true
+		if got := o.run(t, true); got != want {
+			t.Errorf("%s applied while the node runs: %q, want %q", o.field, got, want)
+		}
+	}
 }
 
 // Whoever adds a field adds the row that shows its effect.

@@ -59,6 +59,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s.node = &node{earlier: earlierLife{found: make(chan struct{}, 1)}, cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
+	s.setLimits(&s.cfg)
 	if s.peers, err = s.newPeers(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -81,6 +80,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		return err
 	}
 	port := ln.Addr().(*net.TCPAddr).Port
+	loaded := settings
 	management, err := listenManagement(settings)
 	if err != nil {
 		return errors.Join(err, ln.Close())
@@ -96,23 +96,14 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		return errors.Join(err, ln.Close(), closeListener(management))
 	}
 	p.announce(settings, cfg, port)
-	reload := func() { p.reload(args.settings, srv, port, logger.Logger) }
-	if err := untilSignal(srv, ln, management, reload); err != nil {
+	again := &reloader{logging: logger, srv: srv, port: port, start: loaded, last: loaded, read: func() (*config.Settings, error) {
+		return config.Load(config.Options{Args: args.settings, Env: p.env})
+	}}
+	if err := untilSignal(srv, ln, management, again.reload); err != nil {
 		return &failure{status: statusFailed, err: err}
 	}
 	logger.Info("stopped")
 	return nil
-}
-
-// reload reads the settings again and gives the server its list of peers. All other settings are those of the start.
-func (p *program) reload(args []string, srv *server.Server, port int, logger *slog.Logger) {
-	settings, err := config.Load(config.Options{Args: args, Env: p.env})
-	if err == nil {
-		err = srv.SetServiceURLs(settings.ServerConfig(port).ServiceURLs)
-	}
-	if err != nil {
-		logger.Error("the settings cannot be used, the peers stay as they are", "err", err)
-	}
 }
 
 // untilSignal serves until SIGTERM or SIGINT. SIGHUP calls reload.

@@ -50,6 +50,13 @@ type waiter struct {
 // New returns a pool whose slots are all free.
 func New(cfg Config) *Pool { return &Pool{cfg: cfg, held: make(map[*Slot]struct{}, cfg.Slots)} }
 
+// SetSlots changes how many requests may be under way at a time. If that is fewer, those under way go on.
+func (p *Pool) SetSlots(n int) {
+	p.mu.Lock()
+	p.cfg.Slots = n
+	p.mu.Unlock()
+}
+
 // Acquire takes a slot, waiting for one if need be. It returns nil if there was none in time, or ctx ended. progress says
 // when the request's client last took a part of the answer; a request that has none yet reports when it began. It must
 // not block, and may still be called when the slot has just been given back.

@@ -24,7 +24,7 @@ func (c *call) batch() {
 		c.batchOfJava(in)
 		return
 	}
-	if !c.readBody(in, c.cfg.MaxBatchBytes) || !c.admitted() {
+	if !c.readBody(in, c.bounds().BatchBytes) || !c.admitted() {
 		return
 	}
 	if f != wire.JSON {
@@ -36,7 +36,7 @@ func (c *call) batch() {
 
 // performAll performs a batch that has come whole.
 func (c *call) performAll(body []byte) {
-	items, err := c.cfg.Limits.DecodeBatch(body)
+	items, err := c.bounds().Records.DecodeBatch(body)
 	if err != nil {
 		c.badBody(err)
 		return
@@ -53,11 +53,11 @@ func (c *call) performAll(body []byte) {
 // batchOfJava performs a batch of a Java server, which sends it as it is. One that is too long to be held is performed entry by entry as it comes: Java
 // servers drop what they are refused. Heureka nodes send less then, and theirs must have come whole, see admitted.
 func (c *call) batchOfJava(in *buffer) {
-	switch err := c.appendAll(in, c.Request.Body, c.cfg.MaxBatchBytes); {
+	switch err := c.appendAll(in, c.Request.Body, c.bounds().BatchBytes); {
 	case err == nil:
 		c.performAll(in.B)
 	case errors.Is(err, errTooLarge):
-		c.performStream(newBatchStream(io.MultiReader(bytes.NewReader(in.B), c.Request.Body), c.cfg.MaxBatchBytes, c.cfg.Limits))
+		c.performStream(newBatchStream(io.MultiReader(bytes.NewReader(in.B), c.Request.Body), c.bounds().BatchBytes, c.bounds().Records))
 	default:
 		c.badBody(err)
 	}

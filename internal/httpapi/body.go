@@ -226,9 +226,9 @@ func (c *call) readOn() {
 		return
 	}
 	c.w.Flush()
-	accepted := c.cfg.MaxBodyBytes
+	accepted := c.bounds().BodyBytes
 	if c.Route.Resource == BatchResource {
-		accepted = c.cfg.MaxBatchBytes
+		accepted = c.bounds().BatchBytes
 	}
 	_, _ = io.CopyN(io.Discard, c.Request.Body, accepted+maxReadOn)
 }

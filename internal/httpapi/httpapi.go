@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -86,8 +87,22 @@ func New(cfg Config, b Backend) (*API, error) {
 	if b != nil && (cfg.MaxBodyBytes == 0 || cfg.MaxBatchBytes == 0 || cfg.MaxHeldBytes == 0 || cfg.NotReadyStatus == 0 || cfg.RegistrationRefused == nil) {
 		return nil, errors.New("an API with a backend needs MaxBodyBytes, MaxBatchBytes, MaxHeldBytes, NotReadyStatus and RegistrationRefused")
 	}
-	return &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix), budget: budget{most: cfg.MaxHeldBytes}}, nil
+	a := &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix), budget: budget{most: cfg.MaxHeldBytes}}
+	a.SetBounds(Bounds{BodyBytes: cfg.MaxBodyBytes, BatchBytes: cfg.MaxBatchBytes, Records: cfg.Limits})
+	return a, nil
 }
+
+// Bounds are what of a Config may change while the API serves.
+type Bounds struct {
+	BodyBytes  int64       // MaxBodyBytes
+	BatchBytes int64       // MaxBatchBytes
+	Records    wire.Limits // Limits
+}
+
+// SetBounds replaces the bounds for bodies that are yet to come. Safe for concurrent use.
+func (a *API) SetBounds(b Bounds) { a.bound.Store(&b) }
+
+func (a *API) bounds() *Bounds { return a.bound.Load() }
 
 // splitPrefix returns the segments of a configured path.
 func splitPrefix(p string) []string {
@@ -99,6 +114,7 @@ type API struct {
 	cfg     Config
 	b       Backend
 	prefix  []string
+	bound   atomic.Pointer[Bounds]
 	budget  budget // of bodies
 	refused refusals
 }

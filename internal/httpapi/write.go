@@ -38,10 +38,10 @@ func (c *call) register() {
 	}
 	b := buffers.take()
 	defer buffers.give(b)
-	if !c.readBody(b, c.cfg.MaxBodyBytes) {
+	if !c.readBody(b, c.bounds().BodyBytes) {
 		return
 	}
-	in, err := c.cfg.Limits.DecodeInstance(f, b.B)
+	in, err := c.bounds().Records.DecodeInstance(f, b.B)
 	if limit, ok := errors.AsType[wire.LimitError](err); ok {
 		c.because(OverLimit, limit.Error())
 		c.unparsed(limit.Error())

@@ -147,6 +147,19 @@ func (r *Registry) ahead(dirtyMS int64, t instant) bool {
 	return dirtyMS-t.ms() > r.cfg.FutureStamp.Milliseconds()
 }
 
+// Limits are what of a Config may change while the registry is in use.
+type Limits struct {
+	MaxInstances, MaxPerApp int
+	FutureStamp             time.Duration
+}
+
+// SetLimits replaces the limits.
+func (r *Registry) SetLimits(l Limits) {
+	r.mu.Lock()
+	r.cfg.MaxInstances, r.cfg.MaxPerApp, r.cfg.FutureStamp = l.MaxInstances, l.MaxPerApp, l.FutureStamp
+	r.mu.Unlock()
+}
+
 // ErrFull refuses a new instance because of a ceiling; known ones are never refused.
 var ErrFull = errors.New("registry is full")
 

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/server"
+)
+
+// A reloading node reads its settings again as the test has them.
+type reloading struct {
+	*reloader
+	out  bytes.Buffer
+	args []string
+}
+
+func newReloading(t *testing.T, args ...string) *reloading {
+	t.Helper()
+	r := &reloading{args: args}
+	dir := t.TempDir()
+	read := func() (*config.Settings, error) { return config.Load(config.Options{Args: r.args, Dir: dir}) }
+	s, err := read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &program{stderr: &r.out}
+	logger, err := p.openLogs(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.New(s.ServerConfig(8761))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.reloader = &reloader{logging: logger, srv: srv, port: 8761, start: s, last: s, read: read}
+	return r
+}
+
+// again reads the settings as they are now and returns what was logged.
+func (r *reloading) again(args ...string) []string {
+	r.args = args
+	r.out.Reset()
+	r.reload()
+	var lines []string
+	for line := range strings.Lines(r.out.String()) {
+		lines = append(lines, regexp.MustCompile(`time=\S* `).ReplaceAllString(strings.TrimSpace(line), ""))
+	}
+	return lines
+}
+
+// SIGHUP names what has changed, what of it the node obeys at once and what needs a restart; and says so if that is nothing.
+func TestReload(t *testing.T) {
+	const peer = "--eureka.client.service-url.defaultZone=http://u:%s@b:8761/eureka/"
+	first, second := strings.ReplaceAll(peer, "%s", "old"), strings.ReplaceAll(peer, "%s", "new")
+	r := newReloading(t, first)
+	for _, step := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{first}, []string{`level=INFO msg="settings read again" changed=0 need_restart=0`}},
+		{[]string{second, "--server.port=1", "--heureka.limits.instances=5"}, []string{
+			`level=INFO msg="setting changed" setting=eureka.client.service-url.defaultZone from=http://******@b:8761/eureka/ to=http://******@b:8761/eureka/`,
+			`level=INFO msg="setting changed" setting=heureka.limits.instances from=2000000 to=5`,
+			`level=WARN msg="setting needs a restart" setting=server.port from=8761 to=1`,
+			`level=INFO msg="settings read again" changed=2 need_restart=1`,
+		}},
+		{[]string{second, "--server.port=1", "--heureka.limits.instances=5"}, []string{
+			`level=WARN msg="setting needs a restart" setting=server.port from=8761 to=1`,
+			`level=INFO msg="settings read again" changed=0 need_restart=1`,
+		}},
+		{[]string{second, "--server.port=x"}, []string{
+			`level=ERROR msg="settings cannot be applied, all stay as they are" err="argument: server.port is \"x\": want a whole number" hint=""`,
+		}},
+		{[]string{second, "--heureka.limits.instances=5", "--logging.level.root=warn"}, []string{
+			`level=INFO msg="setting changed" setting=logging.level.root from=info to=warn`,
+		}},
+	} {
+		got := r.again(step.args...)
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", step.args, diff)
+		}
+	}
+	if r.Enabled(t.Context(), slog.LevelInfo) || !r.Enabled(t.Context(), slog.LevelWarn) {
+		t.Error("the new log level has no effect")
+	}
+	r.levels.Root.Set(slog.LevelDebug) // at the endpoint
+	r.again(r.args...)
+	if !r.Enabled(t.Context(), slog.LevelDebug) {
+		t.Error("settings that have not changed take back the level of the endpoint")
+	}
+}
+
+// A node without peers says that it has read its settings, and that peers need a restart.
+func TestReloadWithoutPeers(t *testing.T) {
+	r := newReloading(t)
+	if diff := cmp.Diff([]string{`level=INFO msg="settings read again" changed=0 need_restart=0`}, r.again()); diff != "" {
+		t.Errorf("log (-want +got):\n%s", diff)
+	}
+	got := strings.Join(r.again("--eureka.client.service-url.defaultZone=http://b:8761/eureka/"), "\n")
+	if !strings.Contains(got, "cannot add peers to a standalone node; restart it with peers configured") {
+		t.Errorf("log: %s", got)
+	}
+}
+
+// Files that have been moved away are opened anew.
+func TestReloadOpensFilesAgain(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a.log")
+	r := newReloading(t, "--logging.file.name="+name)
+	r.Info("one")
+	if err := os.Rename(name, name+".1"); err != nil {
+		t.Fatal(err)
+	}
+	r.Info("two")
+	r.again(r.args...)
+	for file, want := range map[string]string{name + ".1": "two", name: "settings read again"} {
+		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%s has %q, %v; want %q in it", file, text, err, want)
+		}
+	}
+}

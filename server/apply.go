@@ -1,0 +1,33 @@
+package server
+
+import (
+	"fmt"
+
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
+)
+
+// Apply takes over from cfg what may change while the node runs: ServiceURLs as SetServiceURLs does, MaxBodyBytes,
+// MaxBatchBytes, FetchesInFlight, PagesInFlight, BatchesPerPeer, and Limits apart from DecodingBytes and those of the
+// history. The rest of cfg has no effect. It fails, and changes nothing, for a mistake in cfg. Safe for concurrent use.
+func (s *Server) Apply(cfg Config) error {
+	cfg = cfg.WithDefaults()
+	if err := cfg.check(); err != nil {
+		return fmt.Errorf("server configuration: %w", err)
+	}
+	if err := s.SetServiceURLs(cfg.ServiceURLs); err != nil {
+		return err
+	}
+	s.setLimits(&cfg)
+	s.crowd.set(&cfg)
+	r := cfg.registry()
+	s.reg.SetLimits(registry.Limits{MaxInstances: r.MaxInstances, MaxPerApp: r.MaxPerApp, FutureStamp: r.FutureStamp})
+	s.handler.SetBounds(httpapi.Bounds{BodyBytes: cfg.MaxBodyBytes, BatchBytes: cfg.MaxBatchBytes, Records: cfg.Limits.decoding()})
+	return nil
+}
+
+// setLimits sets the limits that the node itself looks at.
+func (s *Server) setLimits(cfg *Config) {
+	s.node.limits.Store(&cfg.Limits)
+	s.node.bodyBytes.Store(cfg.MaxBodyBytes)
+}
