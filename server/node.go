@@ -12,9 +12,9 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-// A node is the API's backend. Every write has the same steps, and nothing else joins them: read the clock, ask the
-// registry (which tells the cached answers), queue for peers what came from a client.
+// A node is the API's backend.
 type node struct {
+	replication.Writes
 	cfg     *Config
 	reg     *registry.Registry
 	cache   *respcache.Cache
@@ -30,23 +30,19 @@ type node struct {
 	earlier earlierLife
 }
 
-func (n *node) replicate(action wire.ReplicationAction, key heureka.Key, origin registry.Origin, now time.Time) {
-	if origin.Replicates() && n.peers != nil {
+// queue queues an operation for every peer.
+func (n *node) queue(action wire.ReplicationAction, key heureka.Key, now time.Time) {
+	if n.peers != nil {
 		n.peers.Add(action, key, now)
 	}
 }
 
 // Register implements httpapi.Backend.
 func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
-	now := time.Now()
 	if err := n.room(in, origin); err != nil {
 		return err
 	}
-	if _, err := n.reg.Register(in, origin, now); err != nil {
-		return err
-	}
-	n.replicate(wire.Register, in.Key(), origin, now)
-	return nil
+	return n.Writes.Register(in, origin)
 }
 
 // RegisterIncarnation implements httpapi.Backend.
@@ -54,8 +50,7 @@ func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, ori
 	if err := n.room(in, origin); err != nil {
 		return err
 	}
-	_, err := n.reg.RegisterIncarnation(in, incarnation, origin, time.Now())
-	return err
+	return n.Writes.RegisterIncarnation(in, incarnation, origin)
 }
 
 // room returns registry.ErrFull for a new instance while memory is short. The registry has ceilings of its own.
@@ -69,60 +64,21 @@ func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
 	return registry.ErrFull
 }
 
-// Renew implements httpapi.Backend. A heartbeat that renewed the lease is replicated even when its answer is 404 because
-// the client's data are newer (S-RENEW-5).
+// Renew implements httpapi.Backend.
 func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error {
-	now := time.Now()
-	err := n.reg.Renew(key, renewal, origin, now)
-	if err == nil || errors.Is(err, registry.ErrOutdated) {
-		n.replicate(wire.Heartbeat, key, origin, now)
-	} else if errors.Is(err, heureka.ErrNotFound) {
+	err := n.Writes.Renew(key, renewal, origin)
+	if errors.Is(err, heureka.ErrNotFound) && !errors.Is(err, registry.ErrOutdated) {
 		n.earlier.missed(&renewal, origin)
 	}
 	return err
 }
 
-// Cancel implements httpapi.Backend.
-func (n *node) Cancel(key heureka.Key, origin registry.Origin) error {
-	now := time.Now()
-	if err := n.reg.Cancel(key, origin, now); err != nil {
-		return err
-	}
-	n.replicate(wire.Cancel, key, origin, now)
-	return nil
-}
-
-// SetOverride implements httpapi.Backend.
-func (n *node) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
-	now := time.Now()
-	if err := n.reg.SetOverride(key, s, dirtyMS, origin, now); err != nil {
-		return err
-	}
-	n.replicate(wire.StatusUpdate, key, origin, now)
-	return nil
-}
-
-// ClearOverride implements httpapi.Backend.
-func (n *node) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
-	now := time.Now()
-	if err := n.reg.ClearOverride(key, s, dirtyMS, origin, now); err != nil {
-		return err
-	}
-	n.replicate(wire.DeleteStatusOverride, key, origin, now)
-	return nil
-}
-
-// SetMetadata implements httpapi.Backend. Peers are told by a registration (W-META-3).
+// SetMetadata implements httpapi.Backend.
 func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error {
-	now := time.Now()
 	if err := n.fits(key, entries); err != nil {
 		return err
 	}
-	if _, err := n.reg.SetMetadata(key, entries, origin, now); err != nil {
-		return err
-	}
-	n.replicate(wire.Register, key, origin, now)
-	return nil
+	return n.Writes.SetMetadata(key, entries, origin)
 }
 
 // fits returns an error if an instance with these entries added would be one that could not be registered.

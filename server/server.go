@@ -60,6 +60,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.node = &node{earlier: earlierLife{found: make(chan struct{}, 1)}, cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
 	s.setLimits(&s.cfg)
+	s.node.Writes = replication.Writes{Registry: s.reg, Now: time.Now, Queue: s.node.queue}
 	if s.peers, err = s.newPeers(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}

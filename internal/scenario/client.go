@@ -88,7 +88,7 @@ func (c *client) renewRecord(status heureka.Status) {
 		DataCenter: heureka.OwnDataCenter,
 		Lease:      heureka.LeaseInfo{RenewalIntervalSecs: secs, DurationSecs: 3 * secs},
 	}
-	c.try(func(n *node) error { n.register(c.in); return nil })
+	c.try(func(n *node) error { return n.Register(c.in, registry.FromClient) })
 }
 
 func (c *client) beatAfter(d time.Duration) {
@@ -104,8 +104,9 @@ func (c *client) beatAfter(d time.Duration) {
 // beat sends a heartbeat; a client whom the node does not know registers there.
 func (c *client) beat() {
 	c.try(func(n *node) error {
-		if err := n.renew(c.key, c.in.LastDirtyMS); errors.Is(err, heureka.ErrNotFound) {
-			n.register(c.in)
+		err := n.Renew(c.key, registry.Renewal{DirtyMS: c.in.LastDirtyMS, HasDirty: true}, registry.FromClient)
+		if errors.Is(err, heureka.ErrNotFound) {
+			return n.Register(c.in, registry.FromClient)
 		}
 		return nil
 	})
@@ -142,7 +143,7 @@ func (c *client) cancel() {
 	c.state = dead
 	c.try(func(n *node) error {
 		last := c.s.judge.knowsLatest(n, c)
-		if err := n.cancel(c.key); err != nil {
+		if err := n.Cancel(c.key, registry.FromClient); err != nil {
 			return err
 		}
 		c.state, c.cancelledAt = cancelled, c.s.now
@@ -180,11 +181,11 @@ func (s *sim) change() {
 func operate(n *node, c *client, kind int) {
 	switch kind {
 	case 6, 7:
-		n.setStatus(c.key, heureka.StatusOutOfService)
+		_ = n.SetOverride(c.key, heureka.StatusOutOfService, 0, registry.FromClient) // of an instance that may not be there, as below
 	case 8:
-		n.clearStatus(c.key, heureka.StatusUp)
+		_ = n.ClearOverride(c.key, heureka.StatusUp, 0, registry.FromClient)
 	case 9:
-		n.setMetadata(c.key, "k", fmt.Sprint(n.s.now))
+		_ = n.SetMetadata(c.key, []heureka.MetadataEntry{{Key: "k", Value: fmt.Sprint(n.s.now)}}, registry.FromClient)
 	}
 }
 

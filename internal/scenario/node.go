@@ -2,7 +2,6 @@ package scenario
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -28,11 +27,12 @@ type node struct {
 	name   string
 	offset time.Duration // of its wall clock
 
-	up      bool
-	life    int // counts starts
-	open    bool
-	join    replication.Join
-	came    *replication.Arrivals
+	up   bool
+	life int // counts starts
+	open bool
+	join replication.Join
+	came *replication.Arrivals
+	replication.Writes
 	reg     *registry.Registry
 	store   replication.Store
 	peers   []*peer
@@ -69,6 +69,7 @@ func (n *node) start() {
 	if n.reg, err = registry.New(registrytest.Config(cfg)); err != nil {
 		panic(err) // a mistake in this package
 	}
+	n.Writes = replication.Writes{Registry: n.reg, Now: n.now, Queue: n.queue}
 	n.store = n.s.opt.Bug.store(ordered{n.reg})
 	n.peers = nil
 	for _, other := range n.s.nodes {
@@ -180,54 +181,12 @@ func (n *node) tick() {
 	n.s.after(evictionInterval, n.inThisLife(n.tick))
 }
 
-// What clients ask for, as in server.node.
-
-func (n *node) replicate(a wire.ReplicationAction, key heureka.Key) {
+// queue queues an operation for every peer.
+func (n *node) queue(a wire.ReplicationAction, key heureka.Key, now time.Time) {
 	for _, p := range n.peers {
-		if p.link.Add(a, key, n.now()) {
+		if p.link.Add(a, key, now) {
 			p.pump()
 		}
-	}
-}
-
-func (n *node) register(in *heureka.Instance) {
-	if _, err := n.reg.Register(in, registry.FromClient, n.now()); err != nil {
-		panic(err)
-	}
-	n.replicate(wire.Register, in.Key())
-}
-
-func (n *node) renew(key heureka.Key, dirtyMS int64) error {
-	err := n.reg.Renew(key, registry.Renewal{DirtyMS: dirtyMS, HasDirty: true}, registry.FromClient, n.now())
-	if err == nil || errors.Is(err, registry.ErrOutdated) {
-		n.replicate(wire.Heartbeat, key)
-	}
-	return err
-}
-
-func (n *node) cancel(key heureka.Key) error {
-	err := n.reg.Cancel(key, registry.FromClient, n.now())
-	if err == nil {
-		n.replicate(wire.Cancel, key)
-	}
-	return err
-}
-
-func (n *node) setStatus(key heureka.Key, status heureka.Status) {
-	if n.reg.SetOverride(key, status, 0, registry.FromClient, n.now()) == nil {
-		n.replicate(wire.StatusUpdate, key)
-	}
-}
-
-func (n *node) clearStatus(key heureka.Key, status heureka.Status) {
-	if n.reg.ClearOverride(key, status, 0, registry.FromClient, n.now()) == nil {
-		n.replicate(wire.DeleteStatusOverride, key)
-	}
-}
-
-func (n *node) setMetadata(key heureka.Key, k, v string) {
-	if _, err := n.reg.SetMetadata(key, []heureka.MetadataEntry{{Key: k, Value: v}}, registry.FromClient, n.now()); err == nil {
-		n.replicate(wire.Register, key)
 	}
 }
 

@@ -26,7 +26,7 @@ func (n *node) serveBatch(from replication.Greeting, items []wire.ReplicationIte
 	}
 	items = n.arrived(items)
 	results := make([]wire.ReplicationResult, len(items))
-	p := httpapi.Performer{Registry: clocked{n}, Peer: registry.FromPeer}
+	p := httpapi.Performer{Registry: n, Peer: registry.FromPeer}
 	for i := range items {
 		var err error
 		if results[i], err = p.Item(&items[i]); err != nil {
@@ -94,32 +94,9 @@ func (n *node) heard(from, theirs string, comparing bool) {
 	}
 }
 
-// clocked is the node's registry with the node's clock, as the items of a batch need it.
-type clocked struct{ *node }
-
-func (c clocked) RegisterIncarnation(in *heureka.Instance, incarnation uint32, o registry.Origin) error {
-	_, err := c.reg.RegisterIncarnation(in, incarnation, o, c.now())
-	return err
-}
-
-func (c clocked) Renew(key heureka.Key, renewal registry.Renewal, o registry.Origin) error {
-	return c.reg.Renew(key, renewal, o, c.now())
-}
-
-func (c clocked) Cancel(key heureka.Key, o registry.Origin) error {
-	return c.reg.Cancel(key, o, c.now())
-}
-
-func (c clocked) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, o registry.Origin) error {
-	return c.reg.SetOverride(key, s, dirtyMS, o, c.now())
-}
-
-func (c clocked) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, o registry.Origin) error {
-	return c.reg.ClearOverride(key, s, dirtyMS, o, c.now())
-}
-
-func (c clocked) Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error) {
-	rec, ok := c.reg.Find(key)
+// Instance implements httpapi.Registry.
+func (n *node) Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error) {
+	rec, ok := n.reg.Find(key)
 	if !ok {
 		return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
 	}
