@@ -277,3 +277,33 @@ func TestServiceURLsChangeWhileRunning(t *testing.T) {
 		t.Errorf("SIGHUP to a node that stands alone and is to stay so: %v", err)
 	}
 }
+
+// A node that its peer does not tell anything, because that one does not know it, keeps the instances whose heartbeats reach
+// the peer: they are neither evicted here nor answered with 404.
+func TestLivingInstancesOfAPeerAreNotEvicted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a", "b"}, Seed: 7, Configure: func(name string, cfg *server.Config) {
+			cfg.DisableSelfPreservation = true
+			if name == "b" {
+				cfg.ServiceURLs = map[string][]string{"defaultZone": {"http://b:8761/eureka/"}}
+			}
+		}})
+		b := connect(t, c.Node("b"), "client")
+		for i := range 10 {
+			register(t, b, instance("ORDERS", fmt.Sprint(i)))
+		}
+		for at := range 600 {
+			time.Sleep(time.Second)
+			for i := range 10 {
+				if at%30 == 0 {
+					if err := b.Renew(t.Context(), heureka.Key{App: "ORDERS", ID: fmt.Sprint(i)}, remote.Renewal{}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if at > 80 && !c.Node("a").Has("ORDERS", fmt.Sprint(i)) { // by then they have compared
+					t.Fatalf("a lacks %d after %d s", i, at)
+				}
+			}
+		}
+	})
+}

@@ -33,7 +33,7 @@ func (s *Server) Run(ctx context.Context) {
 	wg.Go(func() { s.minded(ctx) })
 	wg.Go(func() {
 		if s.start(ctx) {
-			every(ctx, s.cfg.EvictionInterval, s.evict)
+			every(ctx, s.cfg.EvictionInterval, func(now time.Time) { s.evict(ctx, now) })
 		}
 	})
 }
@@ -79,10 +79,16 @@ func (s *Server) syncReadOnly(ctx context.Context) {
 	}
 }
 
-// evict runs one eviction tick and says what it did.
-func (s *Server) evict(now time.Time) {
-	ev := s.reg.Evict(now)
-	numbers := slog.Group("leases", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit)
+// evict runs one eviction tick and says what it did. Whom another node has heard within the lease stays.
+func (s *Server) evict(ctx context.Context, now time.Time) {
+	plan, kept := s.reg.PlanEviction(now), 0
+	if s.peers != nil {
+		if kept = s.peers.AskHeard(ctx, plan.Keys()); kept > 0 {
+			s.log.Info("instances kept, their heartbeats reach another node", "instances", kept)
+		}
+	}
+	ev := s.reg.CarryOut(plan, time.Now())
+	numbers := slog.Group("leases", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit, "heard_elsewhere", kept)
 	switch {
 	case ev.Released:
 		s.log.Warn("released instances evicted", numbers)

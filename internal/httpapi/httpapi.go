@@ -125,7 +125,7 @@ func (c *call) serve() {
 	case NoResource:
 		c.refuse(http.StatusNotFound, UnknownPath)
 		return
-	case DigestResource, BucketsResource:
+	case DigestResource, BucketsResource, HeardResource:
 		if c.cfg.Ring == nil {
 			c.refuse(http.StatusNotFound, UnknownPath)
 			return
@@ -192,6 +192,8 @@ func (c *call) dispatchRare() {
 		c.healthcheck()
 	case DigestResource:
 		c.digest()
+	case HeardResource:
+		c.heard()
 	case BucketsResource:
 		c.buckets()
 	case ActuatorResource:

@@ -21,6 +21,8 @@ type Ring interface {
 	Digest(h http.Header) []byte
 	// Buckets answers POST peerreplication/buckets, or says with which status it refuses.
 	Buckets(h http.Header, body []byte) (doc []byte, refused int)
+	// Heard answers POST peerreplication/heard; nil if that makes no sense.
+	Heard(h http.Header, body []byte) []byte
 }
 
 // headerNode is the header by which a heureka node says who it is; Java servers do not send it.
@@ -72,6 +74,18 @@ func (c *call) buckets() {
 		why = Busy
 	}
 	c.toNode(doc, refused, why)
+}
+
+// maxHeard bounds the question who was heard: four thousand keys, some of them long.
+const maxHeard = 4 << 20
+
+// heard serves POST peerreplication/heard.
+func (c *call) heard() {
+	b := buffers.take()
+	defer buffers.give(b)
+	if c.readBody(b, maxHeard) {
+		c.toNode(c.cfg.Ring.Heard(c.Request.Header, b.B), http.StatusBadRequest, Undecodable)
+	}
 }
 
 // toNode answers another node with JSON, compressed if it wants that, or with a refusal if there is nothing to say.

@@ -29,6 +29,13 @@ func (r *ring) Buckets(_ http.Header, body []byte) ([]byte, int) {
 	return []byte(strings.Repeat(" ", 2000) + "{}"), 0
 }
 
+func (r *ring) Heard(_ http.Header, body []byte) []byte {
+	if string(body) == "[" {
+		return nil
+	}
+	return []byte(`{"ages":[]}`)
+}
+
 const fromNode = "X-Heureka-Node: other"
 
 // What nodes ask of each other is found at every base and in every spelling of a path, as all else is.
@@ -46,6 +53,9 @@ func TestRingResources(t *testing.T) {
 		{"GET", "/ctx/eureka/peerreplication/buckets", "", 405},
 		{"POST", "/ctx/eureka/peerreplication/buckets", "{}", 200},
 		{"POST", "/ctx/eureka/peerreplication/buckets", "[", 400},
+		{"GET", "/ctx/eureka/peerreplication/heard", "", 405},
+		{"POST", "/ctx/eureka/v2/peerreplication/heard", "{}", 200},
+		{"POST", "/ctx/eureka/peerreplication/heard", "[", 400},
 		{"GET", "/ctx/eureka/peerreplication/batch/", "", 405},
 	} {
 		r := new(ring)

@@ -28,6 +28,7 @@ const (
 	BatchResource                 // peerreplication/batch
 	DigestResource                // peerreplication/digest, for heureka nodes
 	BucketsResource               // peerreplication/buckets, for heureka nodes
+	HeardResource                 // peerreplication/heard, for heureka nodes
 	StatusInfoResource            // status
 	OverridesResource             // serverinfo/statusoverrides, without version
 	HealthcheckResource           // healthcheck, without version
@@ -87,7 +88,7 @@ func (res Resource) methods() method {
 		return put | del
 	case MetadataResource, ASGResource:
 		return put
-	case BatchResource, BucketsResource:
+	case BatchResource, BucketsResource, HeardResource:
 		return post
 	case ActuatorResource:
 		return get | post // which of its endpoints take a POST, these know
@@ -242,6 +243,8 @@ func between(name string) (Route, bool) {
 		return Route{Resource: DigestResource}, true
 	case "buckets":
 		return Route{Resource: BucketsResource}, true
+	case "heard":
+		return Route{Resource: HeardResource}, true
 	}
 	return Route{}, false
 }

@@ -31,12 +31,38 @@ const evictionBatch = 64
 // at random, so that a mass expiry does not take whole applications (S-EVICT-4), and none while too few renewals arrive
 // (S-SP-8). It is to be called every EvictionInterval; if it is called later, every lease is extended by the delay, so
 // that a process that was stopped does not evict everybody when it resumes. Evictions are not replicated (S-CANCEL-3).
-func (r *Registry) Evict(now time.Time) Eviction {
+func (r *Registry) Evict(now time.Time) Eviction { return r.CarryOut(r.PlanEviction(now), now) }
+
+// A Plan is whom a tick is to evict, for those who ask somebody else about them first.
+type Plan struct {
+	eviction Eviction
+	chosen   []candidate
+	at       instant
+}
+
+// Keys returns whom it is about.
+func (p *Plan) Keys() []heureka.Key {
+	keys := make([]heureka.Key, len(p.chosen))
+	for i := range keys {
+		keys[i] = p.chosen[i].lease.instance().Key()
+	}
+	return keys
+}
+
+// PlanEviction is the first half of Evict: it chooses, and changes nothing.
+func (r *Registry) PlanEviction(now time.Time) *Plan {
 	t := r.instant(now)
 	for r.stepWheel(t, true) {
 	}
-	e, chosen := r.choose(t)
-	for len(chosen) > 0 {
+	p := &Plan{at: t}
+	p.eviction, p.chosen = r.choose(t)
+	return p
+}
+
+// CarryOut is the second half: it evicts whom p names, but those that have been heard since.
+func (r *Registry) CarryOut(p *Plan, now time.Time) Eviction {
+	t, e := r.instant(now), p.eviction
+	for chosen := p.chosen; len(chosen) > 0; {
 		n := min(len(chosen), evictionBatch)
 		e.Evicted += r.evictAll(chosen[:n], e.Released, t)
 		chosen = chosen[n:]
@@ -44,7 +70,7 @@ func (r *Registry) Evict(now time.Time) Eviction {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forgetTombstones(t.at)
-	r.lastTick = lastTick{result: e, at: now, since: t.at}
+	r.lastTick = lastTick{result: e, at: p.at.wall, since: p.at.at}
 	return e
 }
 

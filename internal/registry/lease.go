@@ -79,10 +79,11 @@ func packShadow(ms int64, by teller) int64 { return ms<<16 | int64(by) }
 func (l *lease) lastRenewalMS() int64 { return l.shadow.Load() >> 16 }
 func (l *lease) heardFrom() teller    { return teller(l.shadow.Load()) }
 
-// start begins the lease anew: registrations are not renewals (S-LEASE-1).
+// start begins the lease anew: registrations are not renewals (S-LEASE-1). Here and in renew the shadow is stored first, so
+// that ownAge never takes what another node told for a heartbeat that arrived here.
 func (l *lease) start(at time.Duration, wall time.Time, by teller) {
-	l.beat.Store(packBeat(at, false))
 	l.shadow.Store(packShadow(wall.UnixMilli(), by))
+	l.beat.Store(packBeat(at, false))
 }
 
 // renew extends the lease unless it has ended. Of concurrent renewals the latest counts.
@@ -92,8 +93,8 @@ func (l *lease) renew(at time.Duration, wall time.Time, life time.Duration, by t
 		if old == gone {
 			return false
 		}
+		l.shadow.Store(packShadow(wall.Add(life).UnixMilli(), by))
 		if l.beat.CompareAndSwap(old, max(packBeat(at, true), old|1)) {
-			l.shadow.Store(packShadow(wall.Add(life).UnixMilli(), by))
 			return true
 		}
 	}

@@ -22,6 +22,8 @@ type Store interface {
 	Digest() [registry.Buckets]uint64
 	Bucket(i int, now time.Time) []registry.Entry
 	Merge(e registry.Entry, now time.Time) (changed bool)
+	OwnAge(key heureka.Key, now time.Time) (age time.Duration, ok bool)
+	Heard(key heureka.Key, age time.Duration, from registry.Origin, now time.Time) bool
 }
 
 // Config sets up Peers. Everything but MyURL, Hosts and ClientID is required, as far as it is no switch. New copies it.

@@ -20,6 +20,8 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 			doc = ps.Digest(r.Header)
 		case strings.HasSuffix(r.URL.Path, bucketsPath):
 			doc, _ = ps.Buckets(r.Header, body)
+		case strings.HasSuffix(r.URL.Path, heardPath):
+			doc = ps.Heard(r.Header, body)
 		}
 		if doc == nil {
 			api.ServeHTTP(w, r)

@@ -8,7 +8,7 @@ import (
 )
 
 // Protocol is the version of what heureka nodes say to each other beside Eureka's batches: headers, digests and how they are
-// computed, buckets, the incarnations of a batch. A change that older nodes may ignore, such as a new header or member,
+// computed, buckets, what was heard, the incarnations of a batch. A change that older nodes may ignore, such as a new header or member,
 // leaves it as it is. Every other change counts it up, and then a node of each version leaves alone what the other says:
 // they replicate by batches, as with Java servers, and do not compare their registries.
 //

@@ -11,6 +11,7 @@ const (
 	batchPath   = "peerreplication/batch"
 	digestPath  = "peerreplication/digest"
 	bucketsPath = "peerreplication/buckets"
+	heardPath   = "peerreplication/heard"
 )
 
 // Admit decides about a batch with these headers, of a heureka node, all of which has come: 0 to perform it, 421 for what

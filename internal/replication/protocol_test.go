@@ -57,6 +57,7 @@ func TestProtocolIsTheSameInEveryRelease(t *testing.T) {
 		a.learn("1", func(in *heureka.Instance) { *in = *again.Instance }) // only its incarnation tells it from the cancelled one
 		a.peers.Add(wire.Register, keyOf("1"), time.Now())
 		r.wait(5 * time.Second)
+		a.peers.AskHeard(t.Context(), []heureka.Key{keyOf("silent"), keyOf("gone")})
 		got = w.text(a.peers.NodeID(), b.peers.NodeID())
 		if !a.has("silent") || !b.has("1") {
 			t.Error("what they said was not understood")
@@ -147,7 +148,7 @@ func (w *wiretap) text(a, b string) string {
 	slices.SortFunc(w.pages, func(x, y string) int { return cmp.Compare(x, y) })
 	text := strings.NewReplacer(a, "(node a)", b, "(node b)").Replace(strings.Join(w.pages, "\n"))
 	text = regexp.MustCompile(`(Nonce: )\w+`).ReplaceAllString(text, "$1(nonce)")
-	return regexp.MustCompile(`(\(node b\) |"age":)\d+`).ReplaceAllString(text, "$1(ms)")
+	return regexp.MustCompile(`(\(node b\) |"ages?":\[?)\d+`).ReplaceAllString(text, "$1(ms)")
 }
 
 // What a node of another protocol says beside its batches is left alone, and no error: its batches are performed and it gets
