@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"math/rand/v2"
+	"net"
 
 	"heureka.internal/heureka"
 )
@@ -24,4 +25,11 @@ func MoveForTest(c *Client, f func() (host, ip string)) {
 func RefreshForTest(ctx context.Context, c *Client) error {
 	_, err := c.refresher.once(ctx)
 	return err
+}
+
+// DialForTest makes the transport that c has made of its Config dial otherwise. c must not run yet.
+func DialForTest(c *Client, dial func(ctx context.Context, network, address string) (net.Conn, error)) {
+	if c.ownHTTP != nil {
+		c.ownHTTP.DialContext = dial
+	}
 }
