@@ -399,7 +399,7 @@ func (c *Client) Refresh(ctx context.Context) error {
 }
 
 // askRefresh joins the refresh that has not begun. One that is under way may have been answered before the caller's
-// reason to ask came about.
+// reason to ask arose.
 func (c *Client) askRefresh() (*pendingRefresh, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -16,7 +16,7 @@ type outcome uint8
 const (
 	wentWell outcome = iota
 	nobodyKnows
-	refusedDial // no connection came about
+	refusedDial // no connection could be established
 	timedOut
 	broke // a status that counts as a failure, or a connection that ended
 )

@@ -87,13 +87,13 @@ func onStatus(codes ...int) func(error) verdict {
 	}
 }
 
-// Heartbeats and fetches are always fit to be answered: a server that finds them wrong is wrong itself.
+// Heartbeats and fetches are always valid: a server that rejects them is at fault itself.
 var (
 	onSuccess   = onStatus()
 	onHeartbeat = onStatus(404)
 )
 
-// onInstance takes "not there" for an answer, and carries nothing from server to server that is refused for what it is.
+// onInstance counts "not registered" as an answer, and does not retry elsewhere when the record itself was rejected.
 func onInstance(err error) verdict {
 	if s, ok := errors.AsType[*heureka.StatusError](err); ok && sameEverywhere(s.Code) {
 		return refused
@@ -101,8 +101,8 @@ func onInstance(err error) verdict {
 	return onHeartbeat(err)
 }
 
-// sameEverywhere reports whether a status says that the request is wrong rather than the server. Credentials differ from
-// server to server, and the others are about the moment.
+// sameEverywhere reports whether a status blames the request, so that every server would answer the same. Credentials differ
+// from server to server, and other statuses are temporary.
 func sameEverywhere(code int) bool {
 	switch code {
 	case 401, 403, 404, 408, 409, 421, 425, 429:

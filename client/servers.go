@@ -36,7 +36,7 @@ type serverList struct {
 }
 
 // errNoURL is a mistake rather than a state: no server will ever be known (C-ST-8).
-var errNoURL = errors.New("no server URL: Servers is blank, or ServiceURLs has none for the own zones, \"defaultZone\" or \"default\"")
+var errNoURL = errors.New("no server URL: Servers is empty, and ServiceURLs has no URL for the configured zones, \"defaultZone\" or \"default\"")
 
 // static returns the configured servers, zone by zone.
 func (cfg *Config) static() []address {

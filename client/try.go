@@ -313,7 +313,7 @@ func closeBody(req *http.Request) {
 	}
 }
 
-// noConnection reports whether err says that no connection came about, so that nothing of the request was sent.
+// noConnection reports whether err says that no connection could be established, so that nothing of the request was sent.
 func noConnection(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial"

@@ -23,7 +23,7 @@ func ring(t *testing.T, story func(t *testing.T, c *heurekatest.Cluster)) {
 	})
 }
 
-// A ring that starts as a whole has nobody to copy from: it opens once arrivals have ebbed, and where nobody has come after
+// A ring whose nodes all start at once has nobody to copy from: it opens once arrivals have ebbed, and where nobody has come after
 // a whole lease, not after the five minutes of a node whose peers do not answer.
 func TestRingThatStartsAsAWholeOpensEarly(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {

@@ -12,7 +12,7 @@ import (
 	"heureka.internal/heureka/server"
 )
 
-// openedAfter runs a ring of two that starts as a whole, and returns how long after its start a opened. Arrive is called
+// openedAfter starts both nodes of a ring at once, and returns how long after its start a opened. Arrive is called
 // each second until then.
 func openedAfter(t *testing.T, arrive func(t *testing.T, second int, a *heurekatest.Node)) time.Duration {
 	t.Helper()
@@ -32,7 +32,7 @@ func openedAfter(t *testing.T, arrive func(t *testing.T, second int, a *heurekat
 	return took
 }
 
-// A ring that starts as a whole opens when arrivals have ebbed, and does not take "nobody came" for "everybody came".
+// A ring whose nodes all start at once opens when arrivals have ebbed, and does not take "nobody came" for "everybody came".
 func TestOpensWhenArrivalsHaveEbbed(t *testing.T) {
 	every := func(interval int64, id string) *heureka.Instance {
 		in := instance("ORDERS", id)

@@ -97,8 +97,8 @@ func TestPasswordsThatNobodyAsksFor(t *testing.T) {
 		}
 	}
 	s, err := env("SPRING_SECURITY_USER_NAME=u", "SPRING_SECURITY_USER_PASSWORD=geheim").load(t)
-	want := "error: environment variable SPRING_SECURITY_USER_NAME: spring.security.user.name: heureka asks nobody for a password or token, so whoever " +
-		"reaches its port can change the registry, unless a proxy in front asks | to start anyway, set heureka.acknowledge=spring.security.user"
+	want := "error: environment variable SPRING_SECURITY_USER_NAME: spring.security.user.name: heureka does not authenticate clients: whoever " +
+		"reaches its port can change the registry, unless a proxy in front authenticates them | to start anyway, set heureka.acknowledge=spring.security.user"
 	if got := strings.Join(problems(s, err), "\n"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -18,20 +18,20 @@ type family struct {
 }
 
 const (
-	whyOpen       = "heureka asks nobody for a password or token, so whoever reaches its port can change the registry, unless a proxy in front asks"
-	whyNoTLS      = "heureka serves plain HTTP, TLS was asked for"
-	whyManagement = "has no effect: the endpoints are health, info, metrics, prometheus and loggers, and have no such setting"
-	whyPull       = "has no effect: metrics are at /actuator/prometheus, and sent nowhere"
-	whyNoLogger   = "has no effect: heureka has no such logger; its own stand below com.netflix.eureka and com.netflix.discovery"
+	whyOpen       = "heureka does not authenticate clients: whoever reaches its port can change the registry, unless a proxy in front authenticates them"
+	whyNoTLS      = "heureka serves plain HTTP only, but TLS is configured"
+	whyManagement = "has no effect: heureka's endpoints are health, info, metrics, prometheus and loggers, and have no such setting"
+	whyPull       = "has no effect: metrics are served at /actuator/prometheus and not pushed"
+	whyNoLogger   = "has no effect: heureka has no such logger; its loggers are below com.netflix.eureka and com.netflix.discovery"
 	whyStderr     = "has no effect: heureka logs to standard error and logging.file.name, in the form of heureka.log-format"
-	whyNoRotation = "has no effect: heureka rotates no files; SIGHUP opens them again, as logrotate needs it"
-	whyAccessLog  = "has no effect: lines of the access log have the form of heureka.log-format, and go where heureka.access-log says"
-	whyContainer  = "has no effect: heureka is no servlet container, and has its own HTTP server"
+	whyNoRotation = "has no effect: heureka does not rotate log files; use logrotate and SIGHUP, which reopens them"
+	whyAccessLog  = "has no effect: heureka.log-format sets the form of the access log, heureka.access-log where it goes"
+	whyContainer  = "has no effect: heureka is not a servlet container and has its own HTTP server"
 )
 
 // families are in the order in which they are tried.
 var families = []family{
-	{"spring.security.filter", warning, 0, "has no effect: there are no filters"},
+	{"spring.security.filter", warning, 0, "has no effect: heureka has no security filters"},
 	{"spring.security", fatal, 3, whyOpen},
 	{"security.user", fatal, 2, whyOpen}, // until Spring Boot 1.5
 	{"security.basic", fatal, 2, whyOpen},
@@ -59,8 +59,8 @@ var families = []family{
 	{"server.tomcat", warning, 0, whyContainer},
 	{"server.jetty", warning, 0, whyContainer},
 	{"server.undertow", warning, 0, whyContainer},
-	{"server.max*", warning, 0, "has no effect: the head of a request may have 64 KB, its body heureka.limits.record-bytes"},
-	{"server.compression", warning, 0, "has no effect: answers are compressed for whoever accepts it"},
+	{"server.max*", warning, 0, "has no effect: request headers may have 64 KB, bodies heureka.limits.record-bytes"},
+	{"server.compression", warning, 0, "has no effect: responses are compressed whenever the client accepts it"},
 }
 
 // familyOf returns the family of a name that is no key, or nil.

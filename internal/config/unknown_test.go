@@ -26,9 +26,9 @@ func TestUnknownNames(t *testing.T) {
 		{yamlFile("eureka: {client: {serviceUrl: http://a/}}"), "warning: application.yml:1: eureka.client.serviceUrl: no such setting | did you mean eureka.client.service-url.<key>?"},
 		{yamlFile("server: {prot: 1, error: {path: /e}, http2.enabled: true}"), "warning: application.yml:1: server.prot: no such setting | did you mean server.port?"},
 		{yamlFile("eureka: {server: {evictionInterval: 1}}"), "warning: application.yml:1: eureka.server.evictionInterval: no such setting" + noHint},
-		{yamlFile("server: {tomcat.max-threads: 5}"), "warning: application.yml:1: server.tomcat.max-threads: has no effect: heureka is no servlet container, and has its own HTTP server"},
-		{yamlFile("server.max-http-request-header-size: 5"), "warning: application.yml:1: server.max-http-request-header-size: has no effect: the head of a request may have 64 KB, its body heureka.limits.record-bytes"},
-		{env("MANAGEMENT_ENDPOINTS_WEB_CORS=x"), "warning: environment variable MANAGEMENT_ENDPOINTS_WEB_CORS: management.endpoints.web.cors: has no effect: the endpoints are health, info, metrics, prometheus and loggers, and have no such setting"},
+		{yamlFile("server: {tomcat.max-threads: 5}"), "warning: application.yml:1: server.tomcat.max-threads: has no effect: heureka is not a servlet container and has its own HTTP server"},
+		{yamlFile("server.max-http-request-header-size: 5"), "warning: application.yml:1: server.max-http-request-header-size: has no effect: request headers may have 64 KB, bodies heureka.limits.record-bytes"},
+		{env("MANAGEMENT_ENDPOINTS_WEB_CORS=x"), "warning: environment variable MANAGEMENT_ENDPOINTS_WEB_CORS: management.endpoints.web.cors: has no effect: heureka's endpoints are health, info, metrics, prometheus and loggers, and have no such setting"},
 		{env("INFO=1", "INFO_APP=x", "MY_APP=x", "SPRING_JMX_ENABLED=false"), ""},
 		{yamlFile("management.endpoint: {health.probes.enabled: true, prometheus.enabled: true}\nlogging.level: {root: warn, com.netflix: WARN}\nserver.compression.enabled: true"), ""},
 		{yamlFile("logging.level.com.netflix: info"), ""},
@@ -37,7 +37,7 @@ func TestUnknownNames(t *testing.T) {
 		{args("--port=1"), "error: argument: port: no such setting | did you mean server.port?"},
 		{args("--version"), "error: argument: version: no such setting" + noHint},
 		{args("--debug", "--spring.y=1", "--my.app=1"), ""},
-		{yamlFile("logging: {level: {org.apache: 'OFF', com.netflix: 'OFF'}}"), "warning: application.yml:1: logging.level.org.apache: has no effect: heureka has no such logger; its own stand below com.netflix.eureka and com.netflix.discovery"},
+		{yamlFile("logging: {level: {org.apache: 'OFF', com.netflix: 'OFF'}}"), "warning: application.yml:1: logging.level.org.apache: has no effect: heureka has no such logger; its loggers are below com.netflix.eureka and com.netflix.discovery"},
 		{yamlFile("spring: {jmx.enabled: false}\nmy: {app: 1}"), ""},
 	} {
 		s, err := tt.source.load(t)

@@ -23,12 +23,12 @@ const HeaderLast = "X-Heureka-Last"
 
 // A Guard rejects stale batches.
 //
-// A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender has given it up long
-// ago and has sent its contents again, or better ones. Performing it then would bring cancelled instances back, and end
-// others that have been registered again. Hence two rules for batches of heureka nodes: one is performed only if no later
-// one has been, and only if its sender has heard of the receiver shortly before. Else it is refused with 425 and the time
-// to send back. A sender that still waits for the answer sends the batch again at once, with a number of its own; a
-// request from the past has nobody who would.
+// A network that was cut can hold a request for many minutes and deliver it when it heals. Its sender gave it up long
+// ago and has sent its contents again, or newer ones. Applying it then would bring cancelled instances back and remove
+// others that have registered again. Hence two rules for batches of heureka nodes: a batch is applied only if no later
+// one has been, and only if its sender has heard from the receiver shortly before. Otherwise it is refused with 425 and the time
+// to send back. A sender that still waits for the answer resends the batch at once under a new number; a stale request has
+// no sender left to resend it.
 //
 // It does no I/O. Clock is safe for concurrent use, Admit is not.
 type Guard struct {

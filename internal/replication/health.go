@@ -11,7 +11,7 @@ const (
 	StateOK        State = "ok"        // the last batch arrived
 	StateFailing   State = "failing"   // it did not: see Status.Error
 	StateThisNode  State = "this node" // the URL leads here and is left out
-	StateDuplicate State = "duplicate" // the URL leads to a node that is replicated to under another one
+	StateDuplicate State = "duplicate" // another URL leads to the same peer
 )
 
 // Status is what is known about one URL.
@@ -42,7 +42,7 @@ type Status struct {
 	Phase     string    // how far the peer's start has come
 	EqualAt   time.Time // when both registries were last seen to be the same; zero: never
 	Exchanges uint64    // how often both were compared in detail
-	Healed    uint64    // instances that changed here because the peer knew better
+	Healed    uint64    // instances updated here because the peer had newer entries
 }
 
 // health is the part of a Status that the sender writes.

@@ -91,7 +91,7 @@ func (l *Link) Heard() string { return l.clock }
 // A Reply is what came back for a batch, if anything.
 type Reply struct {
 	Result
-	Late       bool  // refused because it may be from the past, see Guard
+	Late       bool  // refused because it may be stale, see Guard
 	Err        error // nil with Delivered
 	Said       Greeting
 	Digest     string    // of this node, when the answer had come
@@ -99,7 +99,7 @@ type Reply struct {
 	Sent, Came time.Time
 }
 
-// Again reports whether to post the batch once more, because the peer wants to see that it is not from the past. To an empty
+// Again reports whether to post the batch once more, because the peer asks for proof that it is not stale. To an empty
 // one any answer is what was asked for.
 func (l *Link) Again(b *Batch, r *Reply) bool {
 	if r.Said.Clock != "" {

@@ -162,7 +162,7 @@ func (p *peer) worth(b *Batch) bool {
 	return p.link.Worth(b, time.Now())
 }
 
-// post sends items (S-BATCH-1), again if the peer wants to see that they are not from the past.
+// post sends items (S-BATCH-1), again if the peer asks for proof that they are not stale.
 func (p *peer) post(ctx context.Context, b *Batch, items []wire.ReplicationItem) *Reply {
 	ctx, cancel := within(ctx, patience*p.set.cfg.ReadTimeout)
 	defer cancel()

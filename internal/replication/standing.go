@@ -9,7 +9,7 @@ type Role int32
 const (
 	Replica   Role = iota // replicated to
 	ThisNode              // leads to this node
-	Duplicate             // leads to a node that is replicated to under another URL
+	Duplicate             // leads to a peer that another URL leads to as well
 )
 
 // A Standing is what a node knows about who is behind a URL, to decide on its role.
