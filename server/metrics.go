@@ -2,6 +2,9 @@ package server
 
 import (
 	"net/http"
+	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -20,6 +23,7 @@ func (s *Server) numbers() prometheus.Gatherer {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collector{s},
 	)
+	s.requests.register(reg)
 	return reg
 }
 
@@ -52,14 +56,17 @@ var numbers = []number{
 	gauge("renewals_below_threshold", "1 while fewer heartbeats arrive than the threshold.", func(st *registry.Stats) float64 { return oneIf(st.BelowThreshold) }),
 	gauge("instances_overdue", "Instances whose heartbeat is late by more than half an interval.", func(st *registry.Stats) float64 { return float64(st.Overdue) }),
 	gauge("replications_last_minute", "Operations of the last minute that came from peers.", func(st *registry.Stats) float64 { return float64(st.ReplicationsLastMinute) }),
-	counter("renewals", "Heartbeats that renewed a lease.", func(st *registry.Stats) uint64 { return st.Renewals }),
-	counter("registrations", "Registrations, new and repeated.", func(st *registry.Stats) uint64 { return st.Registrations }),
-	counter("cancels", "Instances removed on request.", func(st *registry.Stats) uint64 { return st.Cancels }),
 	counter("evictions", "Instances removed because their lease ran out.", func(st *registry.Stats) uint64 { return st.Evictions }),
 	counter("renewals_not_found", "Heartbeats of instances that are not registered.", func(st *registry.Stats) uint64 { return st.NotFound }),
 }
 
 var (
+	renewalsDesc      = sourceDesc("renewals", "Heartbeats that renewed a lease.")
+	registrationsDesc = sourceDesc("registrations", "Registrations, new and repeated.")
+	cancelsDesc       = sourceDesc("cancels", "Instances removed on request.")
+	springDesc        = prometheus.NewDesc("eureka_server_instances", "Instances by application and status, as Spring's server counts them; beyond 1,000 applications as \"other\".", []string{"application", "status"}, nil)
+	buildDesc         = prometheus.NewDesc("heureka_build_info", "1, with the version of the program and of Go.", []string{"version", "goversion"}, nil)
+
 	instancesDesc = prometheus.NewDesc("heureka_instances", "Instances by status.", []string{"status"}, nil)
 	refusedDesc   = prometheus.NewDesc("heureka_requests_refused_total", "Requests answered with 400 and above, by the word in X-Heureka-Reason.", []string{"reason"}, nil)
 	expiredDesc   = prometheus.NewDesc("heureka_instances_expired", "Instances whose lease ran out and that are still listed, by application; those without any are left out.", []string{"application"}, nil)
@@ -74,6 +81,9 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, n := range numbers {
 		ch <- n.desc
 	}
+	for _, d := range []*prometheus.Desc{renewalsDesc, registrationsDesc, cancelsDesc, springDesc, buildDesc} {
+		ch <- d
+	}
 	ch <- instancesDesc
 	ch <- expiredDesc
 	ch <- phaseDesc
@@ -84,13 +94,19 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	c.s.status(0, time.Now()).collect(ch)
+	st := c.s.status(0, time.Now())
+	st.Apps = c.s.reg.ByApp()
+	slices.SortFunc(st.Apps, func(a, b registry.AppCounts) int { return strings.Compare(a.App, b.App) })
+	st.collect(ch)
 }
 
 func (st *status) collect(ch chan<- prometheus.Metric) {
 	for _, n := range numbers {
 		ch <- prometheus.MustNewConstMetric(n.desc, n.kind, n.read(&st.Registry))
 	}
+	st.collectOperations(ch)
+	collectApps(ch, st.Apps)
+	ch <- prometheus.MustNewConstMetric(buildDesc, prometheus.GaugeValue, 1, st.cfg.Version, runtime.Version())
 	for s := heureka.StatusUnknown; s <= heureka.StatusUp; s++ {
 		ch <- prometheus.MustNewConstMetric(instancesDesc, prometheus.GaugeValue, float64(st.Registry.Statuses[s]), s.String())
 	}
@@ -105,6 +121,51 @@ func (st *status) collect(ch chan<- prometheus.Metric) {
 	}
 	st.collectPeers(ch)
 	st.collectCrowd(ch)
+}
+
+// sourceDesc describes a counter of operations by who sent them: clients, or peers on behalf of theirs.
+func sourceDesc(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("heureka_"+name+"_total", help, []string{"source"}, nil)
+}
+
+func (st *status) collectOperations(ch chan<- prometheus.Metric) {
+	all, peers := &st.Registry, &st.Registry.OfPeers
+	for _, n := range []struct {
+		desc       *prometheus.Desc
+		all, peers uint64
+	}{
+		{renewalsDesc, all.Renewals, peers.Renewals}, {registrationsDesc, all.Registrations, peers.Registrations}, {cancelsDesc, all.Cancels, peers.Cancels},
+	} {
+		ch <- prometheus.MustNewConstMetric(n.desc, prometheus.CounterValue, float64(n.all-min(n.peers, n.all)), "client")
+		ch <- prometheus.MustNewConstMetric(n.desc, prometheus.CounterValue, float64(n.peers), "peer")
+	}
+}
+
+// mostApps is how many applications have numbers of their own: each is as many series as it has statuses.
+const mostApps = 1000
+
+// collectApps is what Spring Cloud's server tells, which Java servers' dashboards show.
+func collectApps(ch chan<- prometheus.Metric, apps []registry.AppCounts) {
+	other := registry.AppCounts{App: "other"}
+	for i := range apps {
+		if i < mostApps {
+			collectApp(ch, &apps[i])
+			continue
+		}
+		for s, n := range apps[i].Statuses {
+			other.Statuses[s] += n
+		}
+	}
+	collectApp(ch, &other)
+}
+
+// collectApp leaves out the statuses that no instance has.
+func collectApp(ch chan<- prometheus.Metric, a *registry.AppCounts) {
+	for s := heureka.StatusUnknown; s <= heureka.StatusUp; s++ {
+		if n := a.Statuses[s]; n > 0 {
+			ch <- prometheus.MustNewConstMetric(springDesc, prometheus.GaugeValue, float64(n), a.App, s.String())
+		}
+	}
 }
 
 func oneIf(b bool) float64 {

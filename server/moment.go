@@ -20,7 +20,8 @@ type status struct {
 	Phase   phaseStatus
 
 	Registry registry.Stats
-	Held     []registry.Silent // leases that ran out, the longest silent first, as many as were asked for
+	Apps     []registry.AppCounts // for the metrics alone
+	Held     []registry.Silent    // leases that ran out, the longest silent first, as many as were asked for
 	Stamps   stamps
 
 	Ring    bool                 // has peers configured

@@ -55,7 +55,7 @@ func TestMet1Numbers(t *testing.T) {
 			return m[1]
 		}
 		names := []string{
-			"heureka_registrations_total", "heureka_renewals_total", "heureka_cancels_total", "heureka_evictions_total",
+			`heureka_registrations_total{source="client"}`, `heureka_renewals_total{source="client"}`, `heureka_cancels_total{source="client"}`, "heureka_evictions_total",
 			"heureka_renewals_not_found_total", "heureka_applications", `heureka_instances{status="UP"}`, `heureka_instances{status="DOWN"}`,
 		}
 		sum := func() (out []int) {

@@ -14,6 +14,7 @@ import (
 
 // routes puts the API, the health endpoints and the pages into one chain, and what is for management alone into another.
 func (s *Server) routes() error {
+	s.requests = newRequestNumbers(accessLog{s.cfg.AccessLog, logs.Named(s.log, logs.Resources)})
 	numbers := s.numbers()
 	cfg := httpapi.Config{
 		Prefix:         s.cfg.ContextPath,
@@ -29,7 +30,7 @@ func (s *Server) routes() error {
 		Pages:          s.pages(),
 		Operations:     s.operations(),
 
-		Recorder:            &accessLog{s.cfg.AccessLog, logs.Named(s.log, logs.Resources)},
+		Recorder:            s.requests,
 		RegistrationRefused: newRefusalLog(s.log).refused,
 
 		Actuator: s.actuator(s.cfg.ContextPath, numbers),

@@ -32,6 +32,7 @@ type Server struct {
 	phase    *phases
 	handler  *httpapi.API
 	crowd    *crowd
+	requests *requestNumbers
 	history  *changes.History
 	conns    atomic.Pointer[listener.Listener] // Serve's
 

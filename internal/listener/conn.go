@@ -29,6 +29,7 @@ type Conn struct {
 	idleSince atomic.Int64 // nanoseconds since the epoch; 0: a request is under way
 	progress  atomic.Int64 // when the peer took something last, likewise
 	deadline  atomic.Int64 // of writes, likewise
+	marked    atomic.Int64 // by whoever serves it, likewise
 	closed    sync.Once
 }
 
@@ -40,6 +41,12 @@ func newConn(raw net.Conn, l *Listener) *Conn {
 	limitUnsent(raw, l.cfg.Unsent)
 	return c
 }
+
+// Mark notes a moment for whoever serves the connection.
+func (c *Conn) Mark(at time.Time) { c.marked.Store(at.UnixNano()) }
+
+// Marked returns the last moment that was noted; the epoch if none was.
+func (c *Conn) Marked() time.Time { return time.Unix(0, c.marked.Load()) }
 
 // Progress returns when the peer last took a part of an answer.
 func (c *Conn) Progress() time.Time { return time.Unix(0, c.progress.Load()) }

@@ -22,6 +22,9 @@ func (r *Registry) Cancel(key heureka.Key, origin Origin, now time.Time) error {
 		r.countReplication(t)
 	}
 	r.counters.cancels.Add(1)
+	if !origin.Replicates() {
+		r.counters.peerCancels.Add(1)
+	}
 	r.bury(key, tombstone{l.current.Load().state().cancelled(), t.at}, isRenewal(l.beat.Load()))
 	r.cancel(l, Change{Kind: Cancelled, Origin: origin, At: t.wall, Key: key})
 	return nil

@@ -77,11 +77,13 @@ func (r *Registry) report(ch Change) Change {
 func (r *Registry) account(prev, next *version) {
 	if prev != nil {
 		r.statuses.Add(prev.instance.Status, -1)
+		r.countStatus(prev, -1)
 		r.rate.Add(-r.weightOf(prev))
 	}
 	if next != nil {
 		r.statuses.Add(next.instance.Status, 1)
 		r.rate.Add(r.weightOf(next))
+		defer r.countStatus(next, 1) // once its application is known
 	}
 	switch {
 	case prev == nil:
@@ -93,6 +95,13 @@ func (r *Registry) account(prev, next *version) {
 		r.countApp(prev.instance.App, -1)
 		r.countClient(-1)
 	}
+}
+
+// countStatus follows the statuses of an application.
+func (r *Registry) countStatus(v *version, n int64) {
+	a := r.apps[v.instance.App]
+	a.statuses.Add(v.instance.Status, n)
+	r.apps[a.name] = a
 }
 
 // countApp follows the number of instances of an application; one without instances is not kept (S-DEF-35).

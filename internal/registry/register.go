@@ -111,6 +111,9 @@ func (r *Registry) register(key heureka.Key, in *heureka.Instance, origin Origin
 		r.reseat(l, t.at)
 	}
 	r.counters.registrations.Add(1)
+	if !origin.Replicates() {
+		r.counters.peerRegistrations.Add(1)
+	}
 	r.registered.add(Event{At: t.wall, Key: ch.Key, Origin: origin})
 	return ch
 }

@@ -55,11 +55,13 @@ type Registry struct {
 type app struct {
 	name      string // shared by its instances
 	instances int
+	statuses  heureka.StatusCounts
 }
 
 // counters count since the start.
 type counters struct {
-	registrations, cancels, evictions, notFound atomic.Uint64
+	registrations, cancels, evictions, notFound  atomic.Uint64
+	peerRegistrations, peerCancels, peerRenewals atomic.Uint64 // those of them that peers sent
 }
 
 // New returns an empty registry. It fails if cfg makes no sense, and then names everything that is wrong.

@@ -34,6 +34,7 @@ func (r *Registry) Renew(key heureka.Key, renewal Renewal, origin Origin, now ti
 	r.countRenewal(bucket, t)
 	if origin.By == ByPeer {
 		r.countReplication(t)
+		r.counters.peerRenewals.Add(1)
 	}
 	if !renewal.HasDirty || r.cfg.IgnoreDirtyTimestamps {
 		return nil

@@ -17,17 +17,38 @@ type Stats struct {
 	RenewalsExpected                                      float64 // per minute, before the threshold factor
 	RenewalThreshold                                      int64
 	SelfPreservationEnabled                               bool
-	BelowThreshold                                        bool      // S-SP-9
-	EvictionAllowed                                       bool      // S-SP-8
-	ProtectedSince                                        time.Time // zero while eviction is allowed
-	CountingUntil                                         time.Time // with CountBeats, until the first minute is over: when that is
-	Renewals, Registrations, Cancels, Evictions, NotFound uint64    // since start
+	BelowThreshold                                        bool       // S-SP-9
+	EvictionAllowed                                       bool       // S-SP-8
+	ProtectedSince                                        time.Time  // zero while eviction is allowed
+	CountingUntil                                         time.Time  // with CountBeats, until the first minute is over: when that is
+	Renewals, Registrations, Cancels, Evictions, NotFound uint64     // since start
+	OfPeers                                               Operations // those of them that peers sent
 	ReplicationsLastMinute                                int64
 	Overdue                                               int            // leases, without those of the ring's nodes
 	MinMissing                                            int            // of which must be overdue for protection to begin
 	Expired                                               map[string]int // leases that ran out and are still listed, by application; nil if none
 	LastEviction                                          Eviction
 	LastEvictionAt                                        time.Time
+}
+
+// Operations are how many there were since the start.
+type Operations struct{ Renewals, Registrations, Cancels uint64 }
+
+// AppCounts are the instances of an application.
+type AppCounts struct {
+	App      string
+	Statuses heureka.StatusCounts
+}
+
+// ByApp returns the statuses of all applications, in no order.
+func (r *Registry) ByApp() []AppCounts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]AppCounts, 0, len(r.apps))
+	for _, a := range r.apps {
+		all = append(all, AppCounts{a.name, a.statuses})
+	}
+	return all
 }
 
 // Stats returns the present numbers. ProtectedSince is when a lack of renewals was first noticed, by a tick, a query for
@@ -65,6 +86,7 @@ func (r *Registry) stats(t instant) Stats {
 		SelfPreservationEnabled: !r.cfg.DisableSelfPreservation,
 		BelowThreshold:          r.warns(t),
 		EvictionAllowed:         r.evictionAllowed(t),
+		OfPeers:                 Operations{r.counters.peerRenewals.Load(), r.counters.peerRegistrations.Load(), r.counters.peerCancels.Load()},
 		Renewals:                r.renewals.total(),
 		Registrations:           r.counters.registrations.Load(),
 		Cancels:                 r.counters.cancels.Load(),
