@@ -61,9 +61,7 @@ func retryAfter(err error) time.Duration {
 	}
 	var longest time.Duration
 	for _, a := range f.Attempts {
-		if s, ok := errors.AsType[*heureka.StatusError](a.Err); ok {
-			longest = max(longest, s.RetryAfter)
-		}
+		longest = max(longest, remote.RetryAfter(a.Err))
 	}
 	return longest
 }

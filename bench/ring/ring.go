@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/bench"
+	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/remote"
 )
 
@@ -41,7 +43,8 @@ func build(ctx context.Context, dir string) (string, error) {
 
 // startRing starts three nodes and waits until all answer reads.
 func startRing(ctx context.Context, bin, dir string) (*ring, error) {
-	r := &ring{gates: map[[2]int]*gate{}, transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	r := &ring{gates: map[[2]int]*gate{}, transport: outbound.Transport(new(net.Dialer))}
+	r.transport.MaxIdleConnsPerHost = 64
 	for range 3 {
 		port, err := bench.FreePort()
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -27,12 +28,12 @@ type probe struct {
 }
 
 func (r *remote) probe(server string) (*probe, error) {
-	u, err := url.Parse(strings.TrimSuffix(server, "/") + "/")
+	u, err := outbound.ParseURL(strings.TrimSuffix(server, "/") + "/")
 	if err != nil {
-		return nil, usage("", "service URL: cannot be parsed") // without the URL, which may hold a password
+		return nil, usage("", "service URL: %v", err)
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DisableKeepAlives = true
+	transport := outbound.Transport(&net.Dialer{Timeout: r.timeout})
+	transport.Proxy, transport.DisableKeepAlives = http.ProxyFromEnvironment, true
 	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}, header: r.header}, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/client"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // runFlags are those of heureka run.
@@ -124,7 +126,8 @@ func answers(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
+	transport := outbound.Transport(new(net.Dialer))
+	transport.DisableKeepAlives = true
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return err

@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // A Mode is what the load consists of.
@@ -129,8 +130,8 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 // Local reports whether every address of the URL's host is on this machine's loopback interface: the only target that
 // may be loaded without being asked about.
 func Local(rawURL string) bool {
-	u, err := url.Parse(rawURL)
-	if err != nil || u.Hostname() == "" {
+	u, err := outbound.ParseURL(rawURL)
+	if err != nil {
 		return false
 	}
 	if ip := net.ParseIP(u.Hostname()); ip != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // requestTimeout bounds one request: a server that hangs is an error of the run, not its end.
@@ -30,11 +32,9 @@ type target struct {
 }
 
 func newTarget(cfg Config) *target {
-	transport := &http.Transport{
-		MaxIdleConns:        0,
-		MaxIdleConnsPerHost: max(cfg.Workers, 256),
-		DisableCompression:  true, // sizes are measured as sent
-	}
+	transport := outbound.Transport(&net.Dialer{Timeout: requestTimeout})
+	transport.MaxIdleConnsPerHost = max(cfg.Workers, 256)
+	transport.DisableCompression = true // sizes are measured as sent
 	return &target{
 		cfg:    cfg,
 		base:   strings.TrimSuffix(cfg.URL, "/") + "/",

@@ -143,17 +143,7 @@ func (c *call) setStatus() {
 		return
 	}
 	v, _ := param(c.Request.URL.RawQuery, "value")
-	s, ok := heureka.ParseStatus(v)
-	if !ok {
-		c.badParam(badStatus("value", v))
-		return
-	}
-	dirty, _, err := c.dirtyMS()
-	if err != nil {
-		c.badParam(err)
-		return
-	}
-	c.done(c.b.SetOverride(c.Route.Key(), s, dirty, c.byOperator()))
+	c.changeOverride(c.b.SetOverride, v)
 }
 
 // clearStatus serves DELETE apps/{app}/{id}/status; without a value the status becomes UNKNOWN (W-STAT-8).
@@ -161,20 +151,26 @@ func (c *call) clearStatus() {
 	if !c.acceptable() {
 		return
 	}
-	s := heureka.StatusUnknown
-	if v, sent := param(c.Request.URL.RawQuery, "value"); sent {
-		var ok bool
-		if s, ok = heureka.ParseStatus(v); !ok {
-			c.badParam(badStatus("value", v))
-			return
-		}
+	v, sent := param(c.Request.URL.RawQuery, "value")
+	if !sent {
+		v = heureka.StatusUnknown.String()
+	}
+	c.changeOverride(c.b.ClearOverride, v)
+}
+
+// changeOverride lets the backend set or clear an override, with the status that it is sent.
+func (c *call) changeOverride(change func(heureka.Key, heureka.Status, int64, registry.Origin) error, value string) {
+	s, ok := heureka.ParseStatus(value)
+	if !ok {
+		c.badParam(badStatus("value", value))
+		return
 	}
 	dirty, _, err := c.dirtyMS()
 	if err != nil {
 		c.badParam(err)
 		return
 	}
-	c.done(c.b.ClearOverride(c.Route.Key(), s, dirty, c.byOperator()))
+	c.done(change(c.Route.Key(), s, dirty, c.byOperator()))
 }
 
 // metadata serves PUT apps/{app}/{id}/metadata.

@@ -48,3 +48,11 @@ func (e *SilenceError) Temporary() bool { return true }
 
 // Is matches os.ErrDeadlineExceeded.
 func (e *SilenceError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
+// RetryAfter returns how long the server that answered with err asked to be left alone; 0 if it did not.
+func RetryAfter(err error) time.Duration {
+	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
+		return status.RetryAfter
+	}
+	return 0
+}

@@ -170,7 +170,7 @@ const maxReason = 256
 func (c *Conn) refusal(op op, hr *http.Request, resp *http.Response, reply *Reply) error {
 	shown := *hr.URL
 	status := &heureka.StatusError{Op: op.String(), URL: shown.String(), Code: resp.StatusCode}
-	status.RetryAfter = retryAfter(resp.Header, reply.Date())
+	status.RetryAfter = parseRetryAfter(resp.Header, reply.Date())
 	if strings.HasPrefix(reply.mediaType(), "text/plain") || resp.StatusCode == http.StatusBadRequest && !reply.isHTML() {
 		status.Reason = firstLine(resp.Body)
 	}
@@ -187,8 +187,8 @@ func firstLine(r io.Reader) string {
 	return strings.ToValidUTF8(strings.TrimSpace(line), "")
 }
 
-// retryAfter reads both forms of the header. A date is compared with the server's own clock, if it sent that.
-func retryAfter(h http.Header, now time.Time) time.Duration {
+// parseRetryAfter reads both forms of the header. A date is compared with the server's own clock, if it sent that.
+func parseRetryAfter(h http.Header, now time.Time) time.Duration {
 	v := h.Get("Retry-After")
 	if v == "" {
 		return 0

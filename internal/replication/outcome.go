@@ -43,14 +43,6 @@ func outcomeOf(err error) Outcome {
 // errUnreadable marks answers with status 200 that are not what was asked for, such as the page of a proxy.
 var errUnreadable = errors.New("response is not from a Eureka server")
 
-// retryAfter returns how long the peer asked to be left alone.
-func retryAfter(err error) time.Duration {
-	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
-		return status.RetryAfter
-	}
-	return 0
-}
-
 // within gives a peer d for a whole answer, however much it sends meanwhile.
 func within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, d, overdue(d))

@@ -216,7 +216,7 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 		}
 	}
 	status, refused := errors.AsType[*heureka.StatusError](err)
-	r.Err, r.Outcome, r.RetryAfter = err, outcomeOf(err), retryAfter(err)
+	r.Err, r.Outcome, r.RetryAfter = err, outcomeOf(err), remote.RetryAfter(err)
 	if r.Late = refused && status.Code == http.StatusTooEarly; r.Late {
 		p.goOn(number, answer.Header)
 	}
