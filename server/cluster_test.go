@@ -141,6 +141,8 @@ func TestNodeWithoutPeersThatAnswerWaitsFiveMinutes(t *testing.T) {
 		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Seed: 3, Configure: func(name string, cfg *server.Config) {
 			cfg.ServiceURLs = map[string][]string{"defaultZone": {"http://a:8761/eureka/", "http://gone:8761/eureka/"}}
 		}, Nodes: []string{"a"}})
+		c.Host("gone")
+		c.Partition([]string{"a"}, []string{"gone"}) // its name exists, and who asks times out
 		conn := connect(t, c.Node("a"), "client")
 		register(t, conn, instance("ORDERS", "x"))
 		time.Sleep(4*time.Minute + 50*time.Second)

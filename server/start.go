@@ -72,9 +72,7 @@ func (s *Server) askPeers(ctx context.Context) replication.Round {
 		}
 	}
 	r.Cut = ctx.Err() != nil
-	if err := s.peers.Unfound(); err != nil {
-		r.Unfound, r.Err = true, err
-	}
+	r.Looked(s.peers.Unfound())
 	return r
 }
 

@@ -42,6 +42,49 @@ func (deaf) RoundTrip(*http.Request) (*http.Response, error) {
 	return nil, errors.New("nobody is there")
 }
 
+// A peer whose name does not exist cannot have a registry: the node opens when nobody has come for a lease.
+func TestPeersWithoutNamesAreNotWaitedFor(t *testing.T) {
+	for name, url := range map[string]string{"in a URL": "http://eureka-1:8761/eureka/", "of a service": "dns+http://eureka:8761/eureka/"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				urls := map[string][]string{"defaultZone": {url}}
+				s, err := New(Config{ServiceURLs: urls, Port: 8761, Transport: nowhere{}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				zones, err := replication.NewZones(replication.ZonesConfig{Region: "us-east-1", ServiceURLs: urls, DNS: nowhere{}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.resolver.zones.Store(zones)
+				ctx, stop := context.WithCancel(t.Context())
+				go s.Run(ctx)
+				defer synctest.Wait()
+				defer stop()
+				began := time.Now()
+				for ph, why, _ := s.Phase(); ph != Open; ph, why, _ = s.Phase() {
+					if time.Since(began) > 2*time.Minute {
+						t.Fatalf("after two minutes the node is %s: %s", ph, why)
+					}
+					time.Sleep(time.Second)
+				}
+				if took := time.Since(began); took < time.Minute {
+					t.Errorf("open after %v, though clients may still come", took)
+				}
+			})
+		})
+	}
+}
+
+// Nowhere is where no name exists.
+type nowhere struct{ *fakeDNS }
+
+var errNoSuchName = &net.DNSError{Err: "no such host", IsNotFound: true}
+
+func (nowhere) LookupHost(context.Context, string) ([]string, error) { return nil, errNoSuchName }
+
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) { return nil, errNoSuchName }
+
 // A node that cannot find its peers does not take itself for the only one.
 func TestPeersThatAreNotFoundAreWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

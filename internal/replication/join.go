@@ -48,14 +48,16 @@ func (c *Copied) CheckPhase() {
 
 // A Round is what asking every peer once for its registry has told.
 type Round struct {
-	Peers    int    // other nodes that are configured
-	Uncopied int    // of them, those that have a registry that cannot be copied
-	Starting int    // of them, those that answered that they have nobody's registry either
-	Refusing int    // of them, those whose address refuses connections: no process, no registry
-	From     string // the first that had a whole one
-	Err      error  // the last failure
-	Cut      bool   // the wait was over before all had answered
-	Unfound  bool   // there may be more peers, which have not been found
+	Peers    int       // other nodes that are configured
+	Uncopied int       // of them, those that have a registry that cannot be copied
+	Starting int       // of them, those that answered that they have nobody's registry either
+	Refusing int       // of them, those whose address refuses connections: no process, no registry
+	Nameless []string  // of them, those whose names do not exist
+	From     string    // the first that had a whole one
+	Err      error     // the last failure
+	Cut      bool      // the wait was over before all had answered
+	Unfound  bool      // there may be more peers, which have not been found
+	NoName   time.Time // when looking for them has told that the names that lead to them do not exist; zero: it has not
 }
 
 // Note takes in what one peer gave. It reports whether that is the first whole registry, with which the node opens.
@@ -72,6 +74,9 @@ func (r *Round) Note(c *Copied) (first bool) {
 	case errors.Is(c.Err, syscall.ECONNREFUSED):
 		r.Refusing++
 		r.Err = c.Err
+	case noSuchName(c.Err):
+		r.Nameless = append(r.Nameless, c.Peer)
+		r.Err = c.Err
 	default:
 		if errors.Is(c.Err, ErrUncopied) {
 			r.Uncopied++
@@ -81,18 +86,32 @@ func (r *Round) Note(c *Copied) (first bool) {
 	return first
 }
 
+// Looked notes when the last look-up of the peers ended, and how.
+func (r *Round) Looked(at time.Time, err error) {
+	if err == nil {
+		return
+	}
+	r.Unfound, r.Err = true, err
+	if noSuchName(err) {
+		r.NoName = at
+	}
+}
+
 // A Join is a start: it decides when the node may answer reads. It does no I/O.
 type Join struct {
 	Began    time.Time
 	Limit    time.Duration // of the wait for a peer's registry
 	Interval time.Duration // between heartbeats, usually
 	Lease    time.Duration // usual one
+
+	nameless map[string]time.Time // since when names do not exist, by peer; "" for those that lead to peers
 }
 
 // Open says whether the node may open after a round, and why, or why not (S-BOOT-10, with its early ends). A peer that
-// starts itself, or whose process is gone, has no registry to wait for: then the clients decide.
+// starts itself, or whose process or name is gone, has no registry to wait for: then the clients decide.
 func (j *Join) Open(r *Round, came *Arrivals, now time.Time) (why string, open bool) {
 	waited := now.Sub(j.Began)
+	nobody := j.nobodyThere(r, now)
 	switch {
 	case r.From != "":
 		return "copied the registry of " + r.From, true
@@ -100,10 +119,33 @@ func (j *Join) Open(r *Round, came *Arrivals, now time.Time) (why string, open b
 		return "every configured peer is this node itself", true
 	case waited >= j.Limit:
 		return fmt.Sprintf("no peer had a registry for %s", max(j.Limit, 0)), true
-	case r.Starting+r.Refusing == r.Peers && !r.Unfound && came.Ebbed(waited, j.Interval, j.Lease, now):
+	case nobody && came.Ebbed(waited, j.Interval, j.Lease, now):
 		return fmt.Sprintf("none of %d peers has a registry, and hardly any new instance has come for %s", r.Peers, QuietToOpen), true
 	}
 	return r.waiting(), false
+}
+
+// nobodyThere reports whether no peer can have a registry. That a name does not exist counts when it is said twice, five
+// seconds apart: a name server may be behind.
+func (j *Join) nobodyThere(r *Round, now time.Time) bool {
+	before := j.nameless
+	j.nameless = make(map[string]time.Time)
+	said := func(peer string, at time.Time) (twice bool) {
+		first, ok := before[peer]
+		if !ok {
+			first = at
+		}
+		j.nameless[peer] = first
+		return at.Sub(first) >= RetryWhileWaiting
+	}
+	gone := 0
+	for _, peer := range r.Nameless {
+		if said(peer, now) {
+			gone++
+		}
+	}
+	found := !r.Unfound || !r.NoName.IsZero() && said("", r.NoName)
+	return found && r.Starting+r.Refusing+gone == r.Peers
 }
 
 func (r *Round) waiting() string {
@@ -119,6 +161,9 @@ func (r *Round) waiting() string {
 	}
 	if r.Refusing > 0 {
 		why += fmt.Sprintf(", %d of them refuse connections", r.Refusing)
+	}
+	if len(r.Nameless) > 0 {
+		why += fmt.Sprintf(", the names of %d of them do not exist", len(r.Nameless))
 	}
 	if r.Err != nil {
 		why += ", the last error: " + r.Err.Error()

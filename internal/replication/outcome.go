@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"heureka.internal/heureka"
@@ -38,6 +39,15 @@ func outcomeOf(err error) Outcome {
 		return Busy
 	}
 	return Unreachable
+}
+
+// noSuchName reports whether err says no more than that names do not exist.
+func noSuchName(err error) bool {
+	if all, joined := err.(interface{ Unwrap() []error }); joined {
+		return !slices.ContainsFunc(all.Unwrap(), func(each error) bool { return !noSuchName(each) })
+	}
+	dns, ok := errors.AsType[*net.DNSError](err)
+	return ok && dns.IsNotFound
 }
 
 // errUnreadable marks answers with status 200 that are not what was asked for, such as the page of a proxy.

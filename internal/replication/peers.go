@@ -29,8 +29,8 @@ type Peers struct {
 	resolved chan struct{} // closed when peers have been resolved for the first time, or that failed
 	sent     chan struct{} // a batch has come back: wakes Drain
 
-	list    atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
-	unfound atomic.Pointer[error]   // of the last resolution; nil before it
+	list   atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
+	looked atomic.Pointer[lookUp]  // the last resolution; nil before it
 
 	batches atomic.Uint64 // sent
 
@@ -71,12 +71,19 @@ func (ps *Peers) Add(action wire.ReplicationAction, key heureka.Key, now time.Ti
 // Reload resolves the peers again, soon.
 func (ps *Peers) Reload() { poke(ps.reload) }
 
-// Unfound says why there may be peers that are not known, because the last resolution failed; nil if it did not.
-func (ps *Peers) Unfound() error {
-	if err := ps.unfound.Load(); err != nil {
-		return *err
+// A lookUp is how a resolution ended, and when.
+type lookUp struct {
+	err error
+	at  time.Time
+}
+
+// Unfound says why there may be peers that are not known, because the last resolution failed, and when that was; nil if it
+// did not.
+func (ps *Peers) Unfound() (at time.Time, err error) {
+	if l := ps.looked.Load(); l != nil {
+		return l.at, l.err
 	}
-	return nil
+	return time.Time{}, nil
 }
 
 // Status returns the state of each URL, in order of resolution.
@@ -153,7 +160,7 @@ func (m *members) update(ctx context.Context) (again time.Duration) {
 		m.complain.over()
 	}
 	m.replace(ctx, old, targets, err != nil || len(targets) == 0)
-	m.ps.unfound.Store(&err)
+	m.ps.looked.Store(&lookUp{err, time.Now()})
 	if !m.resolved {
 		m.resolved = true
 		close(m.ps.resolved)
