@@ -17,7 +17,7 @@ import (
 // changes, deltas and probes are never refused and never wait.
 const (
 	fetchClass = iota // documents of the whole registry, of an application, of a VIP
-	pageClass         // pages and metrics
+	pageClass         // pages, metrics, history
 	classes
 )
 
@@ -43,6 +43,10 @@ func classOf(c *httpapi.Call) int {
 		}
 	case httpapi.PageResource, httpapi.MetricsResource:
 		return pageClass
+	case httpapi.OperationResource: // the history and the registry as it was are as dear as pages
+		if c.Request.Method == http.MethodGet {
+			return pageClass
+		}
 	}
 	return -1
 }

@@ -165,3 +165,18 @@ func BenchmarkRecord(b *testing.B) {
 		n.Record(c, httpapi.Answer{Status: 200, Took: time.Since(began)})
 	}
 }
+
+// The history costs as much as a page, and has its bounds; what an operator asks for is never in its way.
+func TestHistoryIsOfAClass(t *testing.T) {
+	call := func(method string, r httpapi.Resource) *httpapi.Call {
+		return &httpapi.Call{Request: httptest.NewRequest(method, "/", nil), Route: httpapi.Route{Resource: r}}
+	}
+	if got := classOf(call("GET", httpapi.OperationResource)); got != pageClass {
+		t.Errorf("GET of the own API is of class %d, want %d", got, pageClass)
+	}
+	for _, free := range []*httpapi.Call{call("POST", httpapi.OperationResource), call("PUT", httpapi.InstanceResource), call("GET", httpapi.ActuatorResource)} {
+		if got := classOf(free); got >= 0 {
+			t.Errorf("%s of resource %d is of class %d, want none", free.Request.Method, free.Route.Resource, got)
+		}
+	}
+}
