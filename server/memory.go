@@ -52,6 +52,16 @@ func (s *Server) lessen(rec registry.Record) registry.Record {
 	return registry.Record{Instance: &less}
 }
 
+// hugeBody is from where on a body counts as much that is removed: usual batches come all the time, and need no collection.
+const hugeBody = 1 << 20
+
+// freed is told of what a body has held.
+func (s *Server) freed(bytes int64) {
+	if bytes >= hugeBody {
+		s.removed.Add(bytes)
+	}
+}
+
 // giveBack returns memory to the system when much has been removed. By itself a node that is idle would collect after two
 // minutes only.
 func (s *Server) giveBack(time.Time) {

@@ -180,3 +180,25 @@ func TestHistoryIsOfAClass(t *testing.T) {
 		}
 	}
 }
+
+// Much that bodies have held is given back to the system soon; usual batches cause no collection.
+func TestHugeBodiesAreGivenBack(t *testing.T) {
+	s := lone(t)
+	post := func(size int) {
+		r := httptest.NewRequest("POST", "/eureka/peerreplication/batch/", strings.NewReader(`{"replicationList":[],"x":"`+strings.Repeat("x", size)+`"}`))
+		r.Header.Set("Content-Type", "application/json")
+		s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	}
+	for range 100 {
+		post(400 << 10)
+	}
+	if n := s.removed.Load(); n != 0 {
+		t.Errorf("usual batches count %d bytes", n)
+	}
+	for range 5 {
+		post(8 << 20)
+	}
+	if n := s.removed.Load(); n < giveBackFrom {
+		t.Errorf("huge ones count %d bytes, too few to give anything back", n)
+	}
+}

@@ -31,6 +31,7 @@ func (s *Server) routes() error {
 		Operations:     s.operations(),
 
 		Recorder:            s.requests,
+		Freed:               s.freed,
 		RegistrationRefused: newRefusalLog(s.log).refused,
 
 		Actuator: s.actuator(s.cfg.ContextPath, numbers),

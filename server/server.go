@@ -38,7 +38,7 @@ type Server struct {
 
 	management http.Handler
 
-	removed   atomic.Int64 // bytes of instances that are gone, since memory was given back last
+	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
 	own       self
 	protected atomic.Bool // self-preservation was reported
 }

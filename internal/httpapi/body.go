@@ -212,6 +212,9 @@ func (c *call) stopReading() func() {
 func (c *call) release() {
 	if c.held != nil {
 		c.budget.release(c.held)
+		if c.cfg.Freed != nil {
+			c.cfg.Freed(c.held.bytes)
+		}
 		c.held = nil
 	}
 }

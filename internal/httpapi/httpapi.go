@@ -62,6 +62,8 @@ type Config struct {
 
 	Recorder Recorder // nil: no call is recorded
 
+	Freed func(bytes int64) // is told of what bodies no longer hold; nil: nobody is
+
 	// ErrorLog hears of every answer 500: err is the Backend's error, or what a handler panicked with. Nil: nobody does.
 	// It is called on the request's goroutine.
 	ErrorLog func(r *http.Request, err any)
