@@ -192,7 +192,7 @@ func (c *Client) begin(ctx context.Context) error {
 	defer c.mu.Unlock()
 	switch c.phase {
 	case starting, running:
-		return errors.New("client is running already")
+		return errors.New("client is already running")
 	case stopped:
 		return ErrStopped
 	}
@@ -287,7 +287,7 @@ func (c *Client) add(r *Registration) error {
 	}
 	for _, other := range c.registrations {
 		if other.key == r.key {
-			return errors.New("registered already")
+			return errors.New("already registered")
 		}
 	}
 	c.registrations = append(c.registrations, r)

@@ -82,7 +82,7 @@ func guard[T any](log *slog.Logger, name string, hook func(T)) func(T) {
 		defer cancel()
 		err := o.call(ctx, func() error { hook(info); return nil })
 		if err != nil && idle {
-			log.Warn("hook hangs, it is not called until it returns", "hook", name)
+			log.Warn("hook is hanging, not called again until it returns", "hook", name)
 		}
 	}
 }

@@ -230,7 +230,7 @@ type tlsSettings struct {
 	keyStore, trustStore string
 }
 
-var errKeyStore = errors.New("only files in PEM can be read (openssl pkcs12 converts others)")
+var errKeyStore = errors.New("only PEM files are supported (convert others with openssl pkcs12)")
 
 func (ts *tlsSettings) apply(c *Config) error {
 	if !ts.enabled {

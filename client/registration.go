@@ -52,7 +52,7 @@ func (c *Client) Register(ic InstanceConfig) (*Registration, error) {
 		wake: make(chan struct{}, 1), moved: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if ic.IPAddr == "" && cfg.IPAddr == spring.LoopbackIP {
-		c.cfg.Logger.Warn("no address found but the loop-back one, which others cannot call", "app", ic.App, "ip", cfg.IPAddr)
+		c.cfg.Logger.Warn("only a loopback address found, other hosts cannot reach it", "app", ic.App, "ip", cfg.IPAddr)
 	}
 	r.given.Metadata = nil // the program may go on changing its map
 	r.key = r.record.Key()

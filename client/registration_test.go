@@ -434,7 +434,7 @@ func TestLoopBackIsTold(t *testing.T) {
 		if _, err := c.Register(client.InstanceConfig{App: "a", Port: 1}); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Count(log.String(), "no address found but the loop-back one"); got != want {
+		if got := strings.Count(log.String(), "only a loopback address found"); got != want {
 			t.Errorf("%s: %d warnings, want %d", ip, got, want)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"heureka.internal/heureka"
 )
 
-// ErrStopped says that the client has ended.
-var ErrStopped = errors.New("client has ended")
+// ErrStopped says that the client has stopped.
+var ErrStopped = errors.New("client has stopped")
 
 // A Watch reports the instances of a service each time they change. It costs no goroutine and needs no closing; a Watch
 // that nobody asks keeps up by itself, because it has no queue: the next call returns the newest state. It is for one

@@ -8,7 +8,7 @@ import (
 )
 
 // TestLastNewsArrive: what is published at the last moment, between a look and the wait for more, is not lost because
-// the client has ended.
+// the client has stopped.
 func TestLastNewsArrive(t *testing.T) {
 	for range 50 { // which of two ready channels a select takes is drawn by lot
 		synctest.Test(t, func(t *testing.T) {

@@ -128,7 +128,7 @@ func (l loggers) read(below string) any {
 func (l loggers) write(below string, body []byte) error {
 	var order struct{ ConfiguredLevel *string }
 	if below != rootLogger {
-		return fmt.Errorf("there is no logger %q: POST to loggers/%s", below, rootLogger)
+		return fmt.Errorf("no such logger: %q; POST to loggers/%s", below, rootLogger)
 	}
 	if err := json.Unmarshal(body, &order); err != nil {
 		return fmt.Errorf(`want {"configuredLevel": "DEBUG"}: %w`, err)
@@ -137,7 +137,7 @@ func (l loggers) write(below string, body []byte) error {
 	if order.ConfiguredLevel != nil {
 		var ok bool
 		if to, ok = logs.Level(*order.ConfiguredLevel); !ok {
-			return fmt.Errorf("there is no level %q: want one of %s", *order.ConfiguredLevel, strings.Join(logs.LevelNames(), ", "))
+			return fmt.Errorf("no such level: %q; want one of %s", *order.ConfiguredLevel, strings.Join(logs.LevelNames(), ", "))
 		}
 	}
 	l.log.Warn("log level changed", "from", logs.LevelName(l.level.Level()), "to", logs.LevelName(to))

@@ -112,7 +112,7 @@ func TestBoot4OwnStatus(t *testing.T) {
 			t.Errorf("while copying, the own record is %+v, want STARTING", in)
 		}
 		ph, why, since := n.Server().Phase()
-		if ph != server.Syncing || !strings.Contains(why, "asking the peers") || time.Since(since) > 11*time.Second {
+		if ph != server.Syncing || !strings.Contains(why, "asking peers") || time.Since(since) > 11*time.Second {
 			t.Errorf("ten seconds after the start: %s (%s) for %s, want syncing for 10s", ph, why, time.Since(since))
 		}
 		time.Sleep(2 * time.Minute) // the silent peer is given up, and the wait is over

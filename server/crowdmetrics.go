@@ -6,17 +6,17 @@ import (
 
 // Numbers of the limits on requests and connections.
 var (
-	inFlightDesc = classDesc("requests_in_flight", "Requests of a limited class that are under way.")
-	waitingDesc  = classDesc("requests_waiting", "Requests of a limited class that wait for others to end.")
-	waitedDesc   = classDesc("requests_waited_total", "Requests that were served after a wait for others to end.")
-	crowdedDesc  = classDesc("requests_crowded_total", "Requests refused with 503 because too many of their class were under way.")
-	stalledDesc  = classDesc("requests_stalled_total", "Requests whose client did not read for a second, which then no longer counted as under way.")
+	inFlightDesc = classDesc("requests_in_flight", "Requests in flight, by limited class.")
+	waitingDesc  = classDesc("requests_waiting", "Requests waiting for a slot, by limited class.")
+	waitedDesc   = classDesc("requests_waited_total", "Requests served after waiting for a slot.")
+	crowdedDesc  = classDesc("requests_crowded_total", "Requests refused with 503 because all slots of their class were taken.")
+	stalledDesc  = classDesc("requests_stalled_total", "Requests that lost their slot because the client read nothing for a second.")
 
 	connectionsDesc = connDesc("connections", "Open connections of clients and peers.")
-	maxConnDesc     = connDesc("connections_max", "Connections that may be open at a time.")
-	connRefusedDesc = connDesc("connections_refused_total", "Connections closed at once because all others were in use.")
+	maxConnDesc     = connDesc("connections_max", "Limit of open connections.")
+	connRefusedDesc = connDesc("connections_refused_total", "New connections closed because all others were in use.")
 	connIdleDesc    = connDesc("connections_closed_idle_total", "Idle connections closed to make room for new ones.")
-	connStalledDesc = connDesc("connections_stalled_total", "Connections closed because the client read nothing of an answer for two minutes.")
+	connStalledDesc = connDesc("connections_stalled_total", "Connections closed because the client read nothing of a response for two minutes.")
 )
 
 func classDesc(name, help string) *prometheus.Desc {

@@ -60,19 +60,19 @@ func (s *Server) minded(ctx context.Context) {
 		return
 	}
 	began := time.Now()
-	const why = "clients send heartbeats for instances of an earlier life of this node: waiting until they have registered again"
+	const why = "clients of this node's previous process still send heartbeats: waiting until they have registered again"
 	s.phase.doubt(why, began)
 	s.join()
-	s.log.Warn("waiting for the fleet of an earlier life, before reads are answered", "at_most", s.cfg.WaitTimeWhenSyncEmpty)
+	s.log.Warn("reads refused until clients of the previous process have registered again", "at_most", s.cfg.WaitTimeWhenSyncEmpty)
 	join := s.joining(began)
 	for pause(ctx, time.Second) {
 		now := time.Now()
 		if waited := now.Sub(began); waited < join.Limit && !s.node.came.Ebbed(waited, join.Interval, join.Lease, now) {
 			continue
 		}
-		if s.phase.open("the fleet of an earlier life is back", now) {
+		if s.phase.open("clients of the previous process have registered again", now) {
 			s.join()
-			s.log.Info("open for traffic", "why", "the fleet of an earlier life is back", "instances", s.reg.Len())
+			s.log.Info("open for traffic", "why", "clients of the previous process have registered again", "instances", s.reg.Len())
 		}
 		return
 	}

@@ -68,7 +68,7 @@ func (l *eventLog) turn(now time.Time) {
 			for _, what := range slices.Sorted(maps.Keys(counts)) {
 				numbers = append(numbers, slog.Int(string(what), counts[what]))
 			}
-			l.log.Info("changes summed up", "app", cmp.Or(app, "all others"), slog.GroupAttrs("more", numbers...))
+			l.log.Info("further changes", "app", cmp.Or(app, "all others"), slog.GroupAttrs("more", numbers...))
 		}
 	}
 	clear(l.apps)

@@ -76,7 +76,7 @@ func TestLogOfChangesIsLimited(t *testing.T) {
 		r.stop()
 		log := r.log.String()
 		for text, want := range map[string]int{
-			"app=ORDERS id=": 21, "app=QUIET id=": 1, `msg="changes summed up" app=ORDERS more.registered=30`: 1, "changes summed up": 1, "id=later": 1,
+			"app=ORDERS id=": 21, "app=QUIET id=": 1, `msg="further changes" app=ORDERS more.registered=30`: 1, "further changes": 1, "id=later": 1,
 		} {
 			if n := strings.Count(log, text); n != want {
 				t.Errorf("%d lines with %s, want %d", n, text, want)

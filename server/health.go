@@ -69,7 +69,7 @@ func (s stamps) health() httpapi.Component {
 	c := httpapi.Component{Status: httpapi.HealthUp, Details: map[string]any{"recordsLookedAt": s.Seen, "stampsFromTheFuture": s.Ahead}}
 	if s.Seen > 2 && 2*s.Ahead > s.Seen {
 		c.Status = httpapi.HealthUnknown
-		c.Details["hint"] = "most records were changed in this node's future: its clock must be slow"
+		c.Details["hint"] = "most records have timestamps in the future: this node's clock is probably slow"
 	}
 	return c
 }

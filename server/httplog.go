@@ -31,8 +31,8 @@ func (l *httpLog) Write(line []byte) (int, error) {
 		l.log.Error(text)
 	case bytes.HasPrefix(line, []byte("http: Accept error")):
 		if l.reportsAccept(time.Now()) {
-			l.log.Error("no connection can be accepted: clients wait, those that are connected are served",
-				"err", text, "hint", "if files are too many, raise the limit of open files (ulimit -n): a connection needs one")
+			l.log.Error("cannot accept connections, new clients have to wait",
+				"err", text, "hint", "if too many files are open, raise the limit (ulimit -n): each connection needs one")
 		}
 	default:
 		l.log.Debug(text)

@@ -49,15 +49,15 @@ func counter(name, help string, read func(*registry.Stats) uint64) number {
 
 var numbers = []number{
 	gauge("applications", "Applications with at least one instance.", func(st *registry.Stats) float64 { return float64(st.Apps) }),
-	gauge("renewals_last_minute", "Heartbeats a minute of the instances that are not overdue.", func(st *registry.Stats) float64 { return float64(st.RenewalsLastMinute) }),
-	gauge("renewals_expected", "Heartbeats a minute that the registered leases promise.", func(st *registry.Stats) float64 { return st.RenewalsExpected }),
+	gauge("renewals_last_minute", "Heartbeats a minute from instances that are not overdue.", func(st *registry.Stats) float64 { return float64(st.RenewalsLastMinute) }),
+	gauge("renewals_expected", "Heartbeats a minute expected from the registered leases.", func(st *registry.Stats) float64 { return st.RenewalsExpected }),
 	gauge("renewal_threshold", "Heartbeats a minute below which nothing is evicted.", func(st *registry.Stats) float64 { return float64(st.RenewalThreshold) }),
 	gauge("eviction_allowed", "1 while expired leases are evicted, 0 while self-preservation holds them.", func(st *registry.Stats) float64 { return oneIf(st.EvictionAllowed) }),
 	gauge("renewals_below_threshold", "1 while fewer heartbeats arrive than the threshold.", func(st *registry.Stats) float64 { return oneIf(st.BelowThreshold) }),
 	gauge("instances_overdue", "Instances whose heartbeat is late by more than half an interval.", func(st *registry.Stats) float64 { return float64(st.Overdue) }),
-	gauge("replications_last_minute", "Operations of the last minute that came from peers.", func(st *registry.Stats) float64 { return float64(st.ReplicationsLastMinute) }),
-	counter("evictions", "Instances removed because their lease ran out.", func(st *registry.Stats) uint64 { return st.Evictions }),
-	counter("renewals_not_found", "Heartbeats of instances that are not registered.", func(st *registry.Stats) uint64 { return st.NotFound }),
+	gauge("replications_last_minute", "Operations received from peers in the last minute.", func(st *registry.Stats) float64 { return float64(st.ReplicationsLastMinute) }),
+	counter("evictions", "Instances removed because their lease expired.", func(st *registry.Stats) uint64 { return st.Evictions }),
+	counter("renewals_not_found", "Heartbeats for instances that are not registered.", func(st *registry.Stats) uint64 { return st.NotFound }),
 }
 
 var (
@@ -68,9 +68,9 @@ var (
 	buildDesc         = prometheus.NewDesc("heureka_build_info", "1, with the version of the program and of Go.", []string{"version", "goversion"}, nil)
 
 	instancesDesc = prometheus.NewDesc("heureka_instances", "Instances by status.", []string{"status"}, nil)
-	refusedDesc   = prometheus.NewDesc("heureka_requests_refused_total", "Requests answered with 400 and above, by the word in X-Heureka-Reason.", []string{"reason"}, nil)
-	expiredDesc   = prometheus.NewDesc("heureka_instances_expired", "Instances whose lease ran out and that are still listed, by application; those without any are left out.", []string{"application"}, nil)
-	phaseDesc     = prometheus.NewDesc("heureka_phase", "1 for the phase the node is in.", []string{"phase"}, nil)
+	refusedDesc   = prometheus.NewDesc("heureka_requests_refused_total", "Requests answered with a status of 400 or above, by X-Heureka-Reason.", []string{"reason"}, nil)
+	expiredDesc   = prometheus.NewDesc("heureka_instances_expired", "Instances still listed although their lease has expired, by application; applications without any are omitted.", []string{"application"}, nil)
+	phaseDesc     = prometheus.NewDesc("heureka_phase", "1 for the node's current phase.", []string{"phase"}, nil)
 )
 
 // collector reads everything at the moment it is asked.

@@ -20,14 +20,14 @@ func peerMetric(name, help string, kind prometheus.ValueType, read func(*replica
 var peerNumbers = []peerNumber{
 	peerMetric("up", "1 if the last batch to the peer arrived.", prometheus.GaugeValue, func(p *replication.Status) float64 { return oneIf(available(p)) }),
 	peerMetric("refusing", "1 if the peer refuses batches for good, as with wrong credentials.", prometheus.GaugeValue, func(p *replication.Status) float64 { return oneIf(p.Permanent) }),
-	peerMetric("pending", "Instances with something queued for the peer.", prometheus.GaugeValue, func(p *replication.Status) float64 { return float64(p.Pending) }),
+	peerMetric("pending", "Instances with operations queued for the peer.", prometheus.GaugeValue, func(p *replication.Status) float64 { return float64(p.Pending) }),
 	peerMetric("lag_seconds", "Age of the oldest operation queued for the peer.", prometheus.GaugeValue, func(p *replication.Status) float64 { return p.Lag.Seconds() }),
-	peerMetric("batches_total", "Batches that the peer took.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Batches) }),
+	peerMetric("batches_total", "Batches that the peer accepted.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Batches) }),
 	peerMetric("failed_batches_total", "Batches that failed.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Failed) }),
-	peerMetric("dropped_total", "Operations that were not sent: expired, overflowed or refused.", prometheus.CounterValue, func(p *replication.Status) float64 {
+	peerMetric("dropped_total", "Operations dropped because they expired, overflowed the queue or were rejected.", prometheus.CounterValue, func(p *replication.Status) float64 {
 		return float64(p.Counts.Expired + p.Counts.Overflowed + p.Counts.Refused)
 	}),
-	peerMetric("exchanges_total", "Comparisons in detail with a heureka peer.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Exchanges) }),
+	peerMetric("exchanges_total", "Detailed comparisons with a heureka peer.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Exchanges) }),
 	peerMetric("healed_total", "Instances updated from this peer by anti-entropy.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Healed) }),
 	peerMetric("clock_skew_seconds", "How far the peer's clock is ahead of this node's.", prometheus.GaugeValue, func(p *replication.Status) float64 {
 		if p.ClockSkew == nil {

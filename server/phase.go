@@ -35,7 +35,7 @@ type phases struct {
 func newPhases(cfg Config) *phases {
 	p := &phases{now: Syncing, why: "no peer has been asked yet"}
 	if !cfg.hasPeers() {
-		p.why = "the node's tasks have not begun"
+		p.why = "the node's tasks have not started"
 		p.reads.Store(true)
 	}
 	return p

@@ -84,7 +84,7 @@ func (s *Server) serveRelease(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Allow", "POST")
 		w.WriteHeader(http.StatusMethodNotAllowed)
 	case http.NewCrossOriginProtection().Check(r) != nil:
-		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": "a page of another site asks for this"})
+		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": "refused: the request comes from another site's page"})
 	case !s.cfg.Actions:
 		s.log.Warn("release refused", "remote", remoteHost(r), "why", actionsOff)
 		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": actionsOff})
@@ -97,7 +97,7 @@ func (s *Server) serveRelease(w http.ResponseWriter, r *http.Request) {
 }
 
 // actionsOff is why operators' requests are refused.
-const actionsOff = "actions are not allowed on this node: heureka.dashboard.actions=true allows them"
+const actionsOff = "actions are disabled on this node; heureka.dashboard.actions=true enables them"
 
 func remoteHost(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)

@@ -139,7 +139,7 @@ func (r *region) follow(ctx context.Context, q remote.Query) (done bool, err err
 	}
 	r.copy.ApplyDelta(doc.Apps.Apps, time.Now())
 	if r.copy.Counts().Hash() != doc.Apps.Hash {
-		r.log.Debug("delta does not lead to the region's registry, fetching all of it")
+		r.log.Debug("delta does not match the region's registry, fetching it in full")
 		r.trail.Lose()
 		return false, nil
 	}
@@ -164,9 +164,9 @@ func (r *region) recordAttempt(err error) {
 	r.mu.Unlock()
 	switch {
 	case err != nil && !failed:
-		r.log.Warn("cannot fetch the remote region, its copy grows old", "err", err)
+		r.log.Warn("cannot fetch remote region, serving a stale copy", "err", err)
 	case err == nil && failed:
-		r.log.Info("the remote region answers again")
+		r.log.Info("remote region reachable again")
 	}
 }
 

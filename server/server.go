@@ -117,11 +117,11 @@ func (s *Server) shutdown(hs front) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
 	defer cancel()
 	s.phase.stopping()
-	s.log.Info("stopping, once requests in flight are answered", "at_most", s.cfg.ShutdownTimeout)
+	s.log.Info("stopping after requests in flight", "at_most", s.cfg.ShutdownTimeout)
 	s.leave(ctx)
 	err := hs.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.Join(fmt.Errorf("requests were still running after %s", s.cfg.ShutdownTimeout), hs.Close())
+		err = errors.Join(fmt.Errorf("requests still in flight after %s", s.cfg.ShutdownTimeout), hs.Close())
 	}
 	return err
 }
@@ -129,7 +129,7 @@ func (s *Server) shutdown(hs front) error {
 // Reload looks the peers up again at once instead of at the next interval. Safe for concurrent use.
 func (s *Server) Reload() {
 	if s.peers != nil {
-		s.log.Info("looking the peers up again")
+		s.log.Info("looking up peers")
 		s.peers.Reload()
 	}
 }

@@ -19,12 +19,12 @@ func (s *Server) start(ctx context.Context) bool {
 	}
 	s.join()
 	if s.cfg.SyncRetries < 0 {
-		s.open("copying from peers is switched off", 0)
+		s.open("copying from peers is disabled", 0)
 		s.watchForEarlierLife()
 		return ctx.Err() == nil
 	}
 	join := s.joining(time.Now())
-	s.phase.set(Syncing, "asking the peers, none has sent a whole registry yet", join.Began)
+	s.phase.set(Syncing, "asking peers for a copy of the registry, none complete yet", join.Began)
 	wait, cancel := context.WithDeadline(ctx, join.Began.Add(join.Limit))
 	defer cancel()
 	for asking := ctx; ; asking = wait { // the first round comes to its end, however short the wait
@@ -63,9 +63,9 @@ func (s *Server) askPeers(ctx context.Context) replication.Round {
 	var r replication.Round
 	for c := range s.peers.Sync(ctx) {
 		if c.Complete() {
-			log.Info("copied a peer's registry", "peer", c.Peer, "new_here", c.Changed, "instances", s.reg.Len(), "took", c.Took.Round(time.Millisecond))
+			log.Info("registry copied from peer", "peer", c.Peer, "new_here", c.Changed, "instances", s.reg.Len(), "took", c.Took.Round(time.Millisecond))
 		} else {
-			log.Debug("no registry from peer", "peer", c.Peer, "err", c.Err)
+			log.Debug("cannot copy registry from peer", "peer", c.Peer, "err", c.Err)
 		}
 		if r.Note(&c) {
 			s.open("copied the registry of "+c.Peer, s.reg.Len())
@@ -79,7 +79,7 @@ func (s *Server) askPeers(ctx context.Context) replication.Round {
 // waiting says, the first time to whoever reads the log, why the node does not open yet.
 func (s *Server) waiting(why string, began time.Time) {
 	if ph, _, _ := s.phase.current(); ph == Syncing {
-		s.log.Warn("waiting for a peer, or for clients to register, before reads are answered", "why", why, "at_most", s.cfg.WaitTimeWhenSyncEmpty)
+		s.log.Warn("reads refused until a peer answers or clients have registered", "why", why, "at_most", s.cfg.WaitTimeWhenSyncEmpty)
 	}
 	s.phase.set(Waiting, why, began)
 }

@@ -39,7 +39,7 @@ func (p *program) benchCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench MODE",
 		Short: "Load a Eureka server and measure it",
-		Long: `Load a Eureka server, ours or another, and measure what it does.
+		Long: `Put load on any Eureka server and measure it.
 
   register     new instances, then the same ones again
   heartbeat    heartbeats of registered instances

@@ -111,7 +111,7 @@ Common to all:
 
 - --server URL: the service URL; may be repeated or be a list with commas. The first one is asked, and another if it fails. Default:
   the environment variable EUREKA_SERVER_URL, else http://localhost:8761/eureka/. Credentials go into the URL.
-- --timeout 8s: how long one server may be silent.
+- --timeout 8s: how long to wait for each server.
 - -o FORMAT: table, wide, json, yaml, name, as far as a command has them. JSON of instances is that of the servers' own API. Colours are
   for terminals only, and not if NO_COLOR is set.
 - An instance is named by APP ID or, as -o name prints it, APP/ID.

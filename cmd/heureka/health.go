@@ -39,7 +39,7 @@ func (p *program) healthCommand() *cobra.Command {
 one, says UP. The exit status is 1 if any is not. PHASE, PROTECTION and RENEWALS (of the last minute, and the threshold
 below which evictions stop) are known of heureka nodes only; of a Java server, the page at / tells of self-preservation.
 
-With --explain, heureka nodes tell what self-preservation does and why: the numbers that decide, who is silent since when,
+With --explain, heureka nodes explain what self-preservation is doing and why: the numbers that decide, who is silent since when,
 what each application lost, what will happen when, and the ways out.`,
 		Args: cobra.NoArgs,
 	}, []string{"table", "wide", "json", "yaml", "name"}, func(ctx context.Context, r *remote, _ []string) error {
@@ -67,7 +67,7 @@ what each application lost, what will happen when, and the ways out.`,
 		summary := fmt.Errorf("%d of %s not healthy", len(sick), count(len(all), "server is", "servers are"))
 		return errors.Join(append(sick, &failure{status: statusFailed, err: summary})...)
 	})
-	cmd.Flags().BoolVar(&explain, "explain", false, "tell what self-preservation does and why")
+	cmd.Flags().BoolVar(&explain, "explain", false, "explain what self-preservation is doing and why")
 	return cmd
 }
 

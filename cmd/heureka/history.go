@@ -41,9 +41,9 @@ it arrived there or at a peer. Only heureka nodes have a history; --at of heurek
 		}
 		return r.out.history(body)
 	})
-	cmd.Flags().StringVar(&since, "since", "", "only from this time on: 14:05, 2026-01-02T14:05:00Z, or how long ago, such as 15m")
-	cmd.Flags().StringVar(&until, "until", "", "only up to this time, likewise")
-	cmd.Flags().IntVar(&limit, "limit", 100, "at most so many, the newest ones")
+	cmd.Flags().StringVar(&since, "since", "", "only since this time: 14:05, 2026-01-02T14:05:00Z, or how long ago, such as 15m")
+	cmd.Flags().StringVar(&until, "until", "", "only until this time, in the same forms")
+	cmd.Flags().IntVar(&limit, "limit", 100, "at most this many, the newest ones")
 	return cmd
 }
 
@@ -72,7 +72,7 @@ func historyQuery(args []string, since, until string, limit int) (url.Values, er
 }
 
 func addAt(cmd *cobra.Command, at *string) {
-	cmd.Flags().StringVar(at, "at", "", "as it was then: 14:05, 2026-01-02T14:05:00Z, or how long ago, such as 15m (heureka nodes only)")
+	cmd.Flags().StringVar(at, "at", "", "as it was at this time: 14:05, 2026-01-02T14:05:00Z, or how long ago, such as 15m (heureka nodes only)")
 }
 
 // parseMoment reads a time: of the last 24 hours, with a date, or how long ago.
@@ -96,7 +96,7 @@ func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 		}
 		return t, nil
 	}
-	return time.Time{}, usage("want 14:05, 2026-01-02T14:05:00Z, or how long ago, such as 15m", "%s is no time: %q", flag, text)
+	return time.Time{}, usage("want 14:05, 2026-01-02T14:05:00Z, or how long ago, such as 15m", "%s is not a time: %q", flag, text)
 }
 
 // registryThen fetches everything as it was at r.at.

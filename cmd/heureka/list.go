@@ -21,7 +21,7 @@ func (p *program) appsCommand() *cobra.Command {
 	var at string
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:     "apps",
-		Short:   "List the applications, with how many instances are in which status",
+		Short:   "List applications with their number of instances by status",
 		Example: "  heureka apps --at 14:05",
 		Args:    cobra.NoArgs,
 	}, allFormats, func(ctx context.Context, r *remote, _ []string) error {
@@ -176,8 +176,8 @@ func (p *program) instancesCommand() *cobra.Command {
 		}
 		return r.out.instances(f.apply(apps))
 	})
-	cmd.Flags().BoolVar(&expired, "expired", false, "only those whose lease ran out, as a heureka node tells")
-	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only in one of these statuses")
+	cmd.Flags().BoolVar(&expired, "expired", false, "only instances whose lease has expired (heureka nodes only)")
+	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only instances with one of these statuses")
 	cmd.Flags().StringVar(&f.zone, "zone", "", "only in this zone")
 	addAt(cmd, &at)
 	cmd.Flags().StringVar(&f.vip, "vip", "", "only with this VIP address or secure VIP address")

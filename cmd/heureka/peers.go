@@ -26,7 +26,7 @@ type peerState struct {
 func (p *program) peersCommand() *cobra.Command {
 	return p.remoteCommand(&cobra.Command{
 		Use:   "peers",
-		Short: "Show what each server says of its peers",
+		Short: "Show what each server reports about its peers",
 		Long: `Show what each server of --server says of its peers on its status page; of heureka nodes also how replication to them goes.
 The exit status is 1 if a server cannot be asked.
 

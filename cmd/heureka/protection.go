@@ -28,7 +28,7 @@ func (p *program) protectionCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(p.act(p.remoteCommand(&cobra.Command{
 		Use:   "release",
-		Short: "Let a server evict what has run out by now",
+		Short: "Let a server evict leases that have expired so far",
 		Long: `Let each server of --server evict the leases that have run out by now, although self-preservation holds them: 15 % of the
 registry at each tick. What runs out later is held as before. The servers must allow it with heureka.dashboard.actions=true.
 

@@ -16,7 +16,7 @@ type reloader struct {
 
 func (r *reloader) reload() {
 	if err := r.reopen(); err != nil {
-		r.Error("cannot open a log file again, its lines go on into the old one", "err", err)
+		r.Error("cannot reopen log file, still writing to the old one", "err", err)
 	}
 	now, err := r.read()
 	if err == nil {
@@ -24,7 +24,7 @@ func (r *reloader) reload() {
 	}
 	if err != nil {
 		for _, e := range config.Mistakes(err) {
-			r.Error("settings cannot be applied, all stay as they are", "err", e, "hint", hintOf(e))
+			r.Error("cannot apply settings, keeping the current ones", "err", e, "hint", hintOf(e))
 		}
 		return
 	}

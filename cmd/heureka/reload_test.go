@@ -77,7 +77,7 @@ func TestReload(t *testing.T) {
 			`level=INFO msg="settings read again" changed=0 need_restart=1`,
 		}},
 		{[]string{second, "--server.port=x"}, []string{
-			`level=ERROR msg="settings cannot be applied, all stay as they are" err="argument: server.port is \"x\": want a whole number" hint=""`,
+			`level=ERROR msg="cannot apply settings, keeping the current ones" err="argument: server.port is \"x\": want a whole number" hint=""`,
 		}},
 		{[]string{second, "--heureka.limits.instances=5", "--logging.level.root=warn"}, []string{
 			`level=INFO msg="setting changed" setting=logging.level.root from=info to=warn`,

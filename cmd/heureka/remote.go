@@ -49,7 +49,7 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 	fl := cmd.Flags()
 	fl.StringSliceVar(&r.servers, "server", nil,
 		"service URL; with several the first is asked, and another if it fails (default $"+serverVariable+" or "+localServer+")")
-	fl.DurationVar(&r.timeout, "timeout", 8*time.Second, "how long one server may be silent")
+	fl.DurationVar(&r.timeout, "timeout", 8*time.Second, "how long to wait for each server")
 	if len(formats) > 0 {
 		fl.StringVarP(&r.output, "output", "o", formats[0], strings.Join(formats, ", "))
 	}
@@ -285,7 +285,7 @@ func pairs(args []string) (map[string]string, error) {
 	for _, a := range args {
 		k, v, ok := strings.Cut(a, "=")
 		if !ok || k == "" {
-			return nil, usage("write metadata as key=value", "%q is no key=value", a)
+			return nil, usage("write metadata as key=value", "%q is not key=value", a)
 		}
 		m[k] = v
 	}

@@ -34,8 +34,8 @@ func (p *program) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "run --app APP --port N [flags] -- COMMAND [ARG ...]",
-		Short: "Run any program, and keep it registered while it runs",
-		Long: `Run any program, and keep it registered while it runs. If no server can be reached, the program runs all the same and is
+		Short: "Run any program and keep it registered while it runs",
+		Long: `Run any program and keep it registered while it runs. If no server can be reached, the program runs all the same and is
 registered as soon as one can.
 
 With --health, the program is STARTING until that URL answers with success, and DOWN whenever it does not any more.
@@ -57,8 +57,8 @@ killed it.`,
 	fl.SetInterspersed(false)
 	f.instanceFlags.add(fl)
 	fl.StringVar(&f.health, "health", "", "URL that answers with success while the program is healthy")
-	fl.DurationVar(&f.healthInterval, "health-interval", 10*time.Second, "pause between two looks at it")
-	fl.DurationVar(&f.drainTime, "drain-time", 0, "how long to be registered as DOWN before the program is stopped; heureka status set --help tells why 95s is enough")
+	fl.DurationVar(&f.healthInterval, "health-interval", 10*time.Second, "interval between checks")
+	fl.DurationVar(&f.drainTime, "drain-time", 0, "how long to be registered as DOWN before the program is stopped; heureka status set --help explains why 95s is enough")
 	return cmd
 }
 

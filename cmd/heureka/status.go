@@ -17,7 +17,7 @@ import (
 const untilNoticed = 95 * time.Second
 
 func (p *program) statusCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "status", Short: "Override the status of an instance from outside", Args: needSubcommand}
+	cmd := &cobra.Command{Use: "status", Short: "Override the status of an instance", Args: needSubcommand}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	cmd.AddCommand(p.statusSetCommand(), p.statusClearCommand())
 	return cmd
@@ -28,8 +28,8 @@ func (p *program) statusSetCommand() *cobra.Command {
 	var drainTime time.Duration
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "set APP ID STATUS",
-		Short: "Set an override, which outranks what the instance says of itself",
-		Long: `Set an override, which outranks what the instance says of itself until heureka status clear.
+		Short: "Set an override, which takes precedence over the status that the instance reports",
+		Long: `Set an override, which takes precedence over the status that the instance reports until heureka status clear.
 
 With --drain, STATUS is OUT_OF_SERVICE and may be left out, and the command waits until callers have had time to notice:
 a Java server's answers are up to 30 s old, callers fetch them every 30 s, and Spring's load balancer keeps what they found
@@ -53,7 +53,7 @@ for another 35 s. After that nobody should call the instance any more, and its p
 		return r.drain(ctx, key, drainTime)
 	})
 	p.act(cmd)
-	cmd.Flags().BoolVar(&drain, "drain", false, "set OUT_OF_SERVICE and wait until callers had time to notice")
+	cmd.Flags().BoolVar(&drain, "drain", false, "set OUT_OF_SERVICE and wait until callers have had time to notice")
 	cmd.Flags().DurationVar(&drainTime, "drain-time", untilNoticed, "how long to wait")
 	return cmd
 }

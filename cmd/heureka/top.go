@@ -33,8 +33,8 @@ func (p *program) topCommand() *cobra.Command {
 		}
 		return r.failed(r.topLive(ctx, interval))
 	})
-	cmd.Flags().BoolVar(&once, "once", false, "print a single frame and end")
-	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "pause between two looks at the registry")
+	cmd.Flags().BoolVar(&once, "once", false, "print a single frame and exit")
+	cmd.Flags().DurationVar(&interval, "interval", 2*time.Second, "interval between fetches of the registry")
 	return cmd
 }
 

@@ -79,7 +79,7 @@ heartbeats to the server.`,
 		}
 		return r.importAll(ctx, decide(wanted, present), dryRun)
 	})
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say what would be done")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would be done")
 	return cmd
 }
 

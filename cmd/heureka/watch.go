@@ -76,8 +76,8 @@ func (p *program) watchCommand() *cobra.Command {
 	var f watchFlags
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "watch [APP]",
-		Short: "Follow the changes of the registry",
-		Long: `Follow the changes of the registry, one line each: time, what (+ added, ~ changed, - removed, = present at the start), which
+		Short: "Follow changes to the registry",
+		Long: `Follow changes to the registry, one line each: time, what (+ added, ~ changed, - removed, = present at the start), which
 instance, and its status or what changed. With -o json every line is a JSON document. It ends with Ctrl-C, or as
 --for and --count say.`,
 		Example: `  heureka watch ORDERS --initial
@@ -95,10 +95,10 @@ instance, and its status or what changed. With -o json every line is a JSON docu
 		return r.watch(ctx, f, strings.Join(args, ""))
 	})
 	fl := cmd.Flags()
-	fl.DurationVar(&f.interval, "interval", 5*time.Second, "pause between two looks at the registry")
-	fl.DurationVar(&f.limit, "for", 0, "end after this time")
-	fl.IntVar(&f.count, "count", 0, "end after this many lines")
-	fl.BoolVar(&f.initial, "initial", false, "begin with what is there")
+	fl.DurationVar(&f.interval, "interval", 5*time.Second, "interval between fetches of the registry")
+	fl.DurationVar(&f.limit, "for", 0, "stop after this time")
+	fl.IntVar(&f.count, "count", 0, "stop after this many lines")
+	fl.BoolVar(&f.initial, "initial", false, "start with the current instances")
 	return cmd
 }
 

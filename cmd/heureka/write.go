@@ -26,7 +26,7 @@ type instanceFlags struct {
 func (f *instanceFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.App, "app", "", "application name")
 	fl.StringVar(&f.ID, "id", "", "instance id (default HOST:APP:PORT)")
-	fl.StringVar(&f.HostName, "host", "", "host name to call the instance by (default: this machine's)")
+	fl.StringVar(&f.HostName, "host", "", "host name under which callers reach the instance (default: this machine's)")
 	fl.StringVar(&f.IPAddr, "ip", "", "IP address (default: this machine's)")
 	fl.IntVar(&f.Port, "port", 0, "port for http")
 	fl.IntVar(&f.SecurePort, "secure-port", 0, "port for https")
@@ -137,7 +137,7 @@ func (p *program) deregisterCommand() *cobra.Command {
 	var expired bool
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "deregister APP ID | --expired",
-		Short: "Remove an instance, or all whose leases ran out",
+		Short: "Remove an instance, or all whose leases have expired",
 		Long: `Remove an instance. If its program still runs, its next heartbeat brings it back: to keep callers away from it,
 use heureka status set APP ID OUT_OF_SERVICE.
 
@@ -162,7 +162,7 @@ a self-preservation that holds instances which are known to be dead; heureka ins
 		return r.out.say("removed %s", key)
 	})
 	p.act(cmd)
-	cmd.Flags().BoolVar(&expired, "expired", false, "remove all whose leases ran out")
+	cmd.Flags().BoolVar(&expired, "expired", false, "remove all instances whose leases have expired")
 	return cmd
 }
 

@@ -22,7 +22,7 @@ import (
 func main() {
 	eureka := flag.String("eureka", cmp.Or(os.Getenv("EUREKA_URL"), "http://localhost:8761/eureka/"), "`URL` of the registry; also EUREKA_URL")
 	service := flag.String("service", "orders", "`name` of the service to call")
-	refresh := flag.Duration("refresh", 30*time.Second, "pause between two looks at the registry")
+	refresh := flag.Duration("refresh", 30*time.Second, "interval between fetches of the registry")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

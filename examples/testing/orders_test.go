@@ -97,7 +97,7 @@ func TestOutage(t *testing.T) {
 		}
 		stop()
 		if cluster.Node("a").Has("orders", "orders-1") {
-			t.Error("still registered after the client has ended")
+			t.Error("still registered after the client has stopped")
 		}
 	})
 }

@@ -215,7 +215,7 @@ func TestWriteKey(t *testing.T) {
 		"eureka.server.eviction-interval-timer-in-ms": `
 eureka.server.eviction-interval-timer-in-ms = 60000 ms (default)
 
-  How often expired leases are looked for.
+  How often expired leases are evicted.
   Default: 60000 ms
   Environment variable: EUREKA_SERVER_EVICTIONINTERVALTIMERINMS
 `,

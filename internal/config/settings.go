@@ -34,7 +34,7 @@ func (s *Settings) Notices() []error {
 	case 0:
 		return s.Warnings
 	case 1:
-		return append(slices.Clip(s.Warnings), errors.New("1 setting is not used; heureka config --unused names it"))
+		return append(slices.Clip(s.Warnings), errors.New("1 setting is not used; heureka config --unused lists it"))
 	default:
 		return append(slices.Clip(s.Warnings), fmt.Errorf("%d settings are not used; heureka config --unused lists them", n))
 	}

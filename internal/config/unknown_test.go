@@ -59,7 +59,7 @@ func TestUnused(t *testing.T) {
 	want := "KEY FROM\ndebug argument\nmy.other argument\nmy.pass application.yml:2\nspring.jmx.enabled application.yml:1"
 	wantLines(t, "unused", strings.Split(b.String(), "\n"), want)
 	for n, want := range map[int]string{
-		4: "4 settings are not used; heureka config --unused lists them", 1: "1 setting is not used; heureka config --unused names it",
+		4: "4 settings are not used; heureka config --unused lists them", 1: "1 setting is not used; heureka config --unused lists it",
 	} {
 		s.Unused = s.Unused[:n]
 		if got := s.Notices(); len(got) != 1 || got[0].Error() != want {

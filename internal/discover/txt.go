@@ -93,7 +93,7 @@ func (r *recorder) split(records []string) []string {
 	return records
 }
 
-var errShortDNS = errors.New("DNS message is cut off")
+var errShortDNS = errors.New("truncated DNS message")
 
 const typeTXT = 16
 

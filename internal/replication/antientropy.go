@@ -87,7 +87,7 @@ func (p *peer) compare(ctx context.Context, f *fetcher) (*Exchange, error) {
 var errNotHeureka = errors.New("not a heureka node")
 
 // errOtherProtocol marks answers that this node must not take for what it knows.
-var errOtherProtocol = errors.New("a heureka node that speaks another protocol")
+var errOtherProtocol = errors.New("a heureka node with another protocol version")
 
 // A fetcher asks one heureka node for parts of its registry, and merges them.
 type fetcher struct {

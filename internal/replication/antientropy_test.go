@@ -290,10 +290,10 @@ func TestAntiEntropyCanBeSwitchedOff(t *testing.T) {
 func TestBadDigests(t *testing.T) {
 	tests := []struct{ name, digest, buckets, says string }{
 		{"no JSON", "<html>", "", "invalid character"},
-		{"short digest", `{"digest":"AAAA"}`, "", "another size"},
-		{"empty digest", `{}`, "", "another size"},
+		{"short digest", `{"digest":"AAAA"}`, "", "wrong size"},
+		{"empty digest", `{}`, "", "wrong size"},
 		{"broken buckets", wholeDigest, `{"entries":[`, "unexpected end"},
-		{"nothing of what was asked", wholeDigest, restOfAll(), "none of 32 buckets came"},
+		{"nothing of what was asked", wholeDigest, restOfAll(), "none of 32 requested buckets arrived"},
 		{"unknown status", wholeDigest, `{"entries":[{"app":"A","id":"1","override":"ODD"}]}`, "unknown status"},
 		{"broken record", wholeDigest, `{"entries":[{"app":"A","id":"1","record":{"instance":{}}}]}`, "entry A/1"},
 	}

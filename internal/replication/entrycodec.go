@@ -69,7 +69,7 @@ func (l *numberList) UnmarshalJSON(b []byte) (err error) {
 
 var (
 	errCrowded = errors.New("list has too many elements")
-	errNoList  = errors.New("no list where one belongs")
+	errNoList  = errors.New("list expected")
 )
 
 // counted reads an array of at most limit elements.
@@ -142,7 +142,7 @@ func (d *entryDoc) entry() (registry.Entry, error) {
 	return e, nil
 }
 
-var errDigest = errors.New("digest of another size")
+var errDigest = errors.New("digest has the wrong size")
 
 func appendWords(b []byte, words ...uint64) []byte {
 	for _, w := range words {

@@ -61,7 +61,7 @@ func (ps *Peers) lookOut(nodeID string, met, stranger bool, now time.Time) {
 	look, complain := ps.strangers.heard(nodeID, met, now)
 	ps.mu.Unlock()
 	if complain && stranger {
-		ps.log.Warn("a heureka node talks to this one but is not in its list of peers: what clients do here does not reach it", "node", nodeID)
+		ps.log.Warn("heureka node is not in the list of peers, operations on this node do not reach it", "node", nodeID)
 	}
 	if look {
 		ps.Reload()

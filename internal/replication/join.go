@@ -34,7 +34,7 @@ type Copied struct {
 }
 
 // ErrUncopied is the error of a peer that is open, and has a registry that this node cannot copy.
-var ErrUncopied = errors.New("its registry cannot be copied")
+var ErrUncopied = errors.New("its registry could not be copied")
 
 // Complete reports whether the peer's registry is whole and has been taken over.
 func (c *Copied) Complete() bool { return c.Err == nil }
@@ -120,7 +120,7 @@ func (j *Join) Open(r *Round, came *Arrivals, now time.Time) (why string, open b
 	case waited >= j.Limit:
 		return fmt.Sprintf("no peer had a registry for %s", max(j.Limit, 0)), true
 	case nobody && came.Ebbed(waited, j.Interval, j.Lease, now):
-		return fmt.Sprintf("none of %d peers has a registry, and hardly any new instance has come for %s", r.Peers, QuietToOpen), true
+		return fmt.Sprintf("none of %d peers has a registry, and hardly any instance has registered for %s", r.Peers, QuietToOpen), true
 	}
 	return r.waiting(), false
 }
@@ -154,19 +154,19 @@ func (r *Round) waiting() string {
 		why = "no peer has been found"
 	}
 	if r.Uncopied > 0 {
-		why += fmt.Sprintf(", %d of them have one that this node cannot take over", r.Uncopied)
+		why += fmt.Sprintf("; %d have one that this node cannot accept", r.Uncopied)
 	}
 	if r.Starting > 0 {
-		why += fmt.Sprintf(", %d of them start as well", r.Starting)
+		why += fmt.Sprintf("; %d are starting too", r.Starting)
 	}
 	if r.Refusing > 0 {
-		why += fmt.Sprintf(", %d of them refuse connections", r.Refusing)
+		why += fmt.Sprintf("; %d refuse connections", r.Refusing)
 	}
 	if len(r.Nameless) > 0 {
-		why += fmt.Sprintf(", the names of %d of them do not exist", len(r.Nameless))
+		why += fmt.Sprintf("; the names of %d do not exist", len(r.Nameless))
 	}
 	if r.Err != nil {
-		why += ", the last error: " + r.Err.Error()
+		why += "; last error: " + r.Err.Error()
 	}
 	return why
 }

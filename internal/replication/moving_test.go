@@ -39,7 +39,7 @@ func TestUnknownPeerIsReported(t *testing.T) {
 		a := r.start("a", nil)
 		r.start("b", []string{"a"})
 		r.wait(10 * time.Minute)
-		if n := a.logs.count("talks to this one but is not in its list"); n != 1 {
+		if n := a.logs.count("is not in the list of peers"); n != 1 {
 			t.Errorf("reported %d times, want once", n)
 		}
 	})

@@ -154,7 +154,7 @@ func (m *members) update(ctx context.Context) (again time.Duration) {
 		m.complain.about(m.ps.log, "cannot find all peers, keeping those known", err.Error())
 	case len(targets) == 0 && len(old) > 0: // protects against an empty DNS answer (S-DEF-15)
 		again = m.ps.cfg.UpdateInterval
-		m.complain.about(m.ps.log, "the list of peers is empty, keeping those known", "")
+		m.complain.about(m.ps.log, "list of peers is empty, keeping the known ones", "")
 	default:
 		again = m.ps.cfg.UpdateInterval
 		m.complain.over()

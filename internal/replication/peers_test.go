@@ -243,7 +243,7 @@ func TestPeerComesBack(t *testing.T) {
 		if s := a.status(); s.State != replication.StateOK || s.Pending != 0 || s.Error != "" || !b.has("2") {
 			t.Errorf("after healing: %+v", s)
 		}
-		if w, i := a.logs.count("level=WARN"), a.logs.count("takes replication again"); w > 2 || i != 1 {
+		if w, i := a.logs.count("level=WARN"), a.logs.count("replication to peer recovered"); w > 2 || i != 1 {
 			t.Errorf("logged %d warnings and %d recoveries:\n%s", w, i, a.logs.b.String())
 		}
 	})

@@ -60,13 +60,13 @@ func (p *Pull) Take(doc []byte, now time.Time) error {
 		return err
 	}
 	if len(answer.Rest) > p.asked || len(answer.Rest) == p.asked && len(answer.Entries) == 0 {
-		return fmt.Errorf("none of %d buckets came", p.asked)
+		return fmt.Errorf("none of %d requested buckets arrived", p.asked)
 	}
 	before := p.store.Digest()
 	for i := range answer.Entries {
 		e, err := answer.Entries[i].entry()
 		if err == nil && !e.Valid() {
-			err = fmt.Errorf("entry %.200q makes no sense", e.Key)
+			err = fmt.Errorf("invalid entry %.200q", e.Key)
 		}
 		if err != nil {
 			p.bad = cmp.Or(p.bad, err) // a bad record costs that record

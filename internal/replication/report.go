@@ -15,7 +15,7 @@ func (p *peer) report(n News) {
 	case n.failing:
 		log.Warn("replication to peer failing, retrying", "err", n.err)
 	case n.recovered:
-		log.Info("peer takes replication again", slog.Duration("after", n.after.Round(time.Millisecond)))
+		log.Info("replication to peer recovered", slog.Duration("after", n.after.Round(time.Millisecond)))
 	}
 }
 

@@ -375,7 +375,7 @@ func TestWhatCannotBeCopiedKeepsTheNodeClosed(t *testing.T) {
 					round.Note(&c)
 				}
 				why, open := join.Open(&round, new(replication.Arrivals), join.Began.Add(join.Limit-time.Second))
-				if open || !strings.Contains(why, "1 of them have one that this node cannot take over") {
+				if open || !strings.Contains(why, "1 have one that this node cannot accept") {
 					t.Errorf("open: %t, %s", open, why)
 				}
 				if why, open := join.Open(&round, new(replication.Arrivals), join.Began.Add(join.Limit)); !open {

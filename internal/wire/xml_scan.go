@@ -39,7 +39,7 @@ func charset(label string, in io.Reader) (io.Reader, error) {
 		}
 		return bytes.NewReader(b), err
 	}
-	return nil, fmt.Errorf("encoding %s is not known", label)
+	return nil, fmt.Errorf("unknown encoding %s", label)
 }
 
 func (x *xmlScanner) failure() error {

@@ -26,7 +26,7 @@ import (
 func main() {
 	eureka := flag.String("eureka", cmp.Or(os.Getenv("EUREKA_URL"), "http://localhost:8761/eureka/"), "`URL` of the registry; also EUREKA_URL")
 	target := flag.String("target", "eureka:///greeter", "gRPC `target`")
-	refresh := flag.Duration("refresh", 30*time.Second, "pause between two looks at the registry")
+	refresh := flag.Duration("refresh", 30*time.Second, "interval between fetches of the registry")
 	every := flag.Duration("every", time.Second, "pause between two calls")
 	flag.Parse()
 
