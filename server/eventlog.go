@@ -39,12 +39,13 @@ func (s *Server) logEvents(ctx context.Context) {
 	l := &eventLog{log: logs.Named(s.log, logs.Registry), began: time.Now(), apps: map[string]*appEvents{}}
 	feed, buf := s.reg.Feed(), make([]registry.Change, 64)
 	cursor := uint64(0)
-	for n := 1; n > 0 || ctx.Err() == nil; {
+	for {
+		ended := ctx.Err() != nil // what came before the end is read below
 		wait, cancel := context.WithTimeout(ctx, eventInterval)
 		_ = feed.Wait(wait, cursor)
 		cancel()
-		var err error
-		if n, err = feed.Read(cursor, buf); err != nil {
+		n, err := feed.Read(cursor, buf)
+		if err != nil {
 			last := feed.Last()
 			l.log.Warn("changes not logged", "changes", last-cursor, "why", "they came faster than the log could take them")
 			cursor = last
@@ -54,6 +55,9 @@ func (s *Server) logEvents(ctx context.Context) {
 			l.write(&buf[i])
 		}
 		cursor += uint64(n)
+		if ended && n == 0 {
+			return
+		}
 	}
 }
 
