@@ -1,39 +1,40 @@
 package heureka
 
-// An Instance is one registered process, with the fields of the wire (W-FLD-3). Instances that a registry, a snapshot or
+// An Instance is one registered process, with the fields of the wire (W-FLD-3). Its JSON is for people and programs of your own;
+// servers speak the wire's. Instances that a registry, a snapshot or
 // a watch hands out are shared between goroutines and must not be changed: change a copy (see Clone).
 type Instance struct {
-	App              string // upper case
-	ID               string // instanceId as sent; may be empty, see Key
-	HostName         string
-	IPAddr           string
-	SID              string // legacy; "" stands for the never written "na"
-	Status           Status
-	OverriddenStatus Status // StatusUnknown: no override
-	Port             Port
-	SecurePort       Port
-	CountryID        int // legacy, 1 unless sent
-	DataCenter       *DataCenter
-	Lease            LeaseInfo
-	Metadata         Metadata
+	App              string      `json:"app"` // upper case
+	ID               string      `json:"id"`  // instanceId as sent; may be empty, see Key
+	HostName         string      `json:"hostName"`
+	IPAddr           string      `json:"ipAddr"`
+	SID              string      `json:"sid,omitzero"` // legacy; "" stands for the never written "na"
+	Status           Status      `json:"status"`
+	OverriddenStatus Status      `json:"overriddenStatus,omitzero"` // StatusUnknown: no override
+	Port             Port        `json:"port"`
+	SecurePort       Port        `json:"securePort,omitzero"`
+	CountryID        int         `json:"countryId,omitzero"` // legacy, 1 unless sent
+	DataCenter       *DataCenter `json:"dataCenter,omitzero"`
+	Lease            LeaseInfo   `json:"lease,omitzero"`
+	Metadata         Metadata    `json:"metadata,omitzero"`
 
-	AppGroupName         string
-	HomePageURL          string
-	StatusPageURL        string
-	HealthCheckURL       string
-	SecureHealthCheckURL string
-	VIPAddress           string // comma-separated list, compared piece by piece without trimming (W-VIP-3)
-	SecureVIPAddress     string
-	ASGName              string
+	AppGroupName         string `json:"appGroupName,omitzero"`
+	HomePageURL          string `json:"homePageUrl,omitzero"`
+	StatusPageURL        string `json:"statusPageUrl,omitzero"`
+	HealthCheckURL       string `json:"healthCheckUrl,omitzero"`
+	SecureHealthCheckURL string `json:"secureHealthCheckUrl,omitzero"`
+	VIPAddress           string `json:"vipAddress,omitzero"` // comma-separated list, compared piece by piece without trimming (W-VIP-3)
+	SecureVIPAddress     string `json:"secureVipAddress,omitzero"`
+	ASGName              string `json:"asgName,omitzero"`
 
-	CoordinatingServer bool  // true only for the answering server's own instance
-	LastUpdatedMS      int64 // server's clock, ms since the epoch
-	LastDirtyMS        int64 // client's clock, ms since the epoch: comparable only with itself
-	Action             Action
+	CoordinatingServer bool   `json:"coordinatingServer,omitzero"` // true only for the answering server's own instance
+	LastUpdatedMS      int64  `json:"lastUpdatedMS,omitzero"`      // server's clock, ms since the epoch
+	LastDirtyMS        int64  `json:"lastDirtyMS,omitzero"`        // client's clock, ms since the epoch: comparable only with itself
+	Action             Action `json:"action,omitzero"`
 
 	// Blank holds the optional fields that were sent as an empty string: they are written back so, while an absent
 	// field is not written at all (W-FLD-4).
-	Blank Fields
+	Blank Fields `json:"-"`
 }
 
 // Fields is a set of optional string fields of an Instance.
@@ -58,8 +59,8 @@ func (s Fields) Has(f Fields) bool { return s&f == f }
 
 // A Port is a port number and whether it is in use.
 type Port struct {
-	Number  int
-	Enabled bool
+	Number  int  `json:"number"`
+	Enabled bool `json:"enabled"`
 }
 
 // What a record has when its sender leaves the field out (W-FLD-3).
@@ -73,12 +74,12 @@ const (
 
 // LeaseInfo is the lease as the wire shows it. The two intervals are the client's, the four times the server's.
 type LeaseInfo struct {
-	RenewalIntervalSecs int64
-	DurationSecs        int64
-	RegistrationMS      int64
-	LastRenewalMS       int64 // in the future by one duration after a renewal, as on the reference (W-FLD-9)
-	EvictionMS          int64
-	ServiceUpMS         int64
+	RenewalIntervalSecs int64 `json:"renewalIntervalSecs"`
+	DurationSecs        int64 `json:"durationSecs"`
+	RegistrationMS      int64 `json:"registrationMS,omitzero"`
+	LastRenewalMS       int64 `json:"lastRenewalMS,omitzero"` // in the future by one duration after a renewal, as on the reference (W-FLD-9)
+	EvictionMS          int64 `json:"evictionMS,omitzero"`
+	ServiceUpMS         int64 `json:"serviceUpMS,omitzero"`
 }
 
 // DataCenterName is one of the three names that the protocol knows.
@@ -93,8 +94,8 @@ const (
 
 // A DataCenter says where an instance runs. It is immutable once part of an Instance, and shared between instances.
 type DataCenter struct {
-	Name     DataCenterName // "" when the sender left it out, which no server accepts
-	Metadata Metadata       // Amazon only
+	Name     DataCenterName `json:"name"`              // "" when the sender left it out, which no server accepts
+	Metadata Metadata       `json:"metadata,omitzero"` // Amazon only
 }
 
 // OwnDataCenter is the data centre of everybody who runs outside Amazon.
