@@ -1,10 +1,10 @@
 // Package client is a client of a Eureka registry: it keeps a copy of the registry fresh, keeps instances registered, and
 // sends HTTP requests to services by their name. It needs nothing but the standard library, and works with Spring Cloud,
-// Netflix and heureka servers. The rules are those of the Java client; where they differ the comment says so.
+// Netflix and heureka servers. It follows the rules of the Java client; where it differs, a comment says so.
 //
 // # Importing it
 //
-// Nobody serves the module's path yet. With a checkout beside the importing program, this is enough:
+// The module is not hosted anywhere yet. With a checkout beside the importing program, this is enough:
 //
 //	go mod edit -require=heureka.internal/heureka@v0.1.0 -replace=heureka.internal/heureka@v0.1.0=../heureka
 //
@@ -27,18 +27,18 @@
 //	}
 //	ended := make(chan error, 1)
 //	go func() { ended <- c.Run(ctx) }()
-//	if err := reg.Wait(ctx); err != nil { // until the registry has accepted it; not needed, but good to know
+//	if err := reg.Wait(ctx); err != nil { // until the registry has accepted it; optional
 //		return err
 //	}
 //	…
 //	return <-ended // after ctx has ended: the instance is cancelled now
 //
-// Registration.SetStatus, SetMetadata and Update change the instance. A HealthCheck does so by itself. Several instances
+// Registration.SetStatus, SetMetadata and Update change the instance. A HealthCheck does so automatically. Several instances
 // may be registered with one client.
 //
 // # A program that calls services
 //
-// Snapshot is the registry copy: immutable, in memory, never older than it has to be. Pick chooses an instance, Watch
+// Snapshot is the registry copy: immutable, in memory, as fresh as the last fetch. Pick chooses an instance, Watch
 // reports changes, and Transport lets an http.Client use names of services as hosts:
 //
 //	if err := c.Ready(ctx); err != nil { // until the first registry was fetched; before that, nothing is found
@@ -50,25 +50,25 @@
 //	in, err := c.Pick(client.App("ORDERS")) // for all that is not HTTP: in.HostName, in.Port.Number, client.URL(in)
 //	for u := range c.Watch(client.App("ORDERS")).All(ctx) { … }
 //
-// Lookups return the instances that are UP. A registry that cannot be fetched leaves the copy as it was: an old list of
-// instances is better than none, and Transport copes with those that are gone. What was registered a moment ago is found
-// after the next refresh; Refresh does not wait for its time.
+// Lookups return the instances that are UP. When the registry cannot be fetched, the copy stays as it is: an old list of
+// instances is better than none, and Transport copes with those that are gone. An instance registered a moment ago is found
+// after the next refresh; Refresh triggers one at once.
 //
 // A program that only calls registers nothing; one that is only called sets Config.DisableFetch.
 //
 // # What happens when
 //
-// Run fetches the whole registry, or asks the Backup if no server answers, then registers the instances. From then on,
-// each by its own timer: a heartbeat every RenewalInterval, whose answer 404 leads to a registration; a refresh every
-// FetchInterval, by delta if possible, whose hash is compared and leads to a whole fetch if it differs; health check and
-// unsent changes every ReplicationInterval. Changes of an instance are sent at once, within a limit. What fails is tried
-// again at its next time; only what has never worked yet is tried after 1, 2, 4 … seconds.
+// Run fetches the whole registry, or asks the Backup if no server answers, then registers the instances. From then on three
+// timers run: a heartbeat every RenewalInterval, which registers the instance again if the answer is 404; a refresh every
+// FetchInterval, by delta if possible, followed by a full fetch if the hashes differ; health check and unsent changes every
+// ReplicationInterval. Changes of an instance are sent at once, within a rate limit. A failed operation is retried at its
+// next turn; only one that has never succeeded is retried after 1, 2, 4 … seconds.
 //
 // # Which server
 //
-// Servers of the own zone go first, in an order drawn by lot. A call stays with the server that worked. When it fails, by
-// connection, time-out or status, up to Config.Attempts servers are tried, and those that failed are avoided until too
-// few are left. After SessionDuration the choice starts anew. A change of server fetches the registry as a whole.
+// Servers of the client's own zone come first, in random order. Calls stay with the server that worked last. When a call fails,
+// by connection, time-out or status, up to Config.Attempts servers are tried; failed servers are avoided until too few
+// are left. After SessionDuration the choice is made again. After a change of server the whole registry is fetched.
 //
 // # For operators
 //
@@ -78,7 +78,7 @@
 //
 // # Tests
 //
-// Package heurekatest starts a registry in a line. All waiting here uses package time and contexts, so programs can also
+// Package heurekatest starts a registry in one line. All waiting here uses package time and contexts, so programs can also
 // be tested in testing/synctest bubbles, where hours take milliseconds. Whole programs to copy from are in
 // heureka.internal/heureka/examples; gRPC is in heureka.internal/heureka/grpcresolver.
 package client

@@ -1,4 +1,4 @@
-// Package examples is where to begin: each directory is a small program to copy from.
+// Package examples is the place to start: each directory is a small program to copy from.
 //
 //	go run ./cmd/heureka serve                  # a registry on port 8761
 //	go run ./examples/service -listen :8081     # registers itself as ORDERS; start several

@@ -1,6 +1,6 @@
 // Package grpcresolver lets grpc-go call services by their names in a Eureka registry. It resolves targets like
-// eureka:///ORDERS from the registry copy of a client.Client, and tells the channel of every change as soon as the client
-// knows. It leaves registering to the client, and balancing to grpc-go. It is a module of its own, so that the client
+// eureka:///ORDERS from the registry copy of a client.Client, and reports every change to the channel as soon as the client
+// sees it. It leaves registering to the client, and balancing to grpc-go. It is a module of its own, so that the client
 // needs nothing but the standard library.
 //
 //	conn, err := grpc.NewClient("eureka:///ORDERS",
@@ -28,6 +28,6 @@
 //
 // Before the client has its first registry, calls fail at once, unless they wait for ready: see client.Client.Ready.
 // A service without instances makes calls fail at once, too. While no registry can be fetched, and after the client has
-// ended, the addresses stay what they are (G-GR-6). An address that cannot be connected to makes the client refresh its
+// stopped, the addresses stay as they are (G-GR-6). An address that cannot be connected to makes the client refresh its
 // registry out of turn (G-GR-7).
 package grpcresolver

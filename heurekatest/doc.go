@@ -10,7 +10,7 @@
 //	srv.Expire("orders", "orders:127.0.0.1:8080") // as if its heartbeats had stopped
 //
 // The test's cleanup stops the server. srv.Node is the server itself, for tests that look inside. NewServer starts one
-// that is empty, with settings of the test's own. What servers log is shown if the test fails.
+// that is empty, with settings chosen by the test. Server logs are shown only if the test fails.
 //
 // # A cluster, and hours in milliseconds
 //
@@ -29,7 +29,7 @@
 //		cluster.Node("a").Start()
 //	})
 //
-// A client in a bubble must have ended before the bubble does: cancel the context of its Run and wait for it. Services of
-// the test listen on hosts of the same network: cluster.Host("orders-1").Listen(":8080"). SetLink gives a way between two
-// hosts a latency, a speed, or a chance to break; package memnet says what else.
+// A client in a bubble must stop before the bubble ends: cancel the context of its Run and wait for it. Services of
+// the test listen on hosts of the same network: cluster.Host("orders-1").Listen(":8080"). SetLink sets the latency, speed or
+// failure rate of a link between two hosts; see package memnet.
 package heurekatest

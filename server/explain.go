@@ -34,21 +34,21 @@ func (st *status) verdict() string {
 	reg := &st.Registry
 	switch {
 	case !reg.SelfPreservationEnabled:
-		return "Self-preservation is off: leases that run out are evicted, also when only the network is to blame."
+		return "Self-preservation is off: expired leases are evicted, even if only the network is to blame."
 	case reg.BelowThreshold && reg.EvictionAllowed:
-		return "Self-preservation has reached its longest duration: leases that run out are evicted, 15 % a tick."
+		return "Self-preservation has reached its maximum duration: expired leases are evicted, 15 % per tick."
 	case reg.BelowThreshold:
 		return fmt.Sprintf("Self-preservation is active since %s (%v): nothing is evicted.", clock(reg.ProtectedSince), st.At.Sub(reg.ProtectedSince).Round(time.Second))
 	case !reg.EvictionAllowed:
 		return "Nothing is evicted: " + heldBack(reg) + "."
 	}
-	return "Self-preservation is ready and not active: leases that run out are evicted."
+	return "Self-preservation is enabled but not active: expired leases are evicted."
 }
 
 // balance compares what is present with the threshold.
 func balance(reg *registry.Stats) string {
 	if reg.RenewalsExpected == 0 {
-		return "No renewals are expected: nothing is registered that counts."
+		return "No renewals are expected: no registered instance counts."
 	}
 	than := "more than"
 	if reg.RenewalsLastMinute <= reg.RenewalThreshold {
@@ -98,18 +98,18 @@ func (st *status) exits() []string {
 	if !st.protects() || reg.EvictionAllowed {
 		return nil
 	}
-	release := "heureka protection release: this node evicts what has run out by now, 15 % a tick"
+	release := "heureka protection release: this node evicts the leases expired so far, 15 % per tick"
 	if !st.cfg.Actions {
 		release += " (needs heureka.dashboard.actions=true)"
 	}
 	exits := []string{
-		"heureka deregister --expired: removes the instances whose leases ran out, on all nodes", release,
-		fmt.Sprintf("heureka.self-preservation-min-missing: %d now; more let a fleet lose more instances without protection", reg.MinMissing),
+		"heureka deregister --expired: removes the instances whose leases have expired, on all nodes", release,
+		fmt.Sprintf("heureka.self-preservation-min-missing: now %d; a higher value lets a fleet lose more instances without protection", reg.MinMissing),
 	}
 	if st.cfg.SelfPreservationMaxDuration <= 0 {
-		exits = append(exits, "heureka.self-preservation-max-duration, such as 15m: lets protection end by itself")
+		exits = append(exits, "heureka.self-preservation-max-duration, such as 15m: ends protection automatically")
 	}
-	return append(exits, "eureka.server.enable-self-preservation=false: nothing is protected any more")
+	return append(exits, "eureka.server.enable-self-preservation=false: turns protection off")
 }
 
 // reportProtection logs when self-preservation begins and ends: once each, with the numbers that decided it.

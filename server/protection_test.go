@@ -76,7 +76,7 @@ func call(n *heurekatest.Node, method, path string, header ...string) *httptest.
 // A protection names its objects and its exits, wherever somebody may look.
 func TestProtectionNamesObjectsAndExits(t *testing.T) {
 	halfSilent(t, nil, func(t *testing.T, n *heurekatest.Node, alive, silent []heureka.Key, log *logBook) {
-		const exit = "heureka deregister --expired: removes the instances whose leases ran out"
+		const exit = "heureka deregister --expired: removes the instances whose leases have expired"
 		for path, want := range map[string][]string{
 			"/":                    {"EMERGENCY", "10 leases ran out and are held", exit, "self-preservation-max-duration"},
 			"/actuator/health":     {`"ORDERS/i10 silent for 3m0s"`, `"instancesOverdue":10`, `"minMissing":2`, exit},
@@ -183,7 +183,7 @@ func TestExplanationBeforeAnEviction(t *testing.T) {
 			wait time.Duration
 			want string
 		}{
-			{0, "Self-preservation is ready and not active: leases that run out are evicted.\n" +
+			{0, "Self-preservation is enabled but not active: expired leases are evicted.\n" +
 				"2 of 2 expected renewals a minute are present, more than the threshold of 1; 0 instances are missing, and self-preservation needs 2.\nNo instance is overdue."},
 			{70 * time.Second, "0 of 2 expected renewals a minute are present, not more than the threshold of 1; 1 instance is missing, and self-preservation needs 2.\n" +
 				"1 instance is silent; a tick, every 1m0s, evicts at most 1 of 1, the next one at 00:02:00; the first lease runs out at 00:01:30."},

@@ -18,8 +18,8 @@ func (p *program) diffCommand() *cobra.Command {
 	return p.remoteCommand(&cobra.Command{
 		Use:   "diff URL URL",
 		Short: "Compare the registries of two servers",
-		Long: `Compare the registries of two servers, for instance during a migration. Times and what servers say of themselves do not
-count. A Java server lists a change up to 30s late, so a difference that is only of now may be none. The exit status is 1 if
+		Long: `Compare the registries of two servers, for instance during a migration. Times and what servers record about themselves are
+ignored. A Java server lists a change up to 30s late, so a difference may be only temporary. The exit status is 1 if
 anything differs.`,
 		Example: "  heureka diff http://old:8761/eureka/ http://new:8761/eureka/",
 		Args:    cobra.ExactArgs(2),

@@ -37,7 +37,7 @@ func (p *program) healthCommand() *cobra.Command {
 		Short: "Check each server: reachable, phase, self-preservation, registry",
 		Long: `Check each server of --server. A server is healthy if it answers reads of its registry and its health document, where it has
 one, says UP. The exit status is 1 if any is not. PHASE, PROTECTION and RENEWALS (of the last minute, and the threshold
-below which evictions stop) are known of heureka nodes only; of a Java server, the page at / tells of self-preservation.
+below which evictions stop) are known for heureka nodes only; a Java server reports self-preservation on its page at /.
 
 With --explain, heureka nodes explain what self-preservation is doing and why: the numbers that decide, who is silent since when,
 what each application lost, what will happen when, and the ways out.`,

@@ -24,9 +24,9 @@ func (p *program) historyCommand() *cobra.Command {
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "history [APP [ID]]",
 		Short: "Show what happened to instances: when, what, who did it and why",
-		Long: `Show what happened to instances, newest first: when, what, the status before and after, who did it and why. A node keeps 10,000
-changes and 24 hours of what it has seen itself since its start. Of an eviction it tells when the last heartbeat came, and whether
-it arrived there or at a peer. Only heureka nodes have a history; --at of heureka apps and heureka instances goes back in it.`,
+		Long: `Show what happened to instances, newest first: when, what, the status before and after, who did it and why. A node keeps up to
+10,000 changes and 24 hours of what it has seen since it started. For an eviction, it shows when the last heartbeat came and whether
+it arrived at this node or at a peer. Only heureka nodes have a history; --at of heureka apps and heureka instances uses it.`,
 		Example: `  heureka history ORDERS --since 15m
   heureka history ORDERS host1:orders:8080 --until 14:05 -o json`,
 		Args: cobra.MaximumNArgs(2),

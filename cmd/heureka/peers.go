@@ -27,11 +27,11 @@ func (p *program) peersCommand() *cobra.Command {
 	return p.remoteCommand(&cobra.Command{
 		Use:   "peers",
 		Short: "Show what each server reports about its peers",
-		Long: `Show what each server of --server says of its peers on its status page; of heureka nodes also how replication to them goes.
-The exit status is 1 if a server cannot be asked.
+		Long: `Show what each server of --server reports about its peers on its status page; for heureka nodes also how replication to them is doing.
+The exit status is 1 if a server cannot be reached.
 
-A Java server does not try its peers: it says available of those that are registered under its own application name with
-the host name of their URL. Replication to an unavailable one may work all the same, and replication to an available one fail.`,
+A Java server does not contact its peers to find out: it reports those as available that are registered under its own application name
+with the host name of their URL. Replication to an unavailable one may work nevertheless, and replication to an available one may fail.`,
 		Args: cobra.NoArgs,
 	}, []string{"table", "wide", "json", "yaml", "name"}, func(ctx context.Context, r *remote, _ []string) error {
 		all := []peerState{}

@@ -29,10 +29,10 @@ func (p *program) protectionCommand() *cobra.Command {
 	cmd.AddCommand(p.act(p.remoteCommand(&cobra.Command{
 		Use:   "release",
 		Short: "Let a server evict leases that have expired so far",
-		Long: `Let each server of --server evict the leases that have run out by now, although self-preservation holds them: 15 % of the
-registry at each tick. What runs out later is held as before. The servers must allow it with heureka.dashboard.actions=true.
+		Long: `Let each server of --server evict the leases that have expired so far, although self-preservation holds them: 15 % of the
+registry per tick. Leases that expire later are held as before. The servers must allow it with heureka.dashboard.actions=true.
 
-heureka health --explain tells what is held. heureka deregister --expired removes the same instances at once, from all nodes.`,
+heureka health --explain shows what is held. heureka deregister --expired removes the same instances at once, from all nodes.`,
 		Args: cobra.NoArgs,
 	}, nil, func(ctx context.Context, r *remote, _ []string) error {
 		var failures []error

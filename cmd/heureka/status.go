@@ -32,8 +32,8 @@ func (p *program) statusSetCommand() *cobra.Command {
 		Long: `Set an override, which takes precedence over the status that the instance reports until heureka status clear.
 
 With --drain, STATUS is OUT_OF_SERVICE and may be left out, and the command waits until callers have had time to notice:
-a Java server's answers are up to 30 s old, callers fetch them every 30 s, and Spring's load balancer keeps what they found
-for another 35 s. After that nobody should call the instance any more, and its program can be stopped without a failed request.`,
+a Java server's responses are up to 30 s old, callers fetch them every 30 s, and Spring's load balancer caches the result
+for another 35 s. After that no caller should use the instance any more, and its program can be stopped without a failed request.`,
 		Example: `  heureka status set ORDERS host1:orders:8080 --drain && systemctl stop orders`,
 		Args:    cobra.RangeArgs(1, 3),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
@@ -115,8 +115,8 @@ func (p *program) statusClearCommand() *cobra.Command {
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "clear APP ID",
 		Short: "Remove an override",
-		Long: `Remove an override. Until its program registers again, the instance is shown as UNKNOWN, which makes the program do so
-with its next heartbeat; or as the status of --as.`,
+		Long: `Remove an override. The instance is then shown as UNKNOWN, or with the status of --as, until its program registers again;
+UNKNOWN makes it do so at its next heartbeat.`,
 		Args: cobra.RangeArgs(1, 2),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
 		key, err := onlyKey(args)

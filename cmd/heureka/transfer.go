@@ -63,8 +63,8 @@ func (p *program) importCommand() *cobra.Command {
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "import [FILE]",
 		Short: "Register every instance of an exported registry",
-		Long: `Register every instance of an exported registry, read from a file or standard input. What the server has alike or in a
-newer state is left alone. Imported instances stay as long as their leases last, unless their programs send
+		Long: `Register every instance of an exported registry, read from a file or standard input. Instances that the server already
+has in the same or a newer state are left alone. Imported instances stay until their leases expire, unless their programs send
 heartbeats to the server.`,
 		Example: `  heureka export --server http://old:8761/eureka/ | heureka import --server http://new:8761/eureka/`,
 		Args:    cobra.MaximumNArgs(1),

@@ -78,8 +78,8 @@ func (p *program) watchCommand() *cobra.Command {
 		Use:   "watch [APP]",
 		Short: "Follow changes to the registry",
 		Long: `Follow changes to the registry, one line each: time, what (+ added, ~ changed, - removed, = present at the start), which
-instance, and its status or what changed. With -o json every line is a JSON document. It ends with Ctrl-C, or as
---for and --count say.`,
+instance, and its status or what changed. With -o json every line is a JSON document. It ends with Ctrl-C, or
+after --for or --count.`,
 		Example: `  heureka watch ORDERS --initial
   heureka watch -o json --count 1 | jq -r .id`,
 		Args: cobra.MaximumNArgs(1),

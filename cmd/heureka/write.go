@@ -77,7 +77,7 @@ func (p *program) registerCommand() *cobra.Command {
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "register --app APP --port N | -f FILE",
 		Short: "Register an instance once, without heartbeats",
-		Long: `Register an instance once. Nobody sends heartbeats for it, so it is gone when its lease has run out;
+		Long: `Register an instance once. Nothing sends heartbeats for it, so it disappears when its lease expires;
 heureka run keeps a program registered.`,
 		Example: `  heureka register --app orders --port 8080 --metadata zone=eu-1a --lease 1h
   heureka get ORDERS host1:orders:8080 -o json | heureka register --server http://other:8761/eureka/ -f -`,
@@ -141,8 +141,8 @@ func (p *program) deregisterCommand() *cobra.Command {
 		Long: `Remove an instance. If its program still runs, its next heartbeat brings it back: to keep callers away from it,
 use heureka status set APP ID OUT_OF_SERVICE.
 
-With --expired, remove all instances whose leases ran out on the server, which must be a heureka node. That is the way out of
-a self-preservation that holds instances which are known to be dead; heureka instances --expired lists them before. A node names 10,000 at a time.`,
+With --expired, remove all instances whose leases have expired on the server, which must be a heureka node. Use it when
+self-preservation keeps instances that are known to be dead; heureka instances --expired lists them first. A node lists 10,000 at a time.`,
 		Example: "  heureka deregister ORDERS host1:orders:8080\n  heureka deregister --expired",
 		Args:    cobra.RangeArgs(0, 2),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {

@@ -1,5 +1,5 @@
 // Package memnet is a network in memory: hosts that listen and dial, and directed links between them with latency,
-// limited speed, partitions and broken connections. It knows nothing of what is said over it.
+// limited speed, partitions and broken connections. It knows nothing about the traffic it carries.
 //
 //	var n memnet.Network
 //	ln, err := n.Host("a").Listen(":8761")

@@ -1,5 +1,6 @@
-// Package changes is what people and programs are told of the changes of a registry: each as a document, the last ones as a
-// history, the registry as it was at an earlier moment, and who is silent and may be evicted next. It is pure; who serves and prints it are others.
+// Package changes describes changes of a registry to people and programs: each as a document, the last ones as a history, the
+// registry as it was at an earlier moment, and which instances are silent and may be evicted next. It is pure; serving and
+// printing are left to others.
 package changes
 
 import (

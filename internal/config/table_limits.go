@@ -124,8 +124,8 @@ func LimitsDoc() string {
 	var b strings.Builder
 	b.WriteString(`# Limits
 
-What a stranger or a broken client can make a node spend is bounded. Beyond a limit the answer is the status below, without a body but
-for 400; ` + "`X-Heureka-Reason`" + ` says why, and a number counts it. A number of 0 switches a limit off that has none by nature.
+These limits bound what an attacker or a broken client can make a node spend. Requests beyond a limit get the status below, without a body
+except for 400; ` + "`X-Heureka-Reason`" + ` says why, and a metric counts them. A value of 0 switches off any limit whose default allows it.
 
 This page is generated from the table of settings; a test compares both.
 

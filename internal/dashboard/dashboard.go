@@ -1,4 +1,4 @@
-// Package dashboard is the status page of a node: what it holds, how sure it is of that, and why. It turns one plain view
+// Package dashboard is the status page of a node: what is registered, how reliable that is, and why. It turns one plain view
 // into HTML that needs no script and nothing from elsewhere. Collecting the numbers and serving the page are left to others.
 // Pure: the view carries the time.
 package dashboard

@@ -43,7 +43,7 @@ func (r *Renewals) warning(now time.Time) Warning {
 			"Instances may be listed as UP that are not" + r.held() + ". " + r.numbers() + r.protected(now)}
 	case r.BelowThreshold:
 		return Warning{Severe: true, Text: "Renewals are below the threshold and self-preservation is turned off: instances that miss their heartbeats " +
-			"are being expired, also when only the network is to blame. " + r.numbers()}
+			"are being expired, even if only the network is to blame. " + r.numbers()}
 	case !r.ProtectionOn:
 		return Warning{Text: "Self-preservation is turned off: nothing protects instances from being expired when the network fails. " + r.numbers()}
 	}

@@ -1,5 +1,5 @@
-// Package lockcheck fails a test when code calls out while it holds a lock: to a logger, a transport, a callback. Whatever
-// is called may block, and then everybody who needs the lock waits as well. It is for tests only.
+// Package lockcheck fails a test when code calls a logger, a transport or a callback while it holds a lock. The callee may
+// block, and then everything that needs the lock blocks as well. It is for tests only.
 package lockcheck
 
 import (

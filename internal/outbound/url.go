@@ -1,6 +1,5 @@
-// Package outbound is how heureka reaches others over HTTP: which URLs it accepts, how it shows them without their
-// credentials, and the transport below its clients. What is asked there, and what is done with the answers, is left to its
-// callers.
+// Package outbound is how heureka reaches other servers over HTTP: which URLs it accepts, how it shows them without their
+// credentials, and the transport of its clients. Requests and responses are left to its callers.
 package outbound
 
 import (
