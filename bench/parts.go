@@ -240,7 +240,7 @@ func (r *rig) startTimes(ctx context.Context, rep *report) error {
 // fleet runs many clients at their own pace.
 func (r *rig) fleet(ctx context.Context, rep *report) error {
 	defer r.stopAll()
-	clients, duration, retention := 50_000, time.Minute, "180000"
+	clients, duration, retention := 100_000, time.Minute, "180000"
 	if r.opts.quick {
 		clients, duration, retention = 1000, 2*time.Second, "1000"
 	}

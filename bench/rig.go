@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka/internal/bench"
+	"heureka.internal/heureka/internal/cgroup"
 )
 
 // A rig builds and starts the programs that are compared, and stops them.
@@ -23,10 +24,11 @@ type rig struct {
 
 // A process is a server under load.
 type process struct {
-	name string
-	url  string // service URL
-	cmd  *exec.Cmd
-	took time.Duration // from start to first answer
+	name  string
+	url   string // service URL
+	cmd   *exec.Cmd
+	group cgroup.Group  // "" where none can be made
+	took  time.Duration // from start to first answer
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
@@ -34,6 +36,7 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 func (p *process) stop() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
+	p.group.Remove()
 }
 
 func (r *rig) stopAll() {
@@ -66,6 +69,8 @@ func (r *rig) start(ctx context.Context, name, path string, args func(port strin
 			argv = append([]string{taskset, "-c", "0"}, argv...)
 		}
 	}
+	group := cgroup.New("heureka-bench-"+port, 16<<30)
+	argv = group.Wrap(argv)
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	log, err := os.Create(filepath.Join(r.dir, name+"-"+port+".log"))
 	if err != nil {
@@ -77,7 +82,7 @@ func (r *rig) start(ctx context.Context, name, path string, args func(port strin
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{name: name, url: "http://127.0.0.1:" + port + path, cmd: cmd}
+	p := &process{name: name, url: "http://127.0.0.1:" + port + path, cmd: cmd, group: group}
 	r.running = append(r.running, p)
 	if err := p.await(ctx, 2*time.Minute); err != nil {
 		return nil, fmt.Errorf("%s did not answer: %w (its log: %s)", name, err, log.Name())

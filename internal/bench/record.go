@@ -49,3 +49,9 @@ func metadataOf(i int) heureka.Metadata {
 }
 
 func registrationBody(in *heureka.Instance) []byte { return wire.AppendRegistration(nil, in) }
+
+// HeartbeatRequest returns the heartbeat of the i-th instance as it is sent.
+func HeartbeatRequest(i int) string {
+	in := instanceOf(i)
+	return fmt.Sprintf("PUT /eureka/%s?status=UP&lastDirtyTimestamp=%d HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n", pathOf(in), in.LastDirtyMS)
+}

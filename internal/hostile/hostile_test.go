@@ -19,6 +19,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"heureka.internal/heureka/internal/cgroup"
 )
 
 const (
@@ -33,7 +35,7 @@ type node struct {
 	*testing.T
 	addr    string
 	pid     int
-	cgroup  cgroup
+	cgroup  cgroup.Group
 	slowest atomic.Int64 // probe
 	peak    atomic.Int64 // bytes
 }
@@ -52,11 +54,15 @@ func start(t *testing.T) *node {
 	ln.Close()
 	_, port, _ := net.SplitHostPort(addr)
 	cmd := exec.Command(bin, "serve", "--server.port="+port, "--heureka.log-level=error")
-	n := &node{T: t, addr: addr, cgroup: newCgroup(t)}
+	n := &node{T: t, addr: addr, cgroup: cgroup.New("heureka-hostile", memory)}
 	if n.cgroup == "" {
+		t.Log("NO CGROUP can be made here: memory is what is resident, without the kernel's buffers")
 		cmd.Env = append(os.Environ(), goLimit)
-	} else { // a shell joins the cgroup and becomes the node
-		cmd = exec.Command("sh", append([]string{"-c", `echo $$ > "$0" && exec "$@"`, n.cgroup.procs(), bin}, cmd.Args[1:]...)...)
+	}
+	argv := n.cgroup.Wrap(cmd.Args)
+	cmd.Path, cmd.Args = argv[0], argv
+	if path, err := exec.LookPath(argv[0]); err == nil {
+		cmd.Path = path
 	}
 	cmd.Stderr = os.Stderr
 	cmd.Dir = t.TempDir()
@@ -71,7 +77,7 @@ func start(t *testing.T) *node {
 		probing.Wait()
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-		n.cgroup.remove()
+		n.cgroup.Remove()
 	})
 	for range 400 {
 		if n.probe() == nil {
@@ -119,7 +125,7 @@ func (n *node) watch(stop chan struct{}) {
 // memory returns the memory that the program has, the kernel's buffers for it included where there is a cgroup.
 func (n *node) memory() int64 {
 	if n.cgroup != "" {
-		return n.cgroup.used()
+		return n.cgroup.Used()
 	}
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.pid))
 	_, rest, _ := strings.Cut(string(text), "VmRSS:")
