@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,6 +187,70 @@ func TestBadTargetOfChannel(t *testing.T) {
 		conn := w.dial("eureka:///ORDERS?vpi=true", &grpcresolver.Builder{})
 		if _, err := call(t, conn); err == nil || !strings.Contains(err.Error(), "vpi") {
 			t.Errorf("call = %v, want an error that names the parameter", err)
+		}
+	})
+}
+
+// weighing is at with a weight.
+func weighing(host, weight string) *heureka.Instance {
+	return orders(host, host, with("gRPC_port", "9000", "weight", weight))
+}
+
+// A change of weight opens no connection of a real channel, whatever its policy.
+func TestWeightsOpenNoConnection(t *testing.T) {
+	for _, spread := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.serve("10.0.0.1", "9000")
+			w.serve("10.0.0.2", "9000")
+			w.register(weighing("10.0.0.1", "1"), weighing("10.0.0.2", "1"))
+			w.run()
+			var dials atomic.Int32
+			conn := w.dial("eureka:///ORDERS", &grpcresolver.Builder{RoundRobin: spread},
+				grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
+					dials.Add(1)
+					return w.cluster.Net.Host("client").DialContext(ctx, "tcp", addr)
+				}))
+			calls(t, conn, 4)
+			synctest.Wait()
+			before := dials.Load()
+			for _, weight := range []string{"2", "3", "5", "8"} {
+				w.register(weighing("10.0.0.1", weight), weighing("10.0.0.2", "1"))
+				w.fetch()
+				calls(t, conn, 4)
+				synctest.Wait()
+			}
+			if got := dials.Load() - before; got != 0 {
+				t.Errorf("round robin %v: %d connections for four changes of weight", spread, got)
+			}
+		})
+	}
+}
+
+// While the own zone has no instance the others answer, and it answers again when it has one: no call fails.
+func TestZoneSpills(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.serve("10.0.0.1", "9000")
+		w.serve("10.0.0.2", "9000")
+		near := orders("10.0.0.1", "10.0.0.1", with("gRPC_port", "9000", "zone", "eu-1a"))
+		far := orders("10.0.0.2", "10.0.0.2", with("gRPC_port", "9000", "zone", "eu-1b"))
+		w.register(near, far)
+		w.run()
+		conn := w.dial("eureka:///ORDERS?zone=eu-1a", &grpcresolver.Builder{RoundRobin: true})
+		for _, step := range []struct {
+			change func()
+			want   string
+		}{
+			{func() {}, "10.0.0.1:9000"},
+			{func() { w.cancel(near) }, "10.0.0.2:9000"},
+			{func() { w.register(near) }, "10.0.0.1:9000"},
+		} {
+			step.change()
+			w.fetch()
+			if got := calls(t, conn, 100); got[step.want] != 100 {
+				t.Errorf("%v answer, want %s alone", got, step.want)
+			}
 		}
 	})
 }
