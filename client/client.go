@@ -30,8 +30,9 @@ type Client struct {
 	refresher *refresher
 	balancer  Balancer
 	counters  counters
-	machine   func() machine
-	ownHTTP   *http.Transport // to be closed at the end; nil if the program gave one
+	machine   func(Network) machine
+	route     atomic.Pointer[string] // the own address on the way to the registry, as it was told last
+	ownHTTP   *http.Transport        // to be closed at the end; nil if the program gave one
 
 	state atomic.Pointer[published]
 	asked chan struct{} // tells the refresher of a Refresh; holds one
@@ -69,8 +70,9 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("client configuration: %w", err)
 	}
 	c := &Client{
-		cfg: cfg, balancer: cfg.Balancer, machine: thisMachine, asked: make(chan struct{}, 1), ended: make(chan struct{}),
+		cfg: cfg, balancer: cfg.Balancer, asked: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
+	c.machine = c.thisMachine
 	c.cfg.Hooks = cfg.Hooks.guarded(cfg.Logger)
 	if cfg.Backup != nil {
 		c.cfg.Backup = &guardedBackup{Backup: cfg.Backup}

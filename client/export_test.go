@@ -15,7 +15,7 @@ func PublishForTest(c *Client, doc *heureka.Applications) {
 
 // MoveForTest makes c believe what f says about the machine. It must not run yet.
 func MoveForTest(c *Client, f func() (host, ip string)) {
-	c.machine = func() machine {
+	c.machine = func(Network) machine {
 		host, ip := f()
 		return machine{host, ip}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/spring"
 )
 
 // An InstanceConfig describes an instance to register. App and Port (or SecurePort) are required; everything else has the
@@ -20,10 +21,14 @@ type InstanceConfig struct {
 	App string // any case; sent in upper case
 	// ID names the instance within its application. Default: <HostName>:<App>:<Port>.
 	ID string
-	// HostName is the name to call the instance by: the machine's. IPAddr is its address: the first IPv4 address of the
-	// first network interface that is up and no loop-back. What is not set follows the machine, with a look every
-	// Config.ReplicationInterval (C-MD-14); ID stays.
+	// HostName is the name to call the instance by: the machine's. IPAddr is its address: that from which the registry is
+	// reached, unless Network chooses another; else the first of the machine. What is not set follows the machine, with a
+	// look every Config.ReplicationInterval (C-MD-14); ID stays.
 	HostName, IPAddr string
+	// Network chooses an IPAddr that is not set.
+	Network Network
+	// DefaultHostName is the name of a machine that has none.
+	DefaultHostName string
 	// PreferIP makes IPAddr the host name, for where others cannot resolve the machine's: in containers, often.
 	PreferIP bool
 	// Port and SecurePort are in use if they are not 0.
@@ -79,7 +84,7 @@ func Healthy(check func(context.Context) error) HealthCheck {
 // withDefaults returns the description that is in force on a machine, or everything that is wrong with it.
 func (ic InstanceConfig) withDefaults(m machine) (InstanceConfig, error) {
 	var errs []error
-	setDefault(&ic.HostName, m.host)
+	setDefault(&ic.HostName, cmp.Or(m.host, ic.DefaultHostName))
 	setDefault(&ic.IPAddr, m.ip)
 	if ic.PreferIP || ic.HostName == "" {
 		ic.HostName = ic.IPAddr
@@ -126,6 +131,9 @@ func (ic *InstanceConfig) problems() []string {
 	}
 	if ic.InitialStatus == heureka.StatusOutOfService {
 		p = append(p, errOutOfService.Error())
+	}
+	if err := spring.Network(ic.Network).Check(); err != nil {
+		p = append(p, "Network: "+err.Error())
 	}
 	return p
 }

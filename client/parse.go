@@ -38,16 +38,16 @@ type Settings struct {
 // ${server.port:8080} are filled in from all sources; ${spring.cloud.client.hostname}, ${spring.cloud.client.ip-address} and
 // ${random.value} have the values that Spring gives them. One that nothing is known of, and which has no default, is an
 // error; \${ stands for ${ itself. What is set to nothing is left at its default. From outside eureka ParseConfig reads
-// spring.application.name, server.port, spring.application.instance_id, spring.cloud.client.hostname and
-// vcap.application.instance_id. Durations are whole numbers in the unit that the setting has in Java, or have a unit of their
+// spring.application.name, server.port, spring.application.instance_id, spring.cloud.client.hostname,
+// spring.cloud.inetutils.* and vcap.application.instance_id. Durations are whole numbers in the unit that the setting has in Java, or have a unit of their
 // own ("30s", "PT30S"). Key stores must be files in PEM.
 //
 // A server.port of 0 is any free port in Spring, which no setting can know: put the port into Settings.Instance then.
 func ParseConfig(sources ...map[string]any) (Settings, error) {
 	p := &parser{
 		values: make(map[string]string), spelled: make(map[string]string), from: make(map[string]int),
-		host: sync.OnceValue(spring.LocalHost),
 	}
+	p.host = sync.OnceValue(func() spring.Host { return spring.LocalHostIn(spring.Network(p.Instance.Network)) })
 	for _, source := range sources {
 		p.add(source)
 	}
@@ -188,6 +188,25 @@ func (p *parser) general() {
 	p.ports = portSettings{server: p.get("server.port"), enabled: true}
 	p.springHost = p.get("spring.cloud.client.hostname")
 	p.springID = p.get("spring.application.instance_id")
+	p.inetutils()
+}
+
+// inetutils sets how the own address is chosen.
+func (p *parser) inetutils() {
+	in := &p.Instance
+	for _, r := range []row{
+		{"preferred-networks", "", list(&in.Network.Preferred)},
+		{"ignored-interfaces", "", list(&in.Network.Ignored)},
+		{"use-only-site-local-interfaces", "", on(&in.Network.SiteLocal)},
+		{"default-hostname", "", text(&in.DefaultHostName)},
+	} {
+		key := "spring.cloud.inetutils." + r.spring
+		if value := p.get(key); strings.TrimSpace(value) != "" {
+			if err := r.set("", value); err != nil {
+				p.fail(key, err)
+			}
+		}
+	}
 }
 
 // apply finds what a key means.

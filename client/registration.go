@@ -43,7 +43,7 @@ type Registration struct {
 // Register adds an instance that is registered while Run runs, with heartbeats. It sends nothing itself, and works before
 // and during Run. Every instance of a client has a key of its own.
 func (c *Client) Register(ic InstanceConfig) (*Registration, error) {
-	cfg, err := ic.withDefaults(c.machine())
+	cfg, err := ic.withDefaults(c.machineFor(&ic))
 	if err != nil {
 		return nil, fmt.Errorf("register %q: %w", ic.App, err)
 	}
@@ -166,7 +166,7 @@ func (r *Registration) relocate() {
 	if r.given.HostName != "" && r.given.IPAddr != "" {
 		return
 	}
-	m := r.client.machine()
+	m := r.client.machine(r.given.Network)
 	now, err := r.given.withDefaults(m)
 	if err != nil || m.isOffline() || now.HostName == r.cfg.HostName && now.IPAddr == r.cfg.IPAddr {
 		return

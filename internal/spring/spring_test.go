@@ -74,17 +74,48 @@ func TestHostOf(t *testing.T) {
 	}
 }
 
-func TestFirstIPv4(t *testing.T) {
-	addr := func(s string) net.Addr { return &net.IPNet{IP: net.ParseIP(s)} }
-	for want, addrs := range map[string][]net.Addr{
-		"":            {addr("fe80::1"), &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1)}},
-		"169.254.0.1": {addr("2001:db8::1"), addr("169.254.0.1"), addr("192.0.2.1")},
+// Which address is chosen, as spring.cloud.inetutils.* says it, and with networks besides.
+func TestNetwork(t *testing.T) {
+	card := func(name string, addrs ...string) iface {
+		i := iface{name: name}
+		for _, a := range addrs {
+			i.addrs = append(i.addrs, &net.IPNet{IP: net.ParseIP(a)})
+		}
+		return i
+	}
+	machine := []iface{card("docker0", "172.17.0.1"), card("eth0", "fe80::1", "2001:db8::1", "198.51.100.7"), card("eth1", "10.1.2.3", "fd00::1")}
+	for _, tt := range []struct {
+		name string
+		n    Network
+		list []iface
+		want string
+	}{
+		{"the first", Network{}, machine, "172.17.0.1"},
+		{"one is ignored", Network{Ignored: []string{"docker.*"}}, machine, "198.51.100.7"},
+		{"a pattern is that of the whole name", Network{Ignored: []string{"docker", "ocker0"}}, machine, "172.17.0.1"},
+		{"a network", Network{Preferred: []string{"10.0.0.0/8"}}, machine, "10.1.2.3"},
+		{"the beginning of an address", Network{Preferred: []string{"10.1."}}, machine, "10.1.2.3"},
+		{"a pattern of an address", Network{Preferred: []string{`10\..*\.3`}}, machine, "10.1.2.3"},
+		{"a network of IPv6", Network{Preferred: []string{"2001:db8::/32"}}, machine, "2001:db8::1"},
+		{"private ones only", Network{SiteLocal: true, Ignored: []string{"docker0"}}, machine, "10.1.2.3"},
+		{"private ones overrule networks", Network{SiteLocal: true, Preferred: []string{"198.51.100.0/24"}}, machine, "172.17.0.1"},
+		{"nothing fits", Network{Preferred: []string{"192.168.0.0/16"}}, machine, ""},
+		{"IPv4 before IPv6", Network{}, machine[1:], "198.51.100.7"},
+		{"IPv6 alone", Network{}, []iface{card("eth0", "fe80::1", "2001:db8::1")}, "2001:db8::1"},
+		{"the local link of IPv4", Network{}, []iface{card("eth0", "169.254.0.1", "192.0.2.1")}, "169.254.0.1"},
+		{"that of IPv6", Network{}, []iface{card("eth0", "fe80::1")}, ""},
 	} {
-		if got := firstIPv4(addrs); got != want {
-			t.Errorf("firstIPv4(%v) = %q, want %q", addrs, got, want)
+		if got := tt.n.choose(tt.list); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
-	if ip := LocalIP(); net.ParseIP(ip).To4() == nil {
+	if err := (Network{Ignored: []string{"docker("}}).Check(); err == nil {
+		t.Error("a pattern that is none is no error")
+	}
+	if err := (Network{Preferred: []string{"2001:db8::/32", "10.", "eth.*"}}).Check(); err != nil {
+		t.Error(err)
+	}
+	if ip := LocalIP(); net.ParseIP(ip) == nil {
 		t.Errorf("LocalIP() = %q", ip)
 	}
 }
