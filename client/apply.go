@@ -13,8 +13,8 @@ type builder struct {
 	rand    *rand.Rand
 	apps    *indexEdit[*app]
 	touched map[string]*app // applications that were copied, nil if removed
-	gone    []*heureka.Instance
-	came    []*heureka.Instance
+	removed []*heureka.Instance
+	added   []*heureka.Instance
 	counts  heureka.StatusCounts
 	applied int
 	names   map[string][]string // VIP addresses already taken apart: many instances have the same
@@ -111,7 +111,7 @@ func (b *builder) put(name string, in *heureka.Instance) {
 	}
 	b.applied++
 	b.counts.Add(in.Status, 1)
-	b.came = append(b.came, in)
+	b.added = append(b.added, in)
 }
 
 // remove takes an instance out. One that is not there is old news: deltas repeat themselves (C-DL-4).
@@ -130,7 +130,7 @@ func (b *builder) remove(name, id string) {
 // uncount keeps account of an instance that is no longer in the registry, or not in this state.
 func (b *builder) uncount(old *heureka.Instance) {
 	b.counts.Add(old.Status, -1)
-	b.gone = append(b.gone, old)
+	b.removed = append(b.removed, old)
 }
 
 // done puts the new snapshot together. Applications and VIP addresses that nothing happened to are those of the old one, by
@@ -187,25 +187,25 @@ func (b *builder) namesIn(addresses string) []string {
 // vips returns the index of VIP addresses after the change.
 func (b *builder) vips(old index[*service], address func(*heureka.Instance) string) index[*service] {
 	edit := editOf(old)
-	gone := make(map[*heureka.Instance]bool, len(b.gone))
-	for _, in := range b.gone {
-		gone[in] = true
+	removed := make(map[*heureka.Instance]bool, len(b.removed))
+	for _, in := range b.removed {
+		removed[in] = true
 	}
 	lists := make(map[string][]*heureka.Instance) // names that change, with what is left and what came
 	list := func(name string) []*heureka.Instance {
 		l, ok := lists[name]
 		if v, was := edit.look(name); was && !ok {
-			l = slices.DeleteFunc(slices.Clone(v.instances), func(in *heureka.Instance) bool { return gone[in] })
+			l = slices.DeleteFunc(slices.Clone(v.instances), func(in *heureka.Instance) bool { return removed[in] })
 		}
 		return l
 	}
-	for _, in := range b.gone {
+	for _, in := range b.removed {
 		for _, name := range b.namesIn(address(in)) {
 			lists[name] = list(name)
 		}
 	}
-	for _, in := range b.came {
-		if gone[in] || !b.old.rules.usable(in) { // came and went in the same delta
+	for _, in := range b.added {
+		if removed[in] || !b.old.rules.usable(in) { // came and went in the same delta
 			continue
 		}
 		for _, name := range b.namesIn(address(in)) {

@@ -56,7 +56,7 @@ func (s *Server) minded(ctx context.Context) {
 		return
 	case <-s.node.earlier.found:
 	}
-	if s.node.came.Clients() > nearlyNothing {
+	if s.node.arrivals.Clients() > nearlyNothing {
 		return
 	}
 	began := time.Now()
@@ -67,7 +67,7 @@ func (s *Server) minded(ctx context.Context) {
 	join := s.joining(began)
 	for pause(ctx, time.Second) {
 		now := time.Now()
-		if waited := now.Sub(began); waited < join.Limit && !s.node.came.Ebbed(waited, join.Interval, join.Lease, now) {
+		if waited := now.Sub(began); waited < join.Limit && !s.node.arrivals.Ebbed(waited, join.Interval, join.Lease, now) {
 			continue
 		}
 		if s.phase.open("clients of the previous process have registered again", now) {

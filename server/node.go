@@ -26,8 +26,8 @@ type node struct {
 	limits    atomic.Pointer[Limits] // as they are now
 	bodyBytes atomic.Int64           // Config.MaxBodyBytes, likewise
 
-	came    replication.Arrivals // of clients' instances
-	earlier earlierLife
+	arrivals replication.Arrivals // of clients' instances
+	earlier  earlierLife
 }
 
 // queue queues an operation for every peer.

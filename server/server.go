@@ -84,7 +84,7 @@ func (s *Server) changed(ch registry.Change) {
 	}
 	s.cache.Apply(ch)
 	if in := ch.Record.Instance; ch.Previous == nil && !ch.Removed() && in.App != s.cfg.Instance.App {
-		s.node.came.Add(ch.At, in.Lease.RenewalIntervalSecs)
+		s.node.arrivals.Add(ch.At, in.Lease.RenewalIntervalSecs)
 	}
 }
 

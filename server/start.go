@@ -32,7 +32,7 @@ func (s *Server) start(ctx context.Context) bool {
 		if ctx.Err() != nil {
 			return false
 		}
-		why, open := join.Open(&r, &s.node.came, time.Now())
+		why, open := join.Open(&r, &s.node.arrivals, time.Now())
 		if open {
 			s.open(why, 0)
 			if r.Peers == 0 {

@@ -1,4 +1,4 @@
-// Package logs is how a node logs: levels by their names, loggers that have levels of their own, and the forms of a line.
+// Package logs provides a node's loggers: level names, a level for each logger, and line formats from plain text to GELF.
 // What is logged, and where the lines go, is left to others.
 package logs
 

@@ -109,7 +109,7 @@ type Join struct {
 
 // Open says whether the node may open after a round, and why, or why not (S-BOOT-10, with its early ends). A peer that
 // starts itself, or whose process or name is gone, has no registry to wait for: then the clients decide.
-func (j *Join) Open(r *Round, came *Arrivals, now time.Time) (why string, open bool) {
+func (j *Join) Open(r *Round, arrivals *Arrivals, now time.Time) (why string, open bool) {
 	waited := now.Sub(j.Began)
 	nobody := j.nobodyThere(r, now)
 	switch {
@@ -119,7 +119,7 @@ func (j *Join) Open(r *Round, came *Arrivals, now time.Time) (why string, open b
 		return "every configured peer is this node itself", true
 	case waited >= j.Limit:
 		return fmt.Sprintf("no peer had a registry for %s", max(j.Limit, 0)), true
-	case nobody && came.Ebbed(waited, j.Interval, j.Lease, now):
+	case nobody && arrivals.Ebbed(waited, j.Interval, j.Lease, now):
 		return fmt.Sprintf("none of %d peers has a registry, and hardly any instance has registered for %s", r.Peers, QuietToOpen), true
 	}
 	return r.waiting(), false
