@@ -3,8 +3,6 @@ package server
 import (
 	"net/http"
 	"runtime"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,10 +92,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
-	st := c.s.status(0, time.Now())
-	st.Apps = c.s.reg.ByApp()
-	slices.SortFunc(st.Apps, func(a, b registry.AppCounts) int { return strings.Compare(a.App, b.App) })
-	st.collect(ch)
+	c.s.statusByApp(time.Now()).collect(ch)
 }
 
 func (st *status) collect(ch chan<- prometheus.Metric) {

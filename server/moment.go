@@ -20,7 +20,7 @@ type status struct {
 	Phase   phaseStatus
 
 	Registry registry.Stats
-	Apps     []registry.AppCounts // for the metrics alone
+	Apps     []registry.AppCounts // by name; only statusByApp takes them
 	Held     []registry.Silent    // leases that ran out, the longest silent first, as many as were asked for
 	Stamps   stamps
 
@@ -63,8 +63,22 @@ type classStatus struct {
 // status takes the condition of the node now, with at most held of the leases that ran out. Its cost does not grow with the
 // registry.
 func (s *Server) status(held int, now time.Time) *status {
-	st := &status{At: now, Started: s.node.started, Phase: s.phase.status(), cfg: &s.cfg}
+	st := &status{At: now}
 	st.Registry, st.Held = s.reg.Condition(held, now)
+	return s.complete(st)
+}
+
+// statusByApp takes the condition of the node now with the instances of each application, which costs as much as they are many.
+func (s *Server) statusByApp(now time.Time) *status {
+	st := &status{At: now}
+	st.Registry, st.Apps = s.reg.ConditionByApp(now)
+	return s.complete(st)
+}
+
+// complete adds what is not of the registry.
+func (s *Server) complete(st *status) *status {
+	now := st.At
+	st.Started, st.Phase, st.cfg = s.node.started, s.phase.status(), &s.cfg
 	st.Stamps = s.stamps(now)
 	st.Ring, st.Peers = s.peers != nil, s.node.peerStatus(now)
 	for _, r := range s.node.regions {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -165,4 +166,46 @@ func TestStatusIsOneMoment(t *testing.T) {
 			t.Errorf("the status has not one instance: %s", before)
 		}
 	})
+}
+
+// The numbers of applications add up to those of the registry, also while instances come and go.
+func TestStatusByAppAddsUp(t *testing.T) {
+	s := lone(t)
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	for w := range 4 {
+		writers.Go(func() { comeAndGo(t, s, fmt.Sprint("APP-", w), stop) })
+	}
+	defer writers.Wait()
+	defer close(stop)
+	for range 2000 {
+		st := s.statusByApp(time.Now())
+		var sum heureka.StatusCounts
+		for _, app := range st.Apps {
+			for status, n := range app.Statuses {
+				sum.Add(heureka.Status(status), n)
+			}
+		}
+		if sum != st.Registry.Statuses || len(st.Apps) != st.Registry.Apps {
+			t.Fatalf("%d applications with %v, the registry has %d with %v", len(st.Apps), sum, st.Registry.Apps, st.Registry.Statuses)
+		}
+	}
+}
+
+// comeAndGo registers and cancels an instance until stop is closed.
+func comeAndGo(t *testing.T, s *Server, app string, stop chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		in := &heureka.Instance{App: app, ID: "1", Status: heureka.StatusUp}
+		if _, err := s.reg.Register(in, registry.FromClient, time.Now()); err != nil {
+			t.Error(err)
+		}
+		if err := s.reg.Cancel(in.Key(), registry.FromClient, time.Now()); err != nil {
+			t.Error(err)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package registry
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"heureka.internal/heureka"
@@ -40,17 +41,6 @@ type AppCounts struct {
 	Statuses heureka.StatusCounts
 }
 
-// ByApp returns the statuses of all applications, in no order.
-func (r *Registry) ByApp() []AppCounts {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	all := make([]AppCounts, 0, len(r.apps))
-	for _, a := range r.apps {
-		all = append(all, AppCounts{a.name, a.statuses})
-	}
-	return all
-}
-
 // Stats returns the present numbers. ProtectedSince is when a lack of renewals was first noticed, by a tick, a query for
 // an expired instance or a call of Stats or EvictionAllowed.
 func (r *Registry) Stats(now time.Time) Stats {
@@ -72,6 +62,26 @@ func (r *Registry) condition(most int, t instant) (Stats, []Silent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stats(t), r.someExpired(most, t)
+}
+
+// ConditionByApp returns the present numbers with the statuses of all applications, by name. Both are of one moment: they add
+// up to the same.
+func (r *Registry) ConditionByApp(now time.Time) (Stats, []AppCounts) {
+	t := r.instant(now)
+	r.observe(t)
+	st, apps := r.conditionByApp(t)
+	slices.SortFunc(apps, func(a, b AppCounts) int { return strings.Compare(a.App, b.App) })
+	return st, apps
+}
+
+func (r *Registry) conditionByApp(t instant) (Stats, []AppCounts) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	apps := make([]AppCounts, 0, len(r.apps))
+	for _, a := range r.apps {
+		apps = append(apps, AppCounts{a.name, a.statuses})
+	}
+	return r.stats(t), apps
 }
 
 // stats returns the numbers. With mu held.
