@@ -64,6 +64,16 @@ func TestOpensWhenArrivalsHaveEbbed(t *testing.T) {
 				register(t, connect(t, a, "client"), instance("ORDERS", fmt.Sprint(second)))
 			}
 		}, 35 * time.Second, 100 * time.Second},
+		"few that change all the time": {func(t *testing.T, second int, a *heurekatest.Node) {
+			conn := connect(t, a, "client")
+			if second < 5 {
+				register(t, conn, instance("ORDERS", fmt.Sprint(second)))
+			}
+			s := []heureka.Status{heureka.StatusOutOfService, heureka.StatusDown}[second%2]
+			if err := conn.SetOverride(t.Context(), heureka.Key{App: "ORDERS", ID: "0"}, s, 0); err != nil {
+				t.Error(err)
+			}
+		}, 35 * time.Second, 75 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			took := openedAfter(t, tt.arrive)

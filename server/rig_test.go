@@ -32,6 +32,7 @@ type rig struct {
 	net    memnet.Network
 	client *http.Client
 	server *server.Server
+	served error                // what Serve returned, after stop
 	stop   func() time.Duration // stops the node and returns how long that took
 
 	heard stranger     // notes what the hosts see that serve set up
@@ -78,7 +79,7 @@ func (r *rig) start(cfg server.Config) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = s.Serve(ctx, ln)
+		r.served = s.Serve(ctx, ln)
 	}()
 	r.server = s
 	r.stop = func() time.Duration {

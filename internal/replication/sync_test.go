@@ -273,6 +273,7 @@ func TestStartingNodeIsNotToldTwice(t *testing.T) {
 func TestSyncNotFromItself(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
 		r.net.Alias("10.0.0.1", "a")
+		r.net.SetLink("a", "a", memnet.Link{Latency: 200 * time.Millisecond}) // it copies before it has heard from itself
 		a := r.start("a", []string{"10.0.0.1"}, quiet)
 		a.seed("1")
 		if got := a.sync(); len(got) > 0 {
