@@ -99,7 +99,8 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	again := &reloader{logging: logger, srv: srv, port: port, start: loaded, last: loaded, read: func() (*config.Settings, error) {
 		return config.Load(config.Options{Args: args.settings, Env: p.env})
 	}}
-	if err := untilSignal(srv, ln, management, again.reload); err != nil {
+	manager := serviceManager(p.variable, logger.Logger)
+	if err := untilSignal(srv, ln, management, manager, again.reload); err != nil {
 		return &failure{status: statusFailed, err: err}
 	}
 	logger.Info("stopped")
@@ -107,7 +108,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 }
 
 // untilSignal serves until SIGTERM or SIGINT. SIGHUP calls reload.
-func untilSignal(srv *server.Server, ln, management net.Listener, reload func()) error {
+func untilSignal(srv *server.Server, ln, management net.Listener, manager systemd, reload func()) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop)   // from now on a signal has its usual effect again
@@ -120,11 +121,12 @@ func untilSignal(srv *server.Server, ln, management net.Listener, reload func())
 	defer reloads.Wait()
 	served, end := context.WithCancel(ctx)
 	defer end()
+	reloads.Go(func() { manager.during(served, srv) })
 	reloads.Go(func() {
 		for {
 			select {
 			case <-hup:
-				reload()
+				manager.reloading(reload)
 			case <-served.Done():
 				return
 			}
