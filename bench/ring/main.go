@@ -3,6 +3,7 @@
 //	propagation  from an accepted registration on one node to its visibility on another, idle and under heartbeats
 //	heal         how soon a partition's two sides agree after contact
 //	blackhole    what it costs two nodes that the third takes everything and answers nothing
+//	burst        how soon all have what one node is sent in ten seconds
 //
 //	go run ./bench/ring                        # all, with partitions of 10 minutes
 //	go run ./bench/ring -for 20s -part heal    # shorter
@@ -29,7 +30,7 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.parts, "part", "propagation,heal,blackhole", "what to measure")
+	flag.StringVar(&o.parts, "part", "propagation,heal,blackhole,burst", "what to measure")
 	flag.DurationVar(&o.away, "for", 10*time.Minute, "how long a node is cut off")
 	flag.IntVar(&o.instances, "instances", 10_000, "instances in the registry")
 	flag.IntVar(&o.changes, "changes", 500, "changes on each side of a partition")
@@ -55,7 +56,7 @@ func run(ctx context.Context, o options) error {
 	}
 	parts := strings.Split(o.parts, ",")
 	for name, measure := range map[string]func(context.Context, *ring, options) error{
-		"propagation": propagation, "heal": heal, "blackhole": blackhole,
+		"propagation": propagation, "heal": heal, "blackhole": blackhole, "burst": burst,
 	} {
 		if !slices.Contains(parts, name) {
 			continue
