@@ -3,8 +3,6 @@
 // live in packages of their own and meet only through these nouns.
 package heureka
 
-import ()
-
 // A Key names one instance in a registry: its application, in upper case, and its resolved id (W-IDENT-1).
 type Key struct {
 	App string // upper case, see AppName

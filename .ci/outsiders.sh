@@ -39,6 +39,10 @@ go test ./...
 outsider grpc "$module" "$module/grpcresolver"
 go build -o program . && ./program
 echo "ok grpcresolver"
+adapters=$(cd "$root/adapters" && echo *)
+outsider adapters "$module" $(printf "$module/adapters/%s " $adapters)
+go vet .
+echo "ok adapters: $adapters"
 
 cd "$work"
 go install "$module/cmd/heureka@$version"
@@ -55,5 +59,6 @@ git init -q . && git add -A
 ./do move-module example.org/Registry/eureka-go
 ! grep -rIF "$module" --exclude-dir=.git . || { echo "the old path is still there"; exit 1; }
 [ -z "$(gofmt -l .)" ] || { echo "not formatted any more: $(gofmt -l .)"; exit 1; }
-go build ./... ./grpcresolver/... && go vet ./... ./grpcresolver/... && go test .
+modules=(./... ./grpcresolver/... $(printf './adapters/%s/... ' $adapters))
+go build "${modules[@]}" && go vet "${modules[@]}" && go test .
 echo "ok move-module"
