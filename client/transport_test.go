@@ -208,6 +208,25 @@ func TestAllInstancesAreGone(t *testing.T) {
 	})
 }
 
+// Who calls the only instance there is hears why that failed, not that there is no other.
+func TestTheOnlyInstanceIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.put(inst("orders", "1", up))
+		w.net.Host("host-1")
+		c := w.client(client.Config{Servers: []string{url("eureka")}})
+		w.run(c)
+		if err := c.Ready(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		web := http.Client{Transport: &client.Transport{Client: c, Base: w.transport()}}
+		if _, err := web.Get("http://orders/"); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("error %v, want that the connection was refused", err)
+		}
+	})
+}
+
 // TestRetries is G-HT-4: how many instances see a request.
 func TestRetries(t *testing.T) {
 	drop := func(w http.ResponseWriter, _ *http.Request) { hangUp(w) }

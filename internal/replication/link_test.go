@@ -99,6 +99,7 @@ func TestLinkProbes(t *testing.T) {
 
 // Pauses after failures double from 0.1 s to 30 s, and each is between half and all of that.
 func TestPausesAreSpread(t *testing.T) {
+	first := map[time.Duration]bool{}
 	for seed := range uint64(50) {
 		q := replication.NewQueue(replicationtest.Queue(replication.QueueConfig{Rand: rand.New(rand.NewPCG(seed, 1))}))
 		q.Add(wire.Register, keyOf("1"), start)
@@ -110,8 +111,14 @@ func TestPausesAreSpread(t *testing.T) {
 			if limit := min(most, 30*time.Second); wait < limit/2 || wait > limit {
 				t.Errorf("seed %d: a pause of %v, want up to %v", seed, wait, limit)
 			}
+			if most == 100*time.Millisecond {
+				first[wait] = true
+			}
 			now = now.Add(wait)
 		}
+	}
+	if len(first) < 40 {
+		t.Errorf("50 nodes make %d different pauses: they come back together", len(first))
 	}
 }
 
