@@ -81,5 +81,5 @@
 // Package heurekatest starts a registry in one line. All waiting here uses package time and contexts, so programs can also
 // be tested in testing/synctest bubbles, where hours take milliseconds. Whole programs to copy from are in
 // heureka.internal/heureka/examples; gRPC is in heureka.internal/heureka/grpcresolver; metrics of Prometheus and OpenTelemetry, and
-// service discovery of Go kit, in modules below heureka.internal/heureka/adapters.
+// service discovery of Go kit and Kratos, in modules below heureka.internal/heureka/adapters.
 package client

@@ -1,4 +1,4 @@
-// A program that shows what its client does, and calls services by way of Go kit.
+// A program that shows what its client does, and calls services by way of Go kit and Kratos.
 package main
 
 import (
@@ -6,10 +6,12 @@ import (
 	"log"
 
 	"github.com/go-kit/kit/sd"
+	"github.com/go-kratos/kratos/v2/registry"
 	prom "github.com/prometheus/client_golang/prometheus"
 	noop "go.opentelemetry.io/otel/metric/noop"
 
 	"heureka.internal/heureka/adapters/gokit"
+	"heureka.internal/heureka/adapters/kratos"
 	"heureka.internal/heureka/adapters/otel"
 	"heureka.internal/heureka/adapters/prometheus"
 	"heureka.internal/heureka/client"
@@ -28,5 +30,6 @@ func main() {
 	metrics.Follow(c)
 	var instancer sd.Instancer = gokit.NewInstancer(c, client.App("orders"))
 	defer instancer.Stop()
-	fmt.Println(c.Stats().Instances, "instances")
+	var discovery registry.Discovery = kratos.New(c)
+	fmt.Println(discovery != nil, c.Stats().Instances, "instances")
 }
