@@ -20,8 +20,8 @@ func (s *Server) numbers() prometheus.Gatherer {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		collector{s},
+		s.requests,
 	)
-	s.requests.register(reg)
 	return reg
 }
 
@@ -45,6 +45,8 @@ func counter(name, help string, read func(*registry.Stats) uint64) number {
 		func(st *registry.Stats) float64 { return float64(read(st)) }}
 }
 
+// The counters are the registry's own. They do not follow the feed of changes: that leaves out heartbeats, and a follower that
+// falls behind loses changes, while a counter must not miss any.
 var numbers = []number{
 	gauge("applications", "Applications with at least one instance.", func(st *registry.Stats) float64 { return float64(st.Apps) }),
 	gauge("renewals_last_minute", "Heartbeats a minute from instances that are not overdue.", func(st *registry.Stats) float64 { return float64(st.RenewalsLastMinute) }),

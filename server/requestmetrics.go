@@ -2,11 +2,14 @@ package server
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/listener"
@@ -37,9 +40,12 @@ func endpointOf(c *httpapi.Call) string {
 
 // A series is what is measured of the requests to one endpoint that had one answer.
 type series struct {
-	seconds prometheus.Observer
-	bytes   prometheus.Counter
+	labels []string // as seriesLabels
+	took   durations
+	bytes  atomic.Uint64
 }
+
+var seriesLabels = []string{"endpoint", "code"}
 
 // Indexes of series: what an endpoint is, and the status of the answer.
 const (
@@ -49,34 +55,23 @@ const (
 )
 
 // requestNumbers measures all requests. The series of an endpoint and a status are looked up once, by their names: a heartbeat
-// pays for two readings of the clock and some additions.
+// pays for two readings of the clock and three additions. It is a prometheus.Collector.
 type requestNumbers struct {
 	next accessLog
 
-	duration   *prometheus.HistogramVec
-	bytes      *prometheus.CounterVec
-	mismatches prometheus.Counter
+	mismatches atomic.Uint64
 	cells      [maxEndpoints][maxMethods]atomic.Pointer[[maxStatus]atomic.Pointer[series]]
+
+	mu  sync.Mutex
+	all []*series
 }
 
-func newRequestNumbers(next accessLog) *requestNumbers {
-	return &requestNumbers{
-		next: next,
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:                        "heureka_http_request_duration_seconds",
-			Help:                        "How long requests took, from their header to the end of the answer.",
-			Buckets:                     []float64{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5},
-			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100, NativeHistogramMinResetDuration: time.Hour,
-		}, []string{"endpoint", "code"}),
-		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "heureka_http_response_bytes_total", Help: "Bytes of answers, without headers.",
-		}, []string{"endpoint", "code"}),
-		mismatches: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "heureka_fetches_after_delta_total",
-			Help: "Fetches of everything right after a delta on the same connection: the client's hash did not match.",
-		}),
-	}
-}
+var (
+	durationDesc = prometheus.NewDesc("heureka_http_request_duration_seconds", "How long requests took, from their header to the end of the answer.", seriesLabels, nil)
+	bytesDesc    = prometheus.NewDesc("heureka_http_response_bytes_total", "Bytes of answers, without headers.", seriesLabels, nil)
+	mismatchDesc = prometheus.NewDesc("heureka_fetches_after_delta_total",
+		"Fetches of everything right after a delta on the same connection: the client's hash did not match.", nil, nil)
+)
 
 // Recording implements httpapi.Recorder.
 func (n *requestNumbers) Recording() bool { return true }
@@ -84,8 +79,10 @@ func (n *requestNumbers) Recording() bool { return true }
 // Record implements httpapi.Recorder.
 func (n *requestNumbers) Record(c *httpapi.Call, a httpapi.Answer) {
 	s := n.of(c, a.Status)
-	s.seconds.Observe(a.Took.Seconds())
-	s.bytes.Add(float64(a.Bytes))
+	s.took.observe(a.Took)
+	if a.Bytes > 0 {
+		s.bytes.Add(uint64(a.Bytes))
+	}
 	n.follow(c, a)
 	if n.next.Recording() {
 		n.next.Record(c, a)
@@ -104,10 +101,23 @@ func (n *requestNumbers) of(c *httpapi.Call, status int) *series {
 	}
 	s := cells[status].Load()
 	if s == nil {
-		endpoint, code := endpointOf(c), strconv.Itoa(status)
-		s = &series{n.duration.WithLabelValues(endpoint, code), n.bytes.WithLabelValues(endpoint, code)}
+		s = n.named(endpointOf(c), strconv.Itoa(status))
 		cells[status].Store(s)
 	}
+	return s
+}
+
+// named returns the series with these labels: some resources share a name.
+func (n *requestNumbers) named(labels ...string) *series {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.all {
+		if slices.Equal(s.labels, labels) {
+			return s
+		}
+	}
+	s := &series{labels: labels}
+	n.all = append(n.all, s)
 	return s
 }
 
@@ -127,10 +137,37 @@ func (n *requestNumbers) follow(c *httpapi.Call, a httpapi.Answer) {
 	if c.Route.Resource == httpapi.DeltaResource {
 		conn.Mark(now)
 	} else if now.Sub(conn.Marked()) < afterDelta {
-		n.mismatches.Inc()
+		n.mismatches.Add(1)
 	}
 }
 
-func (n *requestNumbers) register(reg *prometheus.Registry) {
-	reg.MustRegister(n.duration, n.bytes, n.mismatches)
+// Describe implements prometheus.Collector.
+func (n *requestNumbers) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{durationDesc, bytesDesc, mismatchDesc} {
+		ch <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (n *requestNumbers) Collect(ch chan<- prometheus.Metric) {
+	n.mu.Lock()
+	all := slices.Clone(n.all)
+	n.mu.Unlock()
+	for _, s := range all {
+		ch <- durationMetric{s}
+		ch <- prometheus.MustNewConstMetric(bytesDesc, prometheus.CounterValue, float64(s.bytes.Load()), s.labels...)
+	}
+	ch <- prometheus.MustNewConstMetric(mismatchDesc, prometheus.CounterValue, float64(n.mismatches.Load()))
+}
+
+// durationMetric is the histogram of a series: client_golang has none that is both kinds, and costs a heartbeat as little.
+type durationMetric struct{ s *series }
+
+// Desc implements prometheus.Metric.
+func (durationMetric) Desc() *prometheus.Desc { return durationDesc }
+
+// Write implements prometheus.Metric.
+func (m durationMetric) Write(out *dto.Metric) error {
+	out.Label, out.Histogram = prometheus.MakeLabelPairs(durationDesc, m.s.labels), m.s.took.histogram()
+	return nil
 }

@@ -107,9 +107,7 @@ func TestMetricsDoc(t *testing.T) {
 	go func() {
 		defer close(ch)
 		collector{s}.Describe(ch)
-		for _, c := range []prometheus.Collector{s.requests.duration, s.requests.bytes, s.requests.mismatches} {
-			c.Describe(ch)
-		}
+		s.requests.Describe(ch)
 	}()
 	var rows []string
 	for d := range ch {
@@ -157,7 +155,7 @@ This page is generated; a test compares it with the program.
 
 // What measuring costs a heartbeat, beside what the chain costs.
 func BenchmarkRecord(b *testing.B) {
-	n := newRequestNumbers(accessLog{debug: slog.New(slog.DiscardHandler)})
+	n := &requestNumbers{next: accessLog{debug: slog.New(slog.DiscardHandler)}}
 	c := &httpapi.Call{Request: httptest.NewRequest("PUT", "/eureka/apps/A/1", nil), Route: httpapi.Route{Resource: httpapi.InstanceResource}}
 	b.ReportAllocs()
 	for b.Loop() {

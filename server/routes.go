@@ -14,7 +14,7 @@ import (
 
 // routes puts the API, the health endpoints and the pages into one chain, and what is for management alone into another.
 func (s *Server) routes() error {
-	s.requests = newRequestNumbers(accessLog{s.cfg.AccessLog, logs.Named(s.log, logs.Resources)})
+	s.requests = &requestNumbers{next: accessLog{s.cfg.AccessLog, logs.Named(s.log, logs.Resources)}}
 	numbers := s.numbers()
 	cfg := httpapi.Config{
 		Prefix:         s.cfg.ContextPath,
