@@ -35,6 +35,7 @@ type status struct {
 	HeapBytes, SystemBytes uint64
 
 	Refused     []refusals
+	BodyBytes   int64 // of bodies that are being read and decoded
 	Classes     []classStatus
 	Batches     batchStats
 	Connections listener.Stats // of a handler that somebody else serves: none
@@ -90,6 +91,7 @@ func (s *Server) complete(st *status) *status {
 	for reason, n := range s.handler.Refused() {
 		st.Refused = append(st.Refused, refusals{reason, n})
 	}
+	st.BodyBytes = s.handler.HeldBytes()
 	for i, pool := range s.crowd.pools {
 		st.Classes = append(st.Classes, classStatus{classNames[i], pool.Stats()})
 	}

@@ -102,3 +102,10 @@ func (g *budget) release(h *holding) {
 		g.freed = nil
 	}
 }
+
+// inUse returns what all bodies hold together now.
+func (g *budget) inUse() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.held
+}

@@ -57,3 +57,31 @@ func TestSlowBodiesGiveWay(t *testing.T) {
 		t.Errorf("%d of %d stalled ones gave way, want some and not all", timedOut, giants)
 	}
 }
+
+// What bodies hold is counted while they come, and no more once they are answered.
+func TestHeldBytes(t *testing.T) {
+	n := newNode(t, httpapi.Config{})
+	body, sender := io.Pipe()
+	answered := make(chan int)
+	go func() {
+		r := httptest.NewRequest(http.MethodPost, "/eureka/apps/DEMO", body)
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		n.ServeHTTP(w, r)
+		answered <- w.Code
+	}()
+	text := registration("DEMO", "big", fields{"metadata": fields{"k": strings.Repeat("x", 600<<10)}})
+	if _, err := io.WriteString(sender, text); err != nil {
+		t.Fatal(err)
+	}
+	if held := n.Handler.(*httpapi.API).HeldBytes(); held < int64(len(text))/2 {
+		t.Errorf("%d bytes held of a body of %d", held, len(text))
+	}
+	sender.Close()
+	if code := <-answered; code != http.StatusNoContent {
+		t.Errorf("answered %d", code)
+	}
+	if held := n.Handler.(*httpapi.API).HeldBytes(); held != 0 {
+		t.Errorf("%d bytes held after the answer", held)
+	}
+}

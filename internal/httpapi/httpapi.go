@@ -121,6 +121,9 @@ type API struct {
 	refused refusals
 }
 
+// HeldBytes returns what the bodies hold that are being read and decoded now, of Config.MaxHeldBytes.
+func (a *API) HeldBytes() int64 { return a.budget.inUse() }
+
 // serve looks at the resource, then at the method, then at the query, in this order (W-PATH-14).
 func (c *call) serve() {
 	switch c.Route.Resource {
