@@ -36,6 +36,9 @@ func (s *Server) routes() error {
 
 		Actuator: s.actuator(s.cfg.ContextPath, numbers),
 	}
+	if !s.cfg.DisableDashboard {
+		cfg.Signpost = s.page(http.StatusNotFound, dashboard.Signpost{Paths: s.cfg.paths()}.Render)
+	}
 	known := s.hosts()
 	cfg.Steps.Admit = func(c *httpapi.Call) httpapi.Refusal {
 		if no := known.admit(c); no.Status != 0 {
@@ -74,14 +77,15 @@ func (s *Server) pages() map[string]http.Handler {
 	if s.cfg.DisableDashboard {
 		return nil
 	}
-	page := func(render func(io.Writer) error) http.Handler {
-		return httpapi.Page{Policy: dashboard.ContentSecurityPolicy, Render: render, ErrorLog: s.requestFailed}
-	}
 	return map[string]http.Handler{
-		s.cfg.DashboardPath:                      page(func(w io.Writer) error { return s.status(pageHeld, time.Now()).view(s.cache.Apps()).Render(w) }),
-		path.Join(s.cfg.DashboardPath, "/lastn"): page(func(w io.Writer) error { return s.lastN().Render(w) }),
+		s.cfg.DashboardPath:                      s.page(http.StatusOK, func(w io.Writer) error { return s.status(pageHeld, time.Now()).view(s.cache.Apps()).Render(w) }),
+		path.Join(s.cfg.DashboardPath, "/lastn"): s.page(http.StatusOK, func(w io.Writer) error { return s.lastN().Render(w) }),
 		"":                                       http.RedirectHandler(s.cfg.ContextPath+"/", http.StatusFound), // as Spring's servers
 	}
+}
+
+func (s *Server) page(status int, render func(io.Writer) error) httpapi.Page {
+	return httpapi.Page{Status: status, Policy: dashboard.ContentSecurityPolicy, Render: render, ErrorLog: s.requestFailed}
 }
 
 // requestFailed logs what nobody foresaw: an answer 500.

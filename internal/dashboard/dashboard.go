@@ -34,6 +34,9 @@ type View struct {
 // Paths are what links are made of, such as "/", "/lastn" and "/eureka". Each begins with a slash.
 type Paths struct{ Page, LastN, API string }
 
+// A Signpost is for people who open the API's base: it tells where the page and the registry are.
+type Signpost struct{ Paths Paths }
+
 // Renewals are the numbers behind self-preservation and eviction (S-SP-8, S-SP-9).
 type Renewals struct {
 	LastMinute      int64

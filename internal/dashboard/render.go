@@ -21,11 +21,15 @@ var (
 	pageHTML string
 	//go:embed lastn.html
 	lastnHTML string
+	//go:embed signpost.html
+	signpostHTML string
 )
 
 var (
 	page  = parse(pageHTML)
 	lastn = parse(lastnHTML)
+
+	signpost = parse(signpostHTML)
 )
 
 func parse(body string) *template.Template {
@@ -55,6 +59,9 @@ func (v *View) Render(w io.Writer) error { return page.Execute(w, v) }
 
 // Render writes the second page. Its error is the writer's.
 func (l *LastN) Render(w io.Writer) error { return lastn.Execute(w, l) }
+
+// Render writes the page. Its error is the writer's.
+func (s Signpost) Render(w io.Writer) error { return signpost.Execute(w, s) }
 
 var userinfo = regexp.MustCompile(`://[^/?#\s]*@`)
 

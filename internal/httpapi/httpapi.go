@@ -49,6 +49,8 @@ type Config struct {
 	Metrics  http.Handler            // serves {Prefix}/metrics; nil: nobody does
 	Pages    map[string]http.Handler // by path below Prefix, for people
 
+	Signpost http.Handler // answers browsers at the base of the API; nil: as everybody, 404
+
 	Operations map[string]http.Handler // by path below Prefix, what operators ask of a node
 
 	// DeltaReach returns how far deltas reach back now, which their readers are told in a header. Nil: they are not.
@@ -128,7 +130,7 @@ func (a *API) HeldBytes() int64 { return a.budget.inUse() }
 func (c *call) serve() {
 	switch c.Route.Resource {
 	case NoResource:
-		c.refuse(http.StatusNotFound, UnknownPath)
+		c.nothingThere()
 		return
 	case DigestResource, BucketsResource, HeardResource:
 		if c.cfg.Ring == nil {
@@ -146,6 +148,23 @@ func (c *call) serve() {
 		return
 	}
 	c.dispatch(m)
+}
+
+// nothingThere answers for paths that name nothing. The base of the API is what people find in the settings of clients, and
+// open in a browser.
+func (c *call) nothingThere() {
+	if c.cfg.Signpost != nil && methodOf(c.Request.Method) == get && c.atBase() && strings.Contains(c.Request.Header.Get("Accept"), "text/html") {
+		c.w.reason = UnknownPath
+		c.cfg.Signpost.ServeHTTP(&c.w, c.Request)
+		return
+	}
+	c.refuse(http.StatusNotFound, UnknownPath)
+}
+
+func (c *call) atBase() bool {
+	rest, below := strings.CutPrefix(oneSlash(c.Request.URL.Path), c.cfg.Prefix)
+	rest = strings.TrimSuffix(rest, "/")
+	return below && (rest == "/eureka" || rest == "/eureka/v2")
 }
 
 // otherMethod answers OPTIONS and the methods that the resource does not have (W-PATH-14, W-PATH-15).

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"io"
 	"net/http"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 
 // A Page is an HTML page for people.
 type Page struct {
+	Status   int                            // of the answer; 0 for 200
 	Policy   string                         // Content-Security-Policy
 	Render   func(w io.Writer) error        // called once per request, concurrently
 	ErrorLog func(r *http.Request, err any) // as in Config
@@ -35,7 +37,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h["X-Content-Type-Options"] = noSniff
-	write(w, r, http.StatusOK, b.B)
+	write(w, r, cmp.Or(p.Status, http.StatusOK), b.B)
 }
 
 // readOnly answers every method but GET and HEAD and reports whether the request is one of these.
