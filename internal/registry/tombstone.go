@@ -23,27 +23,30 @@ type tombstone struct {
 
 // tombstones are the recently cancelled keys. Guarded by Registry.mu.
 type tombstones struct {
-	buckets [stripeCount]map[heureka.Key]tombstone
+	buckets [stripeCount]map[heureka.Key]*grave
 	lasting burials // of instances that had renewed their lease
 	brief   burials // of others: a flood of registrations and cancels pushes only these out
 	bytes   int     // of both
 	longest time.Duration
 }
 
-// burials is a queue, oldest first. Entries of keys that were registered again are stale.
-type burials []burial
-
-func (b burial) bytes() int { return len(b.key.App) + len(b.key.ID) + tombBytes }
-
-// A burial says when a tombstone was set.
-type burial struct {
+// A grave is a tombstone in its place, in the map and in the queue.
+type grave struct {
 	key heureka.Key
-	at  time.Duration
+	tombstone
 }
 
+func (g *grave) bytes() int { return len(g.key.App) + len(g.key.ID) + tombBytes }
+
+// burials is a queue, oldest first. Graves of keys that were registered again are stale.
+type burials []*grave
+
 func (ts *tombstones) lookup(key heureka.Key) (tombstone, bool) {
-	t, ok := ts.buckets[bucketOf(key.ID)][key]
-	return t, ok
+	g := ts.buckets[bucketOf(key.ID)][key]
+	if g == nil {
+		return tombstone{}, false
+	}
+	return g.tombstone, true
 }
 
 // retention returns how long tombstones are kept.
@@ -54,18 +57,20 @@ func (ts *tombstones) retention() time.Duration {
 // bury sets or replaces the tombstone of key, whose instance had renewed its lease or not. With mu held.
 func (r *Registry) bury(key heureka.Key, t tombstone, renewed bool) {
 	r.unbury(key)
+	text := key.App + key.ID // a copy: the texts of a record are one piece, which the key would keep whole
+	key = heureka.Key{App: text[:len(key.App)], ID: text[len(key.App):]}
 	bucket := &r.tombs.buckets[bucketOf(key.ID)]
 	if *bucket == nil {
-		*bucket = make(map[heureka.Key]tombstone)
+		*bucket = make(map[heureka.Key]*grave)
 	}
-	(*bucket)[key] = t
+	g := &grave{key, t}
+	(*bucket)[key] = g
 	queue := &r.tombs.brief
 	if renewed {
 		queue = &r.tombs.lasting
 	}
-	b := burial{key, t.at}
-	*queue = append(*queue, b)
-	r.tombs.bytes += b.bytes()
+	*queue = append(*queue, g)
+	r.tombs.bytes += g.bytes()
 	r.toggle(key, t.state)
 	for r.tombs.bytes > maxTombBytes || len(r.tombs.brief)+len(r.tombs.lasting) > maxTombstones {
 		if len(r.tombs.brief) > 0 {
@@ -96,11 +101,12 @@ func (r *Registry) forgetTombstones(now time.Duration) {
 
 func (r *Registry) forgetOldest(queue *burials) {
 	oldest := (*queue)[0]
+	(*queue)[0] = nil
 	if *queue = (*queue)[1:]; len(*queue) == 0 {
 		*queue = nil
 	}
 	r.tombs.bytes -= oldest.bytes()
-	if t, ok := r.tombs.lookup(oldest.key); ok && t.at == oldest.at {
+	if r.tombs.buckets[bucketOf(oldest.key.ID)][oldest.key] == oldest {
 		r.unbury(oldest.key)
 	}
 }
