@@ -446,7 +446,7 @@ func TestBlackHoleDoesNotDisturbOthers(t *testing.T) {
 			worst = max(worst, a.peers.Status(time.Now())[0].Lag)
 		}
 		hole := a.peers.Status(time.Now())[1]
-		if hole.Pending != instances || hole.Failed > 60 {
+		if hole.Pending != instances || hole.Failed > 200 { // a probe every 1 to 2 s, each of which takes a second
 			t.Errorf("the black hole has %d pending and was tried %d times", hole.Pending, hole.Failed)
 		}
 		if posts := len(b.posts()); worst > 0 || posts != 10*instances/250 {

@@ -19,6 +19,7 @@ type Batch struct {
 	items         []wire.ReplicationItem
 	most          int  // items that it can become
 	probe         bool // to be sent even if it is empty
+	bare          bool // an empty one to a peer that failed, see Queue.Next
 	again         bool // it has been posted again
 	maxAge        time.Duration
 	gone, expired uint64

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// Bare reports whether a batch only asks whether the peer is there.
+func (b *Batch) Bare() bool { return b.bare }
+
 // Wrap joins the set with an API that serves batches and more, as package httpapi does.
 func (ps *Peers) Wrap(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -132,6 +132,7 @@ func (l *Link) Done(b *Batch, r *Reply, replicated bool) Ready {
 		pause = ProbeInterval
 	}
 	news := l.health.record(r, jitter(l.cfg.Rand, pause))
+	news.missing = news.missing && !b.bare // names are not looked up as often as that
 	return Ready{Adopt: adopt, News: news, Exchange: l.compare(r, news)}
 }
 

@@ -97,28 +97,82 @@ func TestLinkProbes(t *testing.T) {
 	}
 }
 
-// Pauses after failures double from 0.1 s to 30 s, and each is between half and all of that.
+// Pauses after failures double from 0.1 s to 30 s, and each is between half and all of that. In the long ones the peer is
+// asked every one to two seconds whether it is there, by an empty batch.
 func TestPausesAreSpread(t *testing.T) {
 	first := map[time.Duration]bool{}
 	for seed := range uint64(50) {
 		q := replication.NewQueue(replicationtest.Queue(replication.QueueConfig{Rand: rand.New(rand.NewPCG(seed, 1))}))
-		q.Add(wire.Register, keyOf("1"), start)
-		now := start
-		for most := 100 * time.Millisecond; most < 40*time.Second; most *= 2 {
-			b, _ := q.Next(now)
+		recs := records{keyOf("1"): instance("1")}
+		now, tried, last := start, time.Time{}, start
+		for most := 50 * time.Millisecond; most < 40*time.Second; {
+			q.Add(wire.Heartbeat, keyOf("1"), now)
+			b, wait := q.Next(now)
+			if b == nil {
+				now = now.Add(wait)
+				continue
+			}
+			if now.Sub(last) > 2*time.Second {
+				t.Errorf("seed %d: nothing is sent for %v", seed, now.Sub(last))
+			}
+			last = now
+			if len(b.Fill(recs, now)) > 0 {
+				if limit := min(most, 30*time.Second); !tried.IsZero() && (now.Sub(tried) < limit/2 || now.Sub(tried) > limit) {
+					t.Errorf("seed %d: a pause of %v, want up to %v", seed, now.Sub(tried), limit)
+				}
+				if most == 100*time.Millisecond {
+					first[now.Sub(tried)] = true
+				}
+				tried = now
+				most *= 2
+			}
 			q.Done(b, replication.Result{Outcome: replication.Unreachable}, now)
-			_, wait := q.Next(now)
-			if limit := min(most, 30*time.Second); wait < limit/2 || wait > limit {
-				t.Errorf("seed %d: a pause of %v, want up to %v", seed, wait, limit)
-			}
-			if most == 100*time.Millisecond {
-				first[wait] = true
-			}
-			now = now.Add(wait)
 		}
 	}
 	if len(first) < 40 {
 		t.Errorf("50 nodes make %d different pauses: they come back together", len(first))
+	}
+}
+
+// A bare probe that arrives ends the pause, and what waited because of that does not expire. A peer that answers bare probes
+// and takes no batch is tried no more often than one that is not there.
+func TestBareProbeEndsThePause(t *testing.T) {
+	b := newBench(t, 1, replication.QueueConfig{MaxAge: 5 * time.Second})
+	for tried := 0; tried < 9; {
+		b.add("StatusUpdate 0")
+		tried += len(b.next())
+		b.done(replication.Unreachable)
+		b.now = b.now.Add(b.wait())
+	}
+	for failed := b.now; b.now.Sub(failed) < 8*time.Second; b.now = b.now.Add(b.wait()) { // longer than a status change is worth sending
+		b.want(b.next())
+		b.done(replication.Unreachable)
+	}
+	b.want(b.next())
+	b.done(replication.Delivered) // a bare one
+	b.want(b.next(), "DeleteStatusOverride 0")
+	b.done(replication.Busy)
+	if w := b.wait(); w < 10*time.Second {
+		t.Errorf("a peer that takes no batch is tried again after %v", w)
+	}
+	b.now = b.now.Add(30 * time.Second)
+	b.add("StatusUpdate 0")
+	b.want(b.next(), "DeleteStatusOverride 0")
+	b.done(replication.Delivered, 200)
+	if b.q.Failing() || b.wait() != replication.Idle {
+		t.Error("the pause outlives a success")
+	}
+}
+
+// A peer that asks to be left alone is.
+func TestNoBareProbesAgainstItsWish(t *testing.T) {
+	b := newBench(t, 1, replication.QueueConfig{})
+	b.add("Register 0")
+	b.next()
+	b.q.Done(b.batch, replication.Result{Outcome: replication.Busy, RetryAfter: 20 * time.Second}, b.now)
+	b.now = b.now.Add(10 * time.Second)
+	if w := b.wait(); w != 10*time.Second {
+		t.Errorf("next batch after %v, want 10s", w)
 	}
 }
 

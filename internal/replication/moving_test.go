@@ -63,6 +63,23 @@ func TestThisNodeIsAskedAgain(t *testing.T) {
 	})
 }
 
+// A link that works again is noticed within two seconds, however long it was cut.
+func TestHealedLinkIsNoticedSoon(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		a, b := r.start("a", []string{"b"}), r.start("b", nil)
+		for _, cut := range []time.Duration{time.Minute, 10 * time.Minute} {
+			r.net.Partition([]string{"a"}, []string{"b"})
+			r.wait(cut - 10*time.Second)
+			a.register(cut.String())
+			r.wait(10 * time.Second)
+			r.net.Heal()
+			if took := r.waitFor("b has it", time.Minute, func() bool { return b.has(cut.String()) }); took > 3500*time.Millisecond { // a connection attempt under way takes another second
+				t.Errorf("noticed %v after a cut of %v", took, cut)
+			}
+		}
+	})
+}
+
 // wrapped is what a node serves.
 func wrapped(n *node) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { n.peers.Wrap(n.api()).ServeHTTP(w, r) })

@@ -202,7 +202,7 @@ func TestDisp11Peers(t *testing.T) {
 				if strings.Contains(a.logs.b.String()+fmt.Sprint(a.peers.Status(time.Now())), "secret") {
 					t.Error("a password is shown")
 				}
-				if s.Failed < 2 || s.Failed > 20 {
+				if s.Failed < 2 || s.Failed > 60 {
 					t.Errorf("asked %d times in 55 s", s.Failed)
 				}
 			})
@@ -230,14 +230,14 @@ func TestPeerComesBack(t *testing.T) {
 		if s.State != replication.StateFailing || s.Pending != 2 || s.Lag < 4*time.Minute {
 			t.Errorf("in the partition: %+v", s)
 		}
-		if s.Failed < 10 || s.Failed > 40 {
+		if s.Failed < 10 || s.Failed > 200 {
 			t.Errorf("tried %d times in 5 minutes", s.Failed)
 		}
 		b.got()
 		r.net.Heal()
 		took := r.waitFor("a sends again", time.Minute, func() bool { return a.status().State == replication.StateOK })
-		if took > 30*time.Second {
-			t.Errorf("took %v, more than the longest pause", took)
+		if took > 3500*time.Millisecond { // a connection attempt under way takes a second
+			t.Errorf("took %v, longer than between two probes", took)
 		}
 		r.wait(time.Second)
 		if s := a.status(); s.State != replication.StateOK || s.Pending != 0 || s.Error != "" || !b.has("2") {

@@ -25,6 +25,7 @@ const (
 	firstBusy   = time.Second // first pause after a peer said that it is busy, or did not answer in time
 	longest     = 30 * time.Second
 	contactWait = time.Second // pause towards a peer that is known to be alive
+	bareWait    = time.Second // least time between two bare probes to a peer that failed, and at most twice as much
 )
 
 // QueueConfig sets up a Queue. All of it is required.
@@ -59,6 +60,8 @@ type Queue struct {
 	failedAt  time.Time
 	paused    time.Duration // the last pause; 0 after a success
 	notBefore time.Time
+	bareAt    time.Time // the next bare probe; zero: none
+	bared     bool      // a bare probe has arrived since the last batch did
 	count     QueueCounts
 }
 
@@ -113,7 +116,7 @@ func (q *Queue) Failing() bool { return q.failures > 0 }
 func (q *Queue) Clear() {
 	clear(q.entries)
 	q.ops, q.beats, q.free = fifo{}, fifo{}, nil
-	q.failures, q.paused, q.notBefore = 0, 0, time.Time{}
+	q.succeed()
 }
 
 // Add notes that a client asked for action. It reports whether the sender should ask Next again, because that may have
@@ -201,13 +204,20 @@ func (q *Queue) release(e *entry) {
 }
 
 // Next returns the next batch, or nil and how long to wait for one unless Add says otherwise. While a batch is out there is
-// no other. A peer that failed is tried with a small batch, which is empty if nothing is pending.
+// no other. A peer that failed is tried with a small batch, which is empty if nothing is pending. In a long pause before that,
+// where nobody answers at all, bare probes, which are always empty, go every one to two seconds: they cost next to nothing,
+// and a link that works again is noticed soon.
 func (q *Queue) Next(now time.Time) (*Batch, time.Duration) {
 	switch wait := q.notBefore.Sub(now); {
 	case q.out != nil:
 		return nil, Idle
-	case wait > 0:
+	case wait > 0 && q.bareAt.IsZero():
 		return nil, wait
+	case wait > 0 && q.bareAt.After(now):
+		return nil, min(wait, q.bareAt.Sub(now))
+	case wait > 0:
+		q.out = &Batch{probe: true, bare: true}
+		return q.out, 0
 	case q.failures > 0:
 		return q.probe(min(probeSize, q.limit)), 0
 	case q.ops.n > 0 || q.beats.n >= q.enough():
@@ -248,11 +258,15 @@ func (q *Queue) take(limit int) *Batch {
 // (S-SYNC-6).
 func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instance) {
 	q.out = nil
+	if b.bare {
+		q.doneBare(r, now)
+		return nil
+	}
 	q.count.Gone += b.gone
 	q.count.Expired += b.expired
 	switch r.Outcome {
 	case Delivered:
-		q.failures, q.paused, q.notBefore = 0, 0, time.Time{}
+		q.succeed()
 		q.limit = min(q.limit*2, batchSize)
 		adopt = q.readResults(b, r.Results, now)
 	case Busy:
@@ -260,6 +274,7 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instan
 		q.retry(b)
 	case Unreachable:
 		q.pause(firstPause, 0, now)
+		q.probeSoon(now)
 		q.retry(b)
 	case TooLarge:
 		q.shrink(b)
@@ -271,6 +286,36 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instan
 		q.discard(b)
 	}
 	return adopt
+}
+
+// succeed ends every pause.
+func (q *Queue) succeed() {
+	q.failures, q.paused, q.notBefore, q.bareAt, q.bared = 0, 0, time.Time{}, time.Time{}, false
+}
+
+// doneBare says how it went with a bare probe. One that has arrived lets what waits be tried at once. If that fails, the
+// pauses go on growing, without bare probes: the peer is there and cannot take what it is sent.
+func (q *Queue) doneBare(r Result, now time.Time) {
+	q.bareAt = time.Time{}
+	switch {
+	case r.Outcome == Delivered && len(q.entries) == 0:
+		q.succeed()
+	case r.Outcome == Delivered:
+		q.notBefore, q.bared = time.Time{}, true
+	case r.Outcome == Unreachable:
+		q.failedAt = now
+		q.probeSoon(now)
+	case r.RetryAfter > 0:
+		q.pause(firstBusy, r.RetryAfter, now)
+	}
+}
+
+// probeSoon plans the next bare probe.
+func (q *Queue) probeSoon(now time.Time) {
+	at := now.Add(bareWait + time.Duration(q.cfg.Rand.Int64N(int64(bareWait))))
+	if !q.bared && at.Before(q.notBefore) {
+		q.bareAt = at
+	}
 }
 
 // readResults reads the result of each item (S-SYNC-5). Results that do not match the batch say nothing (W-REPL-12).
@@ -355,6 +400,7 @@ func (q *Queue) pause(first, atLeast time.Duration, now time.Time) {
 		d = min(first<<q.failures, longest)
 	}
 	q.failures++
+	q.bareAt = time.Time{}
 	d = d/2 + time.Duration(q.cfg.Rand.Int64N(int64(d/2)+1))
 	q.failedAt, q.paused = now, max(d, min(atLeast, longest))
 	q.notBefore = now.Add(q.paused)
