@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -23,7 +24,7 @@ import (
 // Shorter than the defaults, so that a drill sees leases run out: a heartbeat, a lease, and the time between two evictions.
 const (
 	beatEvery = 2 * time.Second
-	leaseSecs = 8
+	leaseSecs = 10
 	evictEach = 2 * time.Second
 	patience  = 60 * time.Second // for all that must come true, on a machine that does much else
 	settled   = 5 * time.Second  // until what one pod was told is asked of all: nodes may have to learn of each other first
@@ -143,7 +144,10 @@ func (s *statefulSet) kill(p *pod) {
 	s.leave(p)
 }
 
-var web = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 50}}
+// A client of the fleet gives a pod up that cannot be connected to in a second, so that two of them do not cost it its lease.
+var web = &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{
+	MaxIdleConnsPerHost: 50, DialContext: (&net.Dialer{Timeout: time.Second}).DialContext,
+}}
 
 // listed returns what a pod lists, or says that it does not answer reads.
 func (p *pod) listed() (map[string]bool, error) {
@@ -261,7 +265,8 @@ func (s *statefulSet) pause(d time.Duration) bool {
 // live is the life of a client.
 func (s *statefulSet) live(id string) {
 	registered := false
-	for s.pause(beatEvery/2 + rand.N(beatEvery/2)) {
+	for wait := time.Duration(0); s.pause(wait); {
+		wait = beatEvery/2 + rand.N(beatEvery/2)
 		pods := s.running()
 		if len(pods) == 0 {
 			continue
@@ -280,6 +285,9 @@ func (s *statefulSet) live(id string) {
 		open, at := s.open[p], s.joined[id]
 		s.mu.Unlock()
 		status := s.send(http.MethodPut, p.url("/eureka/apps/DRILL/"+id+"?status=UP&lastDirtyTimestamp=1"), "")
+		if status == 0 {
+			wait = 0 // another pod, at once
+		}
 		if status == http.StatusNotFound {
 			if open && time.Since(at) > settled {
 				s.Errorf("%s answered 404 to a heartbeat of %s", p.addr, id)
