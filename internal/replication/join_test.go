@@ -15,10 +15,10 @@ import (
 )
 
 var (
-	noName   = fmt.Errorf("fetch: %w", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}})
-	dnsDown  = &net.DNSError{Err: "server misbehaving", IsTemporary: true}
-	refused  = &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
-	timedOut = context.DeadlineExceeded
+	errUnknownName = fmt.Errorf("fetch: %w", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", IsNotFound: true}})
+	dnsDown        = &net.DNSError{Err: "server misbehaving", IsTemporary: true}
+	refused        = &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}
+	timedOut       = context.DeadlineExceeded
 )
 
 // A ring whose peers cannot have a registry opens when arrivals have ebbed; one whose peers may have one that cannot be had
@@ -31,14 +31,14 @@ func TestWhoCannotHaveARegistry(t *testing.T) {
 	}{
 		"all start":                                {[]error{heureka.ErrNotReady, heureka.ErrNotReady}, nil, 90 * time.Second},
 		"one starts, one refuses":                  {[]error{heureka.ErrNotReady, refused}, nil, 90 * time.Second},
-		"one refuses, the name of one is unknown":  {[]error{refused, noName}, nil, 90 * time.Second},
-		"no name exists":                           {[]error{noName, noName}, nil, 90 * time.Second},
-		"the name that leads to them is unknown":   {nil, errors.Join(nil, noName), 90 * time.Second},
-		"both":                                     {[]error{noName}, errors.Join(noName, noName), 90 * time.Second},
+		"one refuses, the name of one is unknown":  {[]error{refused, errUnknownName}, nil, 90 * time.Second},
+		"no name exists":                           {[]error{errUnknownName, errUnknownName}, nil, 90 * time.Second},
+		"the name that leads to them is unknown":   {nil, errors.Join(nil, errUnknownName), 90 * time.Second},
+		"both":                                     {[]error{errUnknownName}, errors.Join(errUnknownName, errUnknownName), 90 * time.Second},
 		"the name server does not answer":          {[]error{dnsDown}, nil, 5 * time.Minute},
 		"it does not when they are looked up":      {nil, dnsDown, 5 * time.Minute},
-		"one name is unknown, another not asked":   {nil, errors.Join(noName, dnsDown), 5 * time.Minute},
-		"one times out":                            {[]error{noName, timedOut}, nil, 5 * time.Minute},
+		"one name is unknown, another not asked":   {nil, errors.Join(errUnknownName, dnsDown), 5 * time.Minute},
+		"one times out":                            {[]error{errUnknownName, timedOut}, nil, 5 * time.Minute},
 		"one has a registry that cannot be copied": {[]error{refused, replication.ErrUncopied}, nil, 5 * time.Minute},
 	}
 	for name, tt := range tests {
@@ -58,7 +58,7 @@ func TestWhoCannotHaveARegistry(t *testing.T) {
 				if open {
 					return
 				}
-				if tt.look == nil && errors.Is(tt.peers[len(tt.peers)-1], noName) && !strings.Contains(why, "do not exist") {
+				if tt.look == nil && errors.Is(tt.peers[len(tt.peers)-1], errUnknownName) && !strings.Contains(why, "do not exist") {
 					t.Errorf("why = %q", why)
 				}
 			}
@@ -75,11 +75,11 @@ func TestNoSuchNameCountsTheSecondTime(t *testing.T) {
 		err  error
 		open bool
 	}{
-		{50 * time.Second, noName, false},
-		{54 * time.Second, noName, false},
+		{50 * time.Second, errUnknownName, false},
+		{54 * time.Second, errUnknownName, false},
 		{56 * time.Second, timedOut, false},
-		{60 * time.Second, noName, false},
-		{65 * time.Second, noName, true},
+		{60 * time.Second, errUnknownName, false},
+		{65 * time.Second, errUnknownName, true},
 	} {
 		var r replication.Round
 		now := began.Add(step.at)
