@@ -63,17 +63,15 @@ func (ps *Peers) lookOut(nodeID string, met, stranger bool, now time.Time) {
 	if complain && stranger {
 		ps.log.Warn("heureka node is not in the list of peers, operations on this node do not reach it", "node", nodeID)
 	}
-	if look {
-		ps.Reload()
+	if look > 0 {
+		ps.lookSoon(look)
 	}
 }
 
-// missing looks the peers up again when one has been failing for a while.
-func (ps *Peers) missing(now time.Time) {
-	ps.mu.Lock()
-	look := ps.strangers.mayLook(now)
-	ps.mu.Unlock()
-	if look {
-		ps.Reload()
+// lookSoon looks the peers up again, so long after the last look-up at the earliest.
+func (ps *Peers) lookSoon(pause time.Duration) {
+	select {
+	case ps.look <- pause:
+	default: // somebody has asked
 	}
 }

@@ -33,6 +33,22 @@ func TestMembershipFlowsBothWays(t *testing.T) {
 	})
 }
 
+// Of two that are new within seconds the second is known as soon as the first.
+func TestTwoNewcomersAreKnown(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		a := r.start("a", []string{"b"})
+		r.wait(time.Minute)
+		for i, name := range []string{"c", "d"} {
+			a.urls.set(nil, append([]string{url("c")}, url("d"))[:i+1]...)
+			r.start(name, []string{"a"})
+			known := func() bool { return len(a.peers.Status(time.Now())) == i+1 && a.peers.Has(name) }
+			if took := r.waitFor("a replicates to "+name, time.Minute, known); took > 3*time.Second {
+				t.Errorf("a knew %s after %v", name, took)
+			}
+		}
+	})
+}
+
 // A node that talks to this one and is not found by looking is complained about once.
 func TestUnknownPeerIsReported(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {

@@ -248,7 +248,7 @@ func (p *peer) receive(b *Batch, r *Reply) {
 		poke(p.differs)
 	}
 	if todo.News.missing {
-		p.set.missing(r.Came)
+		p.set.lookSoon(lookPause) // it may have moved
 	}
 	poke(p.set.sent)
 }

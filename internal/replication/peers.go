@@ -25,9 +25,10 @@ type Peers struct {
 	nonce  string     // shown to peers alone, see HeaderNonce
 	rng    *rand.Rand // used by Run only
 
-	reload   chan struct{} // wakes Run
-	resolved chan struct{} // closed when peers have been resolved for the first time, or that failed
-	sent     chan struct{} // a batch has come back: wakes Drain
+	reload   chan struct{}      // wakes Run
+	look     chan time.Duration // likewise, so long after it looked last
+	resolved chan struct{}      // closed when peers have been resolved for the first time, or that failed
+	sent     chan struct{}      // a batch has come back: wakes Drain
 
 	list   atomic.Pointer[[]*peer] // in order of resolution; replaced, never changed
 	looked atomic.Pointer[lookUp]  // the last resolution; nil before it
@@ -51,7 +52,7 @@ func New(cfg Config) (*Peers, error) {
 	ps := &Peers{
 		cfg: cfg, log: cfg.Logger, rng: rng, nodeID: hex.EncodeToString(id), nonce: crand.Text(),
 		answering: make(map[string]int),
-		reload:    make(chan struct{}, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
+		reload:    make(chan struct{}, 1), look: make(chan time.Duration, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
 	}
 	ps.guard = NewGuard(ps.nodeID, time.Now())
 	ps.list.Store(new([]*peer))
@@ -123,12 +124,28 @@ func (ps *Peers) Run(ctx context.Context) {
 	m := members{ps: ps, wg: &wg, stops: make(map[*peer]context.CancelFunc)}
 	for {
 		next := m.update(ctx)
+		looked := time.Now()
 		select {
 		case <-ctx.Done():
 			return
 		case <-ps.reload:
+		case pause := <-ps.look:
+			ps.pause(ctx, time.Until(looked.Add(pause)))
 		case <-time.After(jitter(ps.rng, next)):
 		}
+	}
+}
+
+// pause waits before a look-up that strangers and failing peers have asked for; whoever reloads does not wait.
+func (ps *Peers) pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-ps.reload:
+	case <-time.After(d):
+	}
+	select { // what was asked for meanwhile comes with this one
+	case <-ps.look:
+	default:
 	}
 }
 

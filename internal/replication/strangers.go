@@ -6,6 +6,10 @@ const (
 	// lookPause is the least time between two look-ups that something else than the clock asks for.
 	lookPause = 5 * time.Second
 
+	// newcomerPause is the same for a node that has just been heard of for the first time: what clients do there and what they
+	// do here must meet soon. Who invents nodes makes a look-up a second, and no more.
+	newcomerPause = time.Second
+
 	// strangeTime is for how long a node may talk to this one without being among its peers: two look-ups take less.
 	strangeTime = 15 * time.Second
 
@@ -16,16 +20,15 @@ const (
 // strangers are heureka nodes that talk to this one and are not among its peers: it has to look up where its peers are, as
 // after a roll that gave all of them new addresses. It does no I/O and is not safe for concurrent use.
 type strangers struct {
-	since  map[string]time.Time // by node id; zero: it has been complained about
-	looked time.Time
+	since map[string]time.Time // by node id; zero: it has been complained about
 }
 
-// heard notes that a node has spoken, and whether it is among the peers. It reports whether to look them up, and whether to
-// complain because that has not helped.
-func (s *strangers) heard(nodeID string, met bool, now time.Time) (look, complain bool) {
+// heard notes that a node has spoken, and whether it is among the peers. It returns how long after the last look-up to look
+// them up again, 0 for not at all, and whether to complain because that has not helped.
+func (s *strangers) heard(nodeID string, met bool, now time.Time) (look time.Duration, complain bool) {
 	if met {
 		delete(s.since, nodeID)
-		return false, false
+		return 0, false
 	}
 	since, known := s.since[nodeID]
 	if !known {
@@ -37,14 +40,8 @@ func (s *strangers) heard(nodeID string, met bool, now time.Time) (look, complai
 	if complain = !since.IsZero() && now.Sub(since) >= strangeTime; complain {
 		s.since[nodeID] = time.Time{}
 	}
-	return s.mayLook(now), complain
-}
-
-// mayLook reports whether the last look-up is long enough ago, and notes this one.
-func (s *strangers) mayLook(now time.Time) bool {
-	if now.Sub(s.looked) < lookPause {
-		return false
+	if !since.IsZero() && !complain {
+		return newcomerPause, false
 	}
-	s.looked = now
-	return true
+	return lookPause, complain
 }
