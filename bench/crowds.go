@@ -217,6 +217,9 @@ func hardlyRead(ctx context.Context, host string, some bool) {
 		return
 	}
 	defer conn.Close()
+	if until, ok := ctx.Deadline(); ok { // one that was refused has nothing to read
+		_ = conn.SetDeadline(until)
+	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		_ = tcp.SetReadBuffer(4 << 10) // what is not read stays with the server
 	}
