@@ -114,16 +114,16 @@ func (st *status) exits() []string {
 
 // reportProtection logs when self-preservation begins and ends: once each, with the numbers that decided it.
 func (s *Server) reportProtection(now time.Time) {
-	st := s.status(0, now)
-	protected := st.protects()
+	reg := s.reg.Stats(now) // every second: a whole status would be gathered for two of its fields
+	protected := protects(&reg)
 	if protected == s.protected.Swap(protected) {
 		return
 	}
 	if protected {
-		s.log.Warn("self-preservation began", protectionNumbers(&st.Registry), "first", s.firstSilent(now))
+		s.log.Warn("self-preservation began", protectionNumbers(&reg), "first", s.firstSilent(now))
 		return
 	}
-	s.log.Warn("self-preservation ended", protectionNumbers(&st.Registry))
+	s.log.Warn("self-preservation ended", protectionNumbers(&reg))
 }
 
 func protectionNumbers(reg *registry.Stats) slog.Attr {

@@ -64,9 +64,9 @@ func (s *Server) protection(now time.Time) protection {
 }
 
 // protects reports whether self-preservation holds leases.
-func (st *status) protects() bool {
-	return st.Registry.SelfPreservationEnabled && st.Registry.BelowThreshold
-}
+func (st *status) protects() bool { return protects(&st.Registry) }
+
+func protects(reg *registry.Stats) bool { return reg.SelfPreservationEnabled && reg.BelowThreshold }
 
 func (s *Server) serveProtection(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
