@@ -18,10 +18,10 @@ const (
 type budget struct {
 	most int64 // not above 0: no bound
 
-	mu    sync.Mutex
-	held  int64
-	slow  map[*holding]bool // those whose bodies are still coming
-	freed chan struct{}     // closed when something is given back
+	mu     sync.Mutex
+	held   int64
+	coming map[*holding]bool // of bodies that have not come whole
+	freed  chan struct{}     // closed when something is given back
 }
 
 // A holding is what one call has of the budget.
@@ -58,10 +58,10 @@ func (g *budget) tryTake(h *holding, bytes int64) (ok bool, victim func(), freed
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.most <= 0 || g.held+bytes <= g.most {
-		if g.slow == nil {
-			g.slow = make(map[*holding]bool)
+		if g.coming == nil {
+			g.coming = make(map[*holding]bool)
 		}
-		g.slow[h] = true
+		g.coming[h] = true
 		g.held += bytes
 		h.bytes += bytes
 		return true, nil, nil
@@ -75,7 +75,7 @@ func (g *budget) tryTake(h *holding, bytes int64) (ok bool, victim func(), freed
 // slowest returns how to stop the body that comes slowest, if it is slow. With mu held.
 func (g *budget) slowest(but *holding, now time.Time) (stop func()) {
 	least := float64(slowRate)
-	for h := range g.slow {
+	for h := range g.coming {
 		age := now.Sub(h.began)
 		if rate := float64(h.came.Load()) / age.Seconds(); h != but && age >= slowAfter && rate < least {
 			least, stop = rate, h.stop
@@ -88,7 +88,7 @@ func (g *budget) slowest(but *holding, now time.Time) (stop func()) {
 func (g *budget) arrived(h *holding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.slow, h)
+	delete(g.coming, h)
 }
 
 // release gives back what h holds.
@@ -96,7 +96,7 @@ func (g *budget) release(h *holding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held -= h.bytes
-	delete(g.slow, h)
+	delete(g.coming, h)
 	if g.freed != nil {
 		close(g.freed)
 		g.freed = nil

@@ -12,7 +12,8 @@ import (
 // A batchStream reads the entries of a batch one after the other, so that a long one of large records takes the memory of one
 // of them.
 type batchStream struct {
-	src    meteredReader
+	src    limitedReader
+	limit  int64 // bytes of an entry
 	dec    *json.Decoder
 	limits wire.Limits
 	read   int
@@ -22,16 +23,16 @@ type batchStream struct {
 // maxBetween is how many bytes of a batch may stand beside its entries.
 const maxBetween = 1 << 20
 
-// newBatchStream reads a batch from src, of entries that have at most limit bytes each; 0: no limit.
+// newBatchStream reads a batch from src, of entries that have at most limit bytes each.
 func newBatchStream(src io.Reader, limit int64, limits wire.Limits) *batchStream {
-	s := &batchStream{src: meteredReader{src: src, limit: limit}, limits: limits}
+	s := &batchStream{src: limitedReader{src: src}, limit: limit, limits: limits}
 	s.dec = json.NewDecoder(&s.src)
 	return s
 }
 
 // next returns the next entry; io.EOF behind the last one.
 func (s *batchStream) next() (*wire.ReplicationItem, error) {
-	s.src.left = s.src.limit + maxBetween
+	s.src.left = s.limit + maxBetween
 	if !s.begun {
 		if err := s.begin(); err != nil {
 			return nil, err
@@ -48,7 +49,7 @@ func (s *batchStream) next() (*wire.ReplicationItem, error) {
 	if err := s.dec.Decode(&entry); err != nil {
 		return nil, err
 	}
-	if s.src.limit > 0 && int64(len(entry)) > s.src.limit {
+	if int64(len(entry)) > s.limit {
 		return nil, errTooLarge
 	}
 	items, err := s.limits.DecodeBatch(slices.Concat([]byte(`{"replicationList":[`), entry, []byte(`]}`)))
@@ -91,19 +92,4 @@ func (s *batchStream) end() error {
 			return err // io.EOF at the end of the document
 		}
 	}
-}
-
-// A meteredReader fails with errTooLarge when it has read more than what is left.
-type meteredReader struct {
-	src         io.Reader
-	limit, left int64
-}
-
-// Read implements io.Reader.
-func (m *meteredReader) Read(p []byte) (int, error) {
-	n, err := m.src.Read(p)
-	if m.left -= int64(n); m.limit > 0 && m.left < 0 {
-		return 0, errTooLarge
-	}
-	return n, err
 }
