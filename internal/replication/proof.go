@@ -101,10 +101,7 @@ func (ps *Peers) begin(t trust) bool {
 	}
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	name, most := "", maxStrangers
-	if t.proven {
-		name, most = t.Node, 1
-	}
+	name, most := t.slots()
 	if ps.answering[name] >= most {
 		return false
 	}
@@ -112,13 +109,18 @@ func (ps *Peers) begin(t trust) bool {
 	return true
 }
 
+// slots returns under which name requests for buckets are counted, and how many there may be.
+func (t *trust) slots() (name string, most int) {
+	if t.proven {
+		return t.Node, 1
+	}
+	return "", maxStrangers
+}
+
 func (ps *Peers) end(t trust) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
-	name := ""
-	if t.proven {
-		name = t.Node
-	}
+	name, _ := t.slots()
 	if ps.answering[name]--; ps.answering[name] == 0 {
 		delete(ps.answering, name)
 	}

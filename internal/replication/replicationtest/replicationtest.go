@@ -24,9 +24,8 @@ func Config(cfg replication.Config) replication.Config {
 	cfg.UpdateInterval = cmp.Or(cfg.UpdateInterval, 10*time.Minute)
 	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 5*time.Second)
 	cfg.ExchangeInterval = cmp.Or(cfg.ExchangeInterval, replication.ExchangeInterval)
-	cfg.MaxPending = cmp.Or(cfg.MaxPending, 10_000)
-	cfg.MaxAge = cmp.Or(cfg.MaxAge, 30*time.Second)
-	cfg.Linger = cmp.Or(cfg.Linger, replication.Linger)
+	q := Queue(replication.QueueConfig{MaxPending: cfg.MaxPending, MaxAge: cfg.MaxAge, Linger: cfg.Linger})
+	cfg.MaxPending, cfg.MaxAge, cfg.Linger = q.MaxPending, q.MaxAge, q.Linger
 	return cfg
 }
 
