@@ -50,14 +50,16 @@ func (c *call) performAll(body []byte) {
 	c.performed()
 }
 
-// batchOfJava performs a batch of a Java server, which sends it as it is. One that is too long to be held is performed entry by entry as it comes: Java
-// servers drop what they are refused. Heureka nodes send less then, and theirs must have come whole, see admitted.
+// batchOfJava performs a batch of a Java server, which sends it as it is. One that is too long to be held is performed entry by
+// entry as it comes: Java servers drop what they are refused. Heureka nodes send less then, and theirs must have come whole, see
+// admitted.
 func (c *call) batchOfJava(in *buffer) {
-	switch err := c.appendAll(in, c.Request.Body, c.bounds().BatchBytes); {
+	bounds := c.bounds()
+	switch err := c.appendAll(in, c.Request.Body, bounds.BatchBytes); {
 	case err == nil:
 		c.performAll(in.B)
 	case errors.Is(err, errTooLarge):
-		c.performStream(newBatchStream(io.MultiReader(bytes.NewReader(in.B), c.Request.Body), c.bounds().BatchBytes, c.bounds().Records))
+		c.performStream(newBatchStream(io.MultiReader(bytes.NewReader(in.B), c.Request.Body), bounds.BatchBytes, bounds.Records))
 	default:
 		c.badBody(err)
 	}
