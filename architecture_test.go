@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"internal/respcache":   {"", "internal/wire", "internal/registry"},
 	"internal/remote":      {"", "internal/wire", "internal/outbound"},
 	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote", "internal/discover", "internal/outbound"},
-	"internal/changes":     {"", "internal/registry"},
+	"internal/changes":     {"", "internal/registry", "internal/wire"},
 	"internal/httpapi":     {"", "internal/wire", "internal/registry", "internal/respcache"},
 	"client":               {"", "internal/wire", "internal/remote", "internal/spring", "internal/discover", "internal/outbound"},
 	"internal/discover":    {},

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"math"
 	"net"
 	"net/http"
 	"sync"
@@ -16,12 +17,14 @@ import (
 // try three servers at once, a refused delta makes them fetch everything. So heartbeats, registrations, cancels, status
 // changes, deltas and probes are never refused and never wait.
 const (
-	fetchClass = iota // documents of the whole registry, of an application, of a VIP
-	pageClass         // pages, metrics, history
+	fetchClass     = iota // documents of the whole registry, of an application, of a VIP
+	pageClass             // pages, metrics, history
+	watchClass            // clients that watch
+	watchPageClass        // pages that do, apart: neither crowd keeps the other out
 	classes
 )
 
-var classNames = [classes]string{fetchClass: "fetch", pageClass: "page"}
+var classNames = [classes]string{fetchClass: "fetch", pageClass: "page", watchClass: "watch", watchPageClass: "watch-page"}
 
 // batchClass names replication batches, which are limited by peer.
 const batchClass = "batch"
@@ -43,6 +46,11 @@ func classOf(c *httpapi.Call) int {
 		}
 	case httpapi.PageResource, httpapi.MetricsResource:
 		return pageClass
+	case httpapi.WatchResource:
+		if asPage(c.Request) {
+			return watchPageClass
+		}
+		return watchClass
 	case httpapi.OperationResource: // the history and the registry as it was are as dear as pages
 		if c.Request.Method == http.MethodGet {
 			return pageClass
@@ -62,14 +70,31 @@ func newCrowd(cfg *Config) *crowd {
 		return admission.New(admission.Config{Slots: slots, Wait: crowdWait, Stall: crowdStall})
 	}
 	c := &crowd{batches: &batchPool{limit: cfg.BatchesPerPeer, busy: map[string]int{}}}
-	c.pools = [classes]*admission.Pool{fetchClass: pool(cfg.FetchesInFlight), pageClass: pool(cfg.PagesInFlight)}
+	c.pools = [classes]*admission.Pool{
+		fetchClass: pool(cfg.FetchesInFlight), pageClass: pool(cfg.PagesInFlight),
+		watchClass: watchPool(cfg.Limits.Watchers), watchPageClass: watchPool(cfg.Limits.WatchingPages),
+	}
 	return c
+}
+
+// watchPool is for requests that stay: nobody waits for one of them to end, and to stand still is their nature.
+func watchPool(limit int) *admission.Pool {
+	return admission.New(admission.Config{Slots: slots(limit), Stall: time.Hour})
+}
+
+func slots(limit int) int {
+	if limit < 0 {
+		return math.MaxInt
+	}
+	return limit
 }
 
 // set changes how many calls of each class are admitted.
 func (cr *crowd) set(cfg *Config) {
 	cr.pools[fetchClass].SetSlots(cfg.FetchesInFlight)
 	cr.pools[pageClass].SetSlots(cfg.PagesInFlight)
+	cr.pools[watchClass].SetSlots(slots(cfg.Limits.Watchers))
+	cr.pools[watchPageClass].SetSlots(slots(cfg.Limits.WatchingPages))
 	cr.batches.mu.Lock()
 	cr.batches.limit = cfg.BatchesPerPeer
 	cr.batches.mu.Unlock()
@@ -84,7 +109,11 @@ func (cr *crowd) admit(c *httpapi.Call) httpapi.Refusal {
 	if class < 0 {
 		return httpapi.Refusal{}
 	}
-	slot := cr.pools[class].Acquire(c.Request.Context(), progressOf(c.Request))
+	progress := time.Now // of one that watches
+	if class != watchClass && class != watchPageClass {
+		progress = progressOf(c.Request)
+	}
+	slot := cr.pools[class].Acquire(c.Request.Context(), progress)
 	if slot == nil {
 		return crowded
 	}

@@ -12,6 +12,9 @@ var (
 	crowdedDesc  = classDesc("requests_crowded_total", "Requests refused with 503 because all slots of their class were taken.")
 	stalledDesc  = classDesc("requests_stalled_total", "Requests that lost their slot because the client read nothing for a second.")
 
+	toldDesc   = connDesc("watch_changes_total", "Changes sent to watchers, summed over all of them.")
+	resetsDesc = connDesc("watch_resets_total", "Watchers that were told to begin again, because they were too slow or their version is not known here.")
+
 	bodiesDesc    = connDesc("request_bodies_bytes", "Bytes that large request bodies hold which are being read and decoded.")
 	maxBodiesDesc = connDesc("request_bodies_max_bytes", "Limit of these bytes; 0 for none. Beyond it requests are refused as busy.")
 
@@ -31,7 +34,7 @@ func connDesc(name, help string) *prometheus.Desc {
 }
 
 func describeCrowd(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, waitedDesc, crowdedDesc, stalledDesc, bodiesDesc, maxBodiesDesc,
+	for _, d := range []*prometheus.Desc{inFlightDesc, waitingDesc, waitedDesc, crowdedDesc, stalledDesc, toldDesc, resetsDesc, bodiesDesc, maxBodiesDesc,
 		connectionsDesc, maxConnDesc, connRefusedDesc, connIdleDesc, connStalledDesc} {
 		ch <- d
 	}
@@ -51,6 +54,8 @@ func (st *status) collectCrowd(ch chan<- prometheus.Metric) {
 	send(inFlightDesc, prometheus.GaugeValue, float64(st.Batches.InFlight), batchClass)
 	send(crowdedDesc, prometheus.CounterValue, float64(st.Batches.Refused), batchClass)
 
+	send(toldDesc, prometheus.CounterValue, float64(st.Told))
+	send(resetsDesc, prometheus.CounterValue, float64(st.Resets))
 	send(bodiesDesc, prometheus.GaugeValue, float64(st.BodyBytes))
 	send(maxBodiesDesc, prometheus.GaugeValue, float64(max(st.cfg.Limits.DecodingBytes, 0)))
 	send(connectionsDesc, prometheus.GaugeValue, float64(st.Connections.Open))

@@ -61,7 +61,21 @@ var limitOptions = []option{{
 }, {
 	field: "Limits.HistoryAge", see: remembers, byDefault: "3", want: "1",
 	set: func(_ *rig, c *server.Config) { c.Limits.HistoryAge = time.Hour },
+}, {
+	field: "Limits.Watchers", see: watches(""), byDefault: "200", want: "503",
+	set: func(_ *rig, c *server.Config) { c.Limits.Watchers = 1 },
+}, {
+	field: "Limits.WatchingPages", see: watches("&as=page"), byDefault: "200", want: "503",
+	set: func(_ *rig, c *server.Config) { c.Limits.WatchingPages = 1 },
 }}
+
+// watches tells how one more request is answered while one watches.
+func watches(as string) func(*rig) string {
+	return func(r *rig) string {
+		defer r.send("GET /heureka/v1/watch?since=now" + as + " HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n").Close()
+		return r.status("/heureka/v1/watch?since=now&wait=1s" + as)
+	}
+}
 
 // remembers tells how many of three registrations are in the history, of which two came two hours before the third.
 func remembers(r *rig) string {

@@ -27,6 +27,10 @@ type Limits struct {
 	HistoryChanges int
 	HistoryBytes   int64
 	HistoryAge     time.Duration
+
+	// Requests to GET /heureka/v1/watch that are under way at a time.
+	Watchers      int // of clients
+	WatchingPages int // of pages, apart
 }
 
 // What the feed of changes keeps for those that follow it, at most: they read it at once.
@@ -48,6 +52,8 @@ func defaultLimits() Limits {
 		HistoryChanges:  10_000,
 		HistoryBytes:    64 << 20,
 		HistoryAge:      24 * time.Hour,
+		Watchers:        20_000,
+		WatchingPages:   2_000,
 	}
 }
 

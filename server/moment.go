@@ -38,6 +38,8 @@ type status struct {
 	BodyBytes   int64 // of bodies that are being read and decoded
 	Classes     []classStatus
 	Batches     batchStats
+	Told        uint64         // changes, to all watchers together
+	Resets      uint64         // of watchers
 	Connections listener.Stats // of a handler that somebody else serves: none
 
 	cfg *Config
@@ -96,6 +98,7 @@ func (s *Server) complete(st *status) *status {
 		st.Classes = append(st.Classes, classStatus{classNames[i], pool.Stats()})
 	}
 	st.Batches = s.crowd.batches.stats()
+	st.Told, st.Resets = s.watching.told.Load(), s.watching.resets.Load()
 	if conns := s.conns.Load(); conns != nil {
 		st.Connections = conns.Stats()
 	}

@@ -23,6 +23,7 @@ const (
 // atomic load.
 type phases struct {
 	reads atomic.Bool
+	ended chan struct{} // closed when the node stops
 
 	mu    sync.Mutex
 	now   Phase
@@ -33,7 +34,7 @@ type phases struct {
 // newPhases begins with syncing where there are peers to sync from. Without, reads are allowed at once, though the tasks
 // that open begins with have not run.
 func newPhases(cfg Config) *phases {
-	p := &phases{now: Syncing, why: "no peer has been asked yet"}
+	p := &phases{ended: make(chan struct{}), now: Syncing, why: "no peer has been asked yet"}
 	if !cfg.hasPeers() {
 		p.why = "the node's tasks have not started"
 		p.reads.Store(true)
@@ -86,6 +87,9 @@ func (p *phases) doubt(why string, now time.Time) {
 func (p *phases) stopping() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.now != Stopping {
+		close(p.ended)
+	}
 	p.now, p.why = Stopping, "the node is shutting down"
 }
 

@@ -23,6 +23,7 @@ var endpointNames = map[httpapi.Resource]string{
 	httpapi.BatchResource: "batch", httpapi.DigestResource: "compare", httpapi.BucketsResource: "compare", httpapi.HeardResource: "heard",
 	httpapi.StatusInfoResource: "status", httpapi.OverridesResource: "overrides", httpapi.HealthcheckResource: "healthcheck",
 	httpapi.ActuatorResource: "actuator", httpapi.MetricsResource: "metrics", httpapi.PageResource: "page", httpapi.OperationResource: "operation",
+	httpapi.WatchResource: "watch",
 }
 
 // operationNames are what is done to an application or an instance.
@@ -49,7 +50,7 @@ var seriesLabels = []string{"endpoint", "code"}
 
 // Indexes of series: what an endpoint is, and the status of the answer.
 const (
-	maxEndpoints = int(httpapi.OperationResource) + 1
+	maxEndpoints = int(httpapi.WatchResource) + 1
 	maxMethods   = 4
 	maxStatus    = 600
 )

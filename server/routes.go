@@ -29,6 +29,7 @@ func (s *Server) routes() error {
 		Metrics:        metricsHandler(numbers),
 		Pages:          s.pages(),
 		Operations:     s.operations(),
+		Watch:          http.HandlerFunc(s.serveWatch),
 
 		Recorder:            s.requests,
 		Freed:               s.freed,
@@ -43,6 +44,9 @@ func (s *Server) routes() error {
 	cfg.Steps.Admit = func(c *httpapi.Call) httpapi.Refusal {
 		if no := known.admit(c); no.Status != 0 {
 			return no
+		}
+		if c.Route.Resource == httpapi.WatchResource && !s.phase.readsAllowed() {
+			return httpapi.Refusal{Status: cfg.NotReadyStatus, Reason: httpapi.NotReady}
 		}
 		return s.crowd.admit(c)
 	}

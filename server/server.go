@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,7 @@ type Server struct {
 	crowd    *crowd
 	requests *requestNumbers
 	history  *changes.History
+	watching watching
 	conns    atomic.Pointer[listener.Listener] // Serve's
 
 	management http.Handler
@@ -70,6 +72,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s.history = changes.NewHistory(cfg.history(), s.reg.Feed(), s.node.started)
+	s.watching.life = strconv.FormatUint(s.cfg.Rand.Uint64(), 36)
 	s.crowd = newCrowd(&s.cfg)
 	if err := s.routes(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)

@@ -48,7 +48,7 @@ type waiter struct {
 }
 
 // New returns a pool whose slots are all free.
-func New(cfg Config) *Pool { return &Pool{cfg: cfg, held: make(map[*Slot]struct{}, cfg.Slots)} }
+func New(cfg Config) *Pool { return &Pool{cfg: cfg, held: map[*Slot]struct{}{}} }
 
 // SetSlots changes how many requests may be under way at a time. If that is fewer, those under way go on.
 func (p *Pool) SetSlots(n int) {

@@ -1,5 +1,5 @@
-// Package changes describes changes of a registry to people and programs: each as a document, the last ones as a history, the
-// registry as it was at an earlier moment, and which instances are silent and may be evicted next. It is pure; serving and
+// Package changes describes changes of a registry to people and programs: each as a document, as watchers are told of it, the last
+// ones as a history, the registry as it was at an earlier moment, and which instances are silent and may be evicted next. It is pure; serving and
 // printing are left to others.
 package changes
 

@@ -79,6 +79,14 @@ var limits = []Limit{
 		Doc:   "Age of the oldest of them.",
 		field: func(c *server.Config) any { return &c.Limits.HistoryAge }},
 		Answer: "the oldest is dropped", Counter: "/heureka/v1/history, since"},
+	{Key: Key{Name: "watchers", Kind: Int,
+		Doc:   "Most clients that watch at the same time, by /heureka/v1/watch.",
+		field: func(c *server.Config) any { return &c.Limits.Watchers }},
+		Answer: "503; the client polls", Counter: `heureka_requests_crowded_total{class="watch"}`},
+	{Key: Key{Name: "watching-pages", Kind: Int,
+		Doc:   "Most pages in browsers that watch at the same time.",
+		field: func(c *server.Config) any { return &c.Limits.WatchingPages }},
+		Answer: "503; the page polls", Counter: `heureka_requests_crowded_total{class="watch-page"}`},
 }
 
 // limitKeys are the settings in limits.
@@ -115,6 +123,9 @@ var fixed = [][4]string{
 	{"key of an instance reported by another node", "8 KiB", "left out", ""},
 	{"tombstones of cancelled instances", "131072, 32 MiB", "the oldest is dropped, starting with instances that never sent a heartbeat", ""},
 	{"changes kept for followers such as the history", "4096, 32 MiB", "the oldest is dropped; a follower that has not read it starts over", ""},
+	{"time without progress of a watcher that does not read", "2 min", "the connection is closed", "heureka_connections_stalled_total"},
+	{"changes, and bytes of them, in one answer to a watcher that polls", "1000, 1 MiB", "the rest comes with the next answer", ""},
+	{"encoded changes kept for watchers", "512, 8 MiB", "encoded again", ""},
 	{"recent registrations and cancels on the page", "1000 each", "the oldest is dropped", ""},
 	{"applications whose refusals the log tracks", "1024", "the others share one line a minute", ""},
 }

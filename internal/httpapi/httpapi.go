@@ -34,6 +34,9 @@ type Backend interface {
 	Overrides() map[heureka.Key]heureka.Status
 }
 
+// WatchPath is where changes are told as they happen, below Config.Prefix.
+const WatchPath = "/heureka/v1/watch"
+
 // Config sets up the API.
 type Config struct {
 	Prefix         string // what stands before /eureka, such as "/ctx"; "" for nothing (W-PATH-4)
@@ -52,6 +55,7 @@ type Config struct {
 	Signpost http.Handler // answers browsers at the base of the API; nil: as everybody, 404
 
 	Operations map[string]http.Handler // by path below Prefix, what operators ask of a node
+	Watch      http.Handler            // serves {Prefix}/heureka/v1/watch, for as long as clients listen; nil: nobody does
 
 	// DeltaReach returns how far deltas reach back now, which their readers are told in a header. Nil: they are not.
 	DeltaReach func() time.Duration
@@ -222,7 +226,7 @@ func (c *call) dispatchRare() {
 		c.buckets()
 	case ActuatorResource:
 		c.cfg.Actuator.serve(&c.w, c.Request, c.Route.App, c.Route.ID)
-	case MetricsResource, PageResource, OperationResource:
+	case MetricsResource, PageResource, OperationResource, WatchResource:
 		c.Route.handler.ServeHTTP(&c.w, c.Request)
 	}
 }

@@ -36,6 +36,7 @@ const (
 	MetricsResource               // numbers for Prometheus
 	PageResource                  // a page for people
 	OperationResource             // what operators ask of a node
+	WatchResource                 // changes, as they happen
 )
 
 // A method is a set of HTTP methods; HEAD is GET here.
@@ -147,6 +148,9 @@ func (a *API) beside(path string) Route {
 	}
 	if page := a.cfg.Pages[rest]; page != nil {
 		return Route{Resource: PageResource, handler: page}
+	}
+	if a.cfg.Watch != nil && rest == WatchPath {
+		return Route{Resource: WatchResource, handler: a.cfg.Watch}
 	}
 	if op := a.cfg.Operations[rest]; op != nil {
 		return Route{Resource: OperationResource, handler: op}

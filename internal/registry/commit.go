@@ -73,6 +73,13 @@ func (r *Registry) report(ch Change) Change {
 	return ch
 }
 
+// Seq returns the number of the last change, once it has been handed on: the feed has changes a moment before OnChange.
+func (r *Registry) Seq() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seq
+}
+
 // account keeps the sums over all instances. Prev is nil for a new instance, next for one that goes.
 func (r *Registry) account(prev, next *version) {
 	if prev != nil {

@@ -99,7 +99,7 @@ func (f *Feed) Read(cursor uint64, buf []Change) (n int, err error) {
 // Wait returns when there is a change after cursor, or with an error when ctx has ended.
 func (f *Feed) Wait(ctx context.Context, cursor uint64) error {
 	for {
-		woken := f.next(cursor)
+		woken := f.Next(cursor)
 		if woken == nil {
 			return nil
 		}
@@ -111,8 +111,8 @@ func (f *Feed) Wait(ctx context.Context, cursor uint64) error {
 	}
 }
 
-// next returns a channel that is closed at the next change; nil if there is one after cursor.
-func (f *Feed) next(cursor uint64) <-chan struct{} {
+// Next returns a channel that is closed at the next change; nil if there is one after cursor.
+func (f *Feed) Next(cursor uint64) <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if cursor != f.last {
