@@ -96,8 +96,6 @@ func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	st := &stream{Server: s, view: q.view, w: w, control: http.NewResponseController(w)}
-	// The deadline of the request would end the connection while it is answered. An error means that there is none.
-	_ = st.control.SetReadDeadline(time.Time{})
 	w.Header().Set("Cache-Control", "no-store")
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		st.serve(r, &q)
