@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -25,6 +26,7 @@ type refresher struct {
 	deltaTag string        // of the last delta, if the server tags them
 	fullTag  string        // of the document that is the snapshot, "" once a delta has changed it
 	trail    remote.Trail  // whether a delta may follow the snapshot
+	next     *Snapshot     // what the refresh under way has led to; nil: nothing new
 	fetched  bool          // a server has answered once
 	asked    time.Duration // for which a server asked to be left alone
 	trouble  trouble
@@ -95,12 +97,22 @@ func (f *refresher) refresh(ctx context.Context) error {
 	if info.Err == nil {
 		f.fetched = true
 	} else if wrong != nil && !givenUp(ctx) { // better than nothing new (G-CA-3)
-		f.publish(wrong)
+		f.next = wrong
 	}
-	now := f.client.Snapshot()
+	now := cmp.Or(f.next, before)
 	info.Unchanged, info.Instances, info.Duration = now == before, now.Len(), time.Since(start)
+	f.client.counters.refreshed(&info) // before anybody who waits for the registry goes on
+	f.publish()
 	f.report(ctx, &info)
 	return info.Err
+}
+
+// publish shows what a refresh has led to.
+func (f *refresher) publish() {
+	if f.next != nil {
+		f.client.publish(f.next)
+		f.next = nil
+	}
 }
 
 // givenUp reports whether the client ends. Running out of time is something else: a failure like others.
@@ -111,7 +123,6 @@ func (f *refresher) report(ctx context.Context, info *RefreshInfo) {
 	if !givenUp(ctx) {
 		f.trouble.report(f.cfg.Logger, "registry fetch", info.Err)
 	}
-	f.client.counters.refreshed(info)
 	call(f.cfg.Hooks.Refresh, *info)
 	if info.Err == nil {
 		f.client.remoteStatuses(f.serverTime())
@@ -169,7 +180,7 @@ func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Do
 		if applied > 0 {
 			f.fullTag = ""
 		}
-		f.publish(next)
+		f.next = next
 		return nil, nil
 	}
 	info.Mismatch = true
@@ -181,7 +192,7 @@ func (f *refresher) delta(ctx context.Context, conn *remote.Conn, doc *remote.Do
 	f.cfg.Logger.Info("delta did not match, fetched the whole registry",
 		"server", conn.URL(), "hash", next.Hash(), "want", doc.Apps.Hash)
 	if f.cfg.LogDeltaDiff {
-		logDifference(f.cfg.Logger, next, f.client.Snapshot())
+		logDifference(f.cfg.Logger, next, cmp.Or(f.next, f.client.Snapshot()))
 	}
 	f.version, f.deltaTag = doc.Apps.Version, doc.ETag // of the delta, also in Java (C-RF-7)
 	return nil, nil
@@ -212,7 +223,7 @@ func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshIn
 		return nil
 	}
 	f.version, f.fullTag = doc.Apps.Version, doc.ETag
-	f.publish(f.client.Snapshot().fromFull(doc.Apps, FromServer, f.rand))
+	f.next = f.client.Snapshot().fromFull(doc.Apps, FromServer, f.rand)
 	return nil
 }
 
@@ -233,15 +244,14 @@ func (f *refresher) setClock(doc *remote.Document) {
 
 func (f *refresher) serverTime() time.Time { return time.Now().Add(f.clock) }
 
-func (f *refresher) publish(s *Snapshot) { f.client.publish(s) }
-
 // fromBackup is asked once, when the first fetch has failed (C-BK-1).
 func (f *refresher) fromBackup(ctx context.Context) error {
 	doc, err := f.cfg.Backup.Load(ctx)
 	if err != nil {
 		return err
 	}
-	f.publish(f.client.Snapshot().fromFull(doc, FromBackup, f.rand))
+	f.next = f.client.Snapshot().fromFull(doc, FromBackup, f.rand)
+	f.publish()
 	f.cfg.Logger.Warn("using the backup registry", "instances", f.client.Snapshot().Len())
 	return nil
 }

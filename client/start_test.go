@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -46,6 +47,46 @@ func TestStartWithoutServer(t *testing.T) {
 			t.Errorf("Ready = %v after %v", err, time.Since(start))
 		}
 	})
+}
+
+// Whoever has waited for the registry finds its fetch in the numbers.
+func TestReadyMeansCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		eureka := w.server("eureka")
+		eureka.interfere(answerAll(503))
+		log := &onLine{Handler: slog.DiscardHandler, text: "works again"} // is written after the registry can be seen
+		c := w.client(client.Config{Servers: []string{url("eureka")}, Logger: slog.New(log)})
+		var ready error
+		var seen client.Stats
+		log.do = func() {
+			ready = c.Ready(t.Context())
+			seen = c.Stats()
+		}
+		w.run(c)
+		synctest.Wait()
+		eureka.interfere(nil)
+		sleep(time.Minute)
+		if ready != nil || seen.Generation != 1 || seen.Fetches != 2 || seen.LastFetch.IsZero() {
+			t.Errorf("ready (%v) with %+v, want both fetches counted", ready, seen)
+		}
+	})
+}
+
+// onLine is a log that does something when it gets a line.
+type onLine struct {
+	slog.Handler
+	text string
+	do   func()
+}
+
+func (h *onLine) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *onLine) Handle(_ context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, h.text) {
+		h.do()
+	}
+	return nil
 }
 
 func TestRetryAfterIsHeeded(t *testing.T) { // G-FO-3

@@ -26,8 +26,8 @@ type Stats struct {
 
 // Stats returns the numbers as they are now.
 func (c *Client) Stats() Stats {
+	snapshot := c.Snapshot() // first: a refresh is counted before it shows
 	s := c.counters.stats()
-	snapshot := c.Snapshot()
 	s.Instances, s.Generation, s.Source = snapshot.Len(), snapshot.Generation(), snapshot.Source()
 	s.Servers = c.serverURLs()
 	s.WriteServer, s.WriteQuarantine = c.api.write.server()
