@@ -44,6 +44,7 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		Hosts:          s.cfg.ownHosts(),
 		ClientID:       s.cfg.Instance.IPAddr,
 		Phase:          func() string { ph, _, _ := s.phase.current(); return string(ph) },
+		Now:            time.Now,
 		UpdateInterval: s.cfg.PeerUpdateInterval,
 		ReadTimeout:    s.cfg.PeerReadTimeout,
 		MaxPending:     s.cfg.PeerMaxPending,

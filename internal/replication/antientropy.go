@@ -24,7 +24,7 @@ func (p *peer) repair(ctx context.Context) {
 			return
 		case <-p.differs:
 		}
-		if !p.mayExchange(time.Now()) {
+		if !p.mayExchange(p.set.cfg.Now()) {
 			continue
 		}
 		healed, err := p.exchange(ctx)
@@ -68,7 +68,7 @@ func (p *peer) exchange(ctx context.Context) (healed int, err error) {
 	mine := store.Digest()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.link.Exchanged(e, &mine, healed, time.Now())
+	p.link.Exchanged(e, &mine, healed, p.set.cfg.Now())
 	return healed, err
 }
 
@@ -80,7 +80,7 @@ func (p *peer) compare(ctx context.Context, f *fetcher) (*Exchange, error) {
 	mine := p.set.cfg.Store.Digest()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.link.Compare(&mine, &theirs, time.Now()), nil
+	return p.link.Compare(&mine, &theirs, p.set.cfg.Now()), nil
 }
 
 // errNotHeureka marks answers of anything else.
@@ -139,14 +139,15 @@ func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err e
 
 // pull merges what the node has in these buckets and this one has not. It returns how many instances changed here.
 func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err error) {
+	now := f.peer.set.cfg.Now
 	p := NewPull(f.store, registry.Origin{By: f.by, Address: f.conn.URL()}, buckets)
 	defer func() { f.received += p.Received }()
-	for body := p.Request(time.Now()); body != nil; body = p.Request(time.Now()) {
+	for body := p.Request(now()); body != nil; body = p.Request(now()) {
 		doc, err := f.ask(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body})
 		if err != nil {
 			return p.Changed, err
 		}
-		if err := p.Take(doc, time.Now()); err != nil {
+		if err := p.Take(doc, now()); err != nil {
 			return p.Changed, fmt.Errorf("%s%s: %w", f.conn.URL(), bucketsPath, err)
 		}
 	}

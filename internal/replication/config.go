@@ -42,6 +42,8 @@ type Config struct {
 	ClientID string        // DiscoveryIdentity-Id, by custom the own IP address (S-BATCH-1)
 	Phase    func() string // how far this node's start has come, for its peers
 
+	Now func() time.Time // time.Now, but in a simulation
+
 	UpdateInterval time.Duration // between two resolutions (S-PEER-2)
 	ReadTimeout    time.Duration // longest silence of a peer
 	MaxPending     int           // see QueueConfig
@@ -70,8 +72,8 @@ func (cfg *Config) check() error {
 	if cfg.Store == nil || cfg.Resolver == nil || cfg.Transport == nil {
 		bad = append(bad, errors.New("replication needs a store, a resolver and a transport"))
 	}
-	if cfg.Logger == nil || cfg.Rand == nil || cfg.Phase == nil {
-		bad = append(bad, errors.New("replication needs a logger, a source of random numbers and the phase"))
+	if cfg.Logger == nil || cfg.Rand == nil || cfg.Phase == nil || cfg.Now == nil {
+		bad = append(bad, errors.New("replication needs a logger, a source of random numbers, the phase and the time"))
 	}
 	if cfg.UpdateInterval <= 0 || cfg.ReadTimeout <= 0 || cfg.ExchangeInterval <= 0 || cfg.MaxPending <= 0 || cfg.MaxAge <= 0 {
 		bad = append(bad, errors.New("replication needs UpdateInterval, ReadTimeout, ExchangeInterval, MaxPending and MaxAge above zero"))

@@ -3,7 +3,6 @@ package replication
 import (
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // The resources for peers, below the API's base.
@@ -28,7 +27,7 @@ func (ps *Peers) Admit(h, answer http.Header) (status int) {
 		return 0
 	}
 	ps.mu.Lock()
-	admitted, last := ps.guard.Admit(from.Greeting, from.proven, time.Now())
+	admitted, last := ps.guard.Admit(from.Greeting, from.proven, ps.cfg.Now())
 	ps.mu.Unlock()
 	if !admitted {
 		answer.Set(HeaderLast, strconv.FormatUint(last, 10))
@@ -48,7 +47,7 @@ func (ps *Peers) Performed(h http.Header) {
 // what the request has changed.
 func (ps *Peers) Greet(request, answer http.Header) {
 	hello := ps.greeting()
-	hello.Clock = ps.guard.Clock(time.Now())
+	hello.Clock = ps.guard.Clock(ps.cfg.Now())
 	hello.addTo(answer)
 	if ps.proves(request) {
 		answer.Set(HeaderProven, "yes")
@@ -58,7 +57,7 @@ func (ps *Peers) Greet(request, answer http.Header) {
 // heard notes that a node has spoken to this one, and whether its registry is like ours. If it is comparing, it has seen a
 // difference that lasts. Of who proves nothing only that is believed that somebody may be there.
 func (ps *Peers) heard(from trust, mine string, comparing bool) {
-	now := time.Now()
+	now := ps.cfg.Now()
 	found, met := ps.peersOf(from.Node)
 	ps.lookOut(from.Node, met, len(found) == 0, now)
 	theirs := from.Digest
@@ -100,7 +99,7 @@ func (ps *Peers) Buckets(h http.Header, body []byte) (doc []byte, refused int) {
 		return nil, http.StatusServiceUnavailable
 	}
 	defer ps.end(from)
-	if doc = AnswerBuckets(ps.cfg.Store, body, time.Now()); doc == nil {
+	if doc = AnswerBuckets(ps.cfg.Store, body, ps.cfg.Now()); doc == nil {
 		return nil, http.StatusBadRequest
 	}
 	return doc, 0

@@ -17,8 +17,10 @@ import (
 // heartbeats may not have found their way here, because the nodes do not know each other yet, or have much to tell.
 
 const (
-	maxAsking = time.Second // an eviction waits for no longer
-	heardKeys = 4096        // asked about in one request
+	// MaxAsking is for how long an eviction waits at most.
+	MaxAsking = time.Second
+
+	heardKeys = 4096 // asked about in one request
 )
 
 // heardRequest asks POST peerreplication/heard how long ago the receiver itself heard these instances.
@@ -104,17 +106,14 @@ const maxHeardAge = 50 * 365 * 24 * time.Hour
 // AskHeard asks all heureka nodes that take replication about instances that are about to be evicted, for a second at most, and
 // returns how many leases last because of it. Who does not answer, or does not understand, is not waited for.
 func (ps *Peers) AskHeard(ctx context.Context, keys []heureka.Key) (kept int) {
-	if len(keys) == 0 || ps.cfg.DisableAntiEntropy {
+	if len(keys) == 0 {
 		return 0
 	}
-	ctx, cancel := within(ctx, maxAsking)
+	ctx, cancel := within(ctx, MaxAsking)
 	defer cancel()
 	var asking sync.WaitGroup
 	var mu sync.Mutex
-	for _, p := range *ps.list.Load() {
-		if !p.answersNodes() {
-			continue
-		}
+	for _, p := range ps.whoHears() {
 		asking.Go(func() {
 			n := p.askHeard(ctx, keys)
 			mu.Lock()
@@ -124,6 +123,14 @@ func (ps *Peers) AskHeard(ctx context.Context, keys []heureka.Key) (kept int) {
 	}
 	asking.Wait()
 	return kept
+}
+
+// whoHears returns the peers to ask.
+func (ps *Peers) whoHears() []*peer {
+	if ps.cfg.DisableAntiEntropy {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(*ps.list.Load()), func(p *peer) bool { return !p.answersNodes() })
 }
 
 // answersNodes reports whether a heureka node was there a moment ago.
@@ -137,12 +144,12 @@ func (p *peer) answersNodes() bool {
 func (p *peer) askHeard(ctx context.Context, keys []heureka.Key) (kept int) {
 	f := p.fetcher(registry.BySync)
 	for part := range slices.Chunk(keys, heardKeys) {
-		sent := time.Now()
+		sent := p.set.cfg.Now()
 		doc, err := f.ask(ctx, remote.Request{Method: http.MethodPost, Path: heardPath, Body: HeardRequest(part)})
 		if err != nil { // one of before there was this question does not know the path
 			return kept
 		}
-		kept += TakeHeard(f.store, part, doc, registry.Origin{By: f.by, Address: f.conn.URL()}, sent, time.Now())
+		kept += TakeHeard(f.store, part, doc, registry.Origin{By: f.by, Address: f.conn.URL()}, sent, p.set.cfg.Now())
 	}
 	return kept
 }
@@ -154,5 +161,5 @@ func (ps *Peers) Heard(h http.Header, body []byte) []byte {
 		return nil
 	}
 	ps.meet(h)
-	return AnswerHeard(ps.cfg.Store, body, time.Now())
+	return AnswerHeard(ps.cfg.Store, body, ps.cfg.Now())
 }

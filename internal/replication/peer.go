@@ -123,7 +123,7 @@ func (p *peer) contact(theirs, mine string, comparing bool, now time.Time) {
 // run sends batches, one at a time, until ctx ends. Its first one, empty if need be, finds out who is there.
 func (p *peer) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		batch, wait := p.next(time.Now())
+		batch, wait := p.next(p.set.cfg.Now())
 		if batch != nil {
 			p.send(ctx, batch)
 			continue
@@ -145,7 +145,7 @@ func (p *peer) next(now time.Time) (*Batch, time.Duration) {
 }
 
 func (p *peer) send(ctx context.Context, b *Batch) {
-	items := b.Fill(p.set.cfg.Store, time.Now())
+	items := b.Fill(p.set.cfg.Store, p.set.cfg.Now())
 	if !p.worth(b) {
 		return
 	}
@@ -159,7 +159,7 @@ func (p *peer) send(ctx context.Context, b *Batch) {
 func (p *peer) worth(b *Batch) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.link.Worth(b, time.Now())
+	return p.link.Worth(b, p.set.cfg.Now())
 }
 
 // post sends items (S-BATCH-1), again if the peer asks for proof that they are not stale.
@@ -206,10 +206,10 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 	if p.set.cfg.Compress {
 		req.Header.Set("Content-Encoding", "gzip")
 	}
-	r := &Reply{Sent: time.Now()}
+	r := &Reply{Sent: p.set.cfg.Now()}
 	answer, err := p.conn.Do(ctx, req)
 	p.introduced(answer.Header)
-	r.Came, r.Said, r.Date, r.Digest = time.Now(), greetingIn(answer.Header), answer.Date(), p.set.digest()
+	r.Came, r.Said, r.Date, r.Digest = p.set.cfg.Now(), greetingIn(answer.Header), answer.Date(), p.set.digest()
 	if err == nil {
 		if r.Results, err = wire.DecodeBatchResult(answer.Body, batchSize); err != nil {
 			err = fmt.Errorf("replicate to %s: unreadable answer of type %q, %w", p.conn.URL(), answer.Header.Get("Content-Type"), errUnreadable)
@@ -259,7 +259,7 @@ func (p *peer) recheck() {
 		return
 	}
 	p.mu.Lock()
-	p.link.health.probeBy(time.Now())
+	p.link.health.probeBy(p.set.cfg.Now())
 	p.mu.Unlock()
 	poke(p.wake)
 }

@@ -54,7 +54,7 @@ func New(cfg Config) (*Peers, error) {
 		answering: make(map[string]int),
 		reload:    make(chan struct{}, 1), look: make(chan time.Duration, 1), resolved: make(chan struct{}), sent: make(chan struct{}, 1),
 	}
-	ps.guard = NewGuard(ps.nodeID, time.Now())
+	ps.guard = NewGuard(ps.nodeID, ps.cfg.Now())
 	ps.list.Store(new([]*peer))
 	return ps, nil
 }
@@ -121,7 +121,10 @@ func (ps *Peers) Drain(ctx context.Context) error {
 func (ps *Peers) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	m := members{ps: ps, wg: &wg, stops: make(map[*peer]context.CancelFunc)}
+	m := members{ps: ps, stops: make(map[*peer]context.CancelFunc), begin: func(ctx context.Context, p *peer) {
+		wg.Go(func() { p.run(ctx) })
+		wg.Go(func() { p.repair(ctx) })
+	}}
 	for {
 		next := m.update(ctx)
 		looked := time.Now()
@@ -152,8 +155,8 @@ func (ps *Peers) pause(ctx context.Context, d time.Duration) {
 // members starts and stops peers as their URLs come and go. It belongs to Run.
 type members struct {
 	ps       *Peers
-	wg       *sync.WaitGroup
 	stops    map[*peer]context.CancelFunc
+	begin    func(context.Context, *peer) // a new peer's work
 	complain complaint
 	resolved bool
 }
@@ -177,7 +180,7 @@ func (m *members) update(ctx context.Context) (again time.Duration) {
 		m.complain.over()
 	}
 	m.replace(ctx, old, targets, err != nil || len(targets) == 0)
-	m.ps.looked.Store(&lookUp{err, time.Now()})
+	m.ps.looked.Store(&lookUp{err, m.ps.cfg.Now()})
 	if !m.resolved {
 		m.resolved = true
 		close(m.ps.resolved)
@@ -230,8 +233,7 @@ func (m *members) start(ctx context.Context, t Target) *peer {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	m.stops[p] = stop
-	m.wg.Go(func() { p.run(ctx) })
-	m.wg.Go(func() { p.repair(ctx) })
+	m.begin(ctx, p)
 	m.ps.log.Info("peer added", "peer", p.conn.URL(), "zone", t.Zone)
 	return p
 }

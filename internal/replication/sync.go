@@ -69,7 +69,7 @@ func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
 func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 	ctx, cancel := within(ctx, syncPatience)
 	defer cancel()
-	began := time.Now()
+	began := ps.cfg.Now()
 	c := &Copied{Peer: p.conn.URL()}
 	f := p.fetcher(registry.ByStart)
 	theirs, err := f.digest(ctx)
@@ -94,7 +94,7 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 	default:
 		c.Err = err
 	}
-	c.Took = time.Since(began)
+	c.Took = ps.cfg.Now().Sub(began)
 	return c
 }
 
@@ -115,7 +115,7 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
 		}
 		return
 	}
-	now, refused := time.Now(), 0
+	now, refused := ps.cfg.Now(), 0
 	for _, app := range doc.Apps.Apps {
 		for _, in := range app.Instances {
 			c.Instances++

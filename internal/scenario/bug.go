@@ -1,10 +1,13 @@
 package scenario
 
 import (
+	"net/http"
 	"time"
 
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // A Bug is a mistake that a simulation makes on purpose: one that its judge does not find would go unnoticed in the real
@@ -29,6 +32,7 @@ const (
 	LateProtection  Bug = "protection begins with the third silent instance"
 	LongLeases      Bug = "a renewed lease lasts twice as long"
 	ShortLeases     Bug = "leases end after 20 s"
+	NobodyAsked     Bug = "nobody is asked before an eviction"
 	NobodyCounts    Bug = "clients count as little as nodes"
 )
 
@@ -36,7 +40,7 @@ const (
 func Bugs() []Bug {
 	return []Bug{
 		LostTombstones, NoRetry, NoRevisions, LateBatches, NoIncarnations, NoAntiEntropy, BlindDigest,
-		NoEvictionLimit, NoProtection, UnboundedQueue, CountedBeats, OneIsMany, LateProtection, LongLeases, ShortLeases, NobodyCounts,
+		NoEvictionLimit, NoProtection, UnboundedQueue, CountedBeats, OneIsMany, LateProtection, LongLeases, ShortLeases, NobodyCounts, NobodyAsked,
 	}
 }
 
@@ -61,12 +65,17 @@ func (b Bug) configure(cfg *registry.Config) {
 	}
 }
 
-// evict is a tick.
-func (b Bug) evict(r *registry.Registry, now time.Time) registry.Eviction {
+// plan is the first half of a tick.
+func (b Bug) plan(r *registry.Registry, now time.Time) *registry.Plan {
 	if b == CountedBeats {
 		r.UpdateThreshold(now) // clients are those that are there
 	}
-	ev := r.Evict(now)
+	return r.PlanEviction(now)
+}
+
+// carryOut is the second half.
+func (b Bug) carryOut(r *registry.Registry, p *registry.Plan, now time.Time) registry.Eviction {
+	ev := r.CarryOut(p, now)
 	for more := ev; b == NoEvictionLimit && more.Evicted > 0; {
 		more = r.Evict(now)
 		ev.Evicted += more.Evicted
@@ -81,11 +90,37 @@ func (b Bug) pending(most int) int {
 	return most
 }
 
-func (b Bug) result(r replication.Result) replication.Result {
-	if b == NoRetry && (r.Outcome == replication.Busy || r.Outcome == replication.Unreachable) {
-		r.Outcome = replication.Unsent
+// sent is what leaves a node.
+func (b Bug) sent(m message) message {
+	if b == NoIncarnations {
+		m.header.Del(wire.HeaderIncarnations)
+	}
+	return m
+}
+
+// came is what arrives for a request.
+func (b Bug) came(answer *http.Response, err error) (*http.Response, error) {
+	if b == NoRetry && (err != nil || answer.StatusCode == http.StatusTooEarly) {
+		return &http.Response{StatusCode: http.StatusBadRequest, Header: http.Header{}, Body: http.NoBody}, nil
+	}
+	return answer, err
+}
+
+// ring is what a node's API asks.
+func (b Bug) ring(r httpapi.Ring) httpapi.Ring {
+	if b == LateBatches {
+		return hasty{r}
 	}
 	return r
+}
+
+// hasty performs whatever comes.
+type hasty struct{ httpapi.Ring }
+
+// Admit implements httpapi.Ring.
+func (h hasty) Admit(request, answer http.Header) int {
+	h.Ring.Admit(request, answer)
+	return 0
 }
 
 func (b Bug) store(s replication.Store) replication.Store {

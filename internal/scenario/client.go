@@ -39,6 +39,7 @@ type client struct {
 	talked                []time.Duration // by node: when it was heard there last
 	cancelledAt           time.Duration
 	cancelledOn, onLife   int
+	heardOn, heardLife    int // where it was heard last
 }
 
 func (s *sim) newClient(i int) *client {
@@ -74,7 +75,7 @@ func (c *client) start() {
 		return
 	}
 	c.turn++
-	c.state, c.cancelledOn = running, -1
+	c.state, c.cancelledOn, c.heardLife = running, -1, -1
 	c.heardSince, c.lastHeard = c.s.now, c.s.now
 	c.renewRecord(heureka.StatusUp)
 	c.beatAfter(c.pace)
@@ -136,6 +137,7 @@ func (c *client) heard(n *node) {
 		c.heardSince = c.s.now
 	}
 	c.lastHeard, c.talked[n.index] = c.s.now, c.s.now
+	c.heardOn, c.heardLife = n.index, n.life
 }
 
 // cancel leaves.

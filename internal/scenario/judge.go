@@ -185,8 +185,8 @@ func known(entries []registry.Entry) []string {
 // queues: bounded.
 func (j *judge) queues(n *node) {
 	for _, p := range n.peers {
-		if p.link.Pending() > j.s.story.pending {
-			j.s.fail("", "the queue %s holds %d instances, more than %d", p.name, p.link.Pending(), j.s.story.pending)
+		if p.Pending() > j.s.story.pending {
+			j.s.fail("", "the queue %s holds %d instances, more than %d", p.name, p.Pending(), j.s.story.pending)
 		}
 	}
 }
@@ -214,6 +214,21 @@ func (j *judge) listed(n *node, c *client) {
 	}
 	if _, here := n.reg.Find(c.key); !here {
 		j.s.fail(c.key.ID, "%s does not list %s, which has been heard for %v by nodes it can talk to", n.name, c.key, j.s.now-c.heardSince)
+	}
+}
+
+// gone: nobody is evicted whom another node has heard within the lease, and could have been asked about.
+func (j *judge) gone(n *node, key heureka.Key) {
+	for _, c := range j.s.clients {
+		if c.key != key || c.state != running || !j.s.story.compares {
+			continue
+		}
+		on := j.s.nodes[c.heardOn]
+		silent, way := j.s.now-c.lastHeard, replication.MaxAsking+time.Second
+		known := silent > way && silent < 3*c.interval-way
+		if known && on.up && on.life == c.heardLife && (n == on || j.s.net.talking(n, on, asks)) {
+			j.s.fail(key.ID, "%s evicted %s, which %s has heard %v ago", n.name, key, on.name, silent)
+		}
 	}
 }
 
@@ -265,6 +280,7 @@ type before struct {
 	size      int
 	expired   int
 	protected bool // by the judge's own count
+	chosen    int  // of those whom the tick has chosen, those that are still expired
 }
 
 func (j *judge) beforeTick(n *node) before {
@@ -302,21 +318,31 @@ func (n *node) recount() (c census) {
 
 func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 
+// planned: a tick chooses as many as it may when enough are heard.
+func (j *judge) planned(n *node, b before, chosen int) {
+	if limit := b.limit(); !b.protected && chosen < min(b.expired, limit) {
+		j.s.fail("", "%s is about to evict %d of %d expired instances, although enough are heard to evict %d", n.name, chosen, b.expired, limit)
+	}
+	if says, is := n.reg.Stats(n.now()).Overdue, n.recount().overdue; says != is {
+		j.s.fail("", "%s says that %d leases are overdue, and %d are", n.name, says, is)
+	}
+}
+
+// limit is how many a tick may evict.
+func (b *before) limit() int { return b.size - int(float64(b.size)*0.85) }
+
 // afterTick: no tick evicts past its limit, none evicts while too few are heard, and none keeps the dead when enough are.
 func (j *judge) afterTick(n *node, b before, ev registry.Eviction) {
-	limit := b.size - int(float64(b.size)*0.85)
+	limit := b.limit()
 	switch {
 	case n.evicted > limit:
 		j.s.fail("", "a tick of %s evicted %d of %d instances, more than %d", n.name, n.evicted, b.size, limit)
 	case n.evicted > 0 && b.protected:
 		j.s.fail("", "%s evicted %d instances while too few of %d were heard", n.name, n.evicted, b.size)
-	case !b.protected && n.evicted < min(b.expired, limit):
-		j.s.fail("", "%s evicted %d of %d expired instances, although enough were heard to evict %d", n.name, n.evicted, b.expired, limit)
+	case !b.protected && n.evicted < b.chosen:
+		j.s.fail("", "%s evicted %d of the %d instances that it had chosen, and that are still expired", n.name, n.evicted, b.chosen)
 	case n.evicted != ev.Evicted:
 		j.s.fail("", "%s evicted %d instances and says %d", n.name, n.evicted, ev.Evicted)
-	}
-	if says, is := n.reg.Stats(n.now()).Overdue, n.recount().overdue; says != is {
-		j.s.fail("", "%s says that %d leases are overdue, and %d are", n.name, says, is)
 	}
 }
 
@@ -333,3 +359,7 @@ func union(a, b map[heureka.Key]*registry.Entry) map[heureka.Key]*registry.Entry
 	maps.Copy(all, b)
 	return all
 }
+
+// asks is after how long a node asks another one before it evicts: a request that went into the dark is given up, and then a
+// probe a second or two later shows that the other is there.
+const asks = readTimeout + 2*time.Second + slack

@@ -1,9 +1,11 @@
 package scenario
 
 import (
+	"net"
+	"net/http"
+	"os"
+	"syscall"
 	"time"
-
-	"heureka.internal/heureka/internal/replication"
 )
 
 const (
@@ -75,58 +77,99 @@ func (n *network) latency(l *link) time.Duration {
 	return d
 }
 
-// call sends a request from one node to another. Perform happens at the receiver, possibly late, twice or not at all; done
-// at the sender, exactly once unless it restarts.
-func call[T any](from, to *node, perform func() (T, replication.Outcome), done func(T, replication.Outcome)) {
-	s := from.s
-	var none T
-	senderLife, settled := from.life, false
-	settle := func(after time.Duration, answer T, o replication.Outcome) {
-		s.after(after, func() {
-			if !settled && from.up && from.life == senderLife {
-				settled = true
-				done(answer, o)
-			}
-		})
+// request sends a request of a node. The receiver may get it late, twice or not at all; done is called exactly once, unless the
+// sender restarts.
+func (s *sim) request(from *node, req *http.Request, done func(*http.Response, error)) {
+	c := &exchange{s: s, from: from, life: from.life, msg: s.opt.Bug.sent(messageOf(req)), done: done}
+	to, err := s.net.dial(req.URL.Hostname())
+	if err != nil {
+		c.settle(time.Millisecond, nil, dialError(err))
+		return
 	}
-	out, back := &s.net.links[from.index][to.index], &s.net.links[to.index][from.index]
+	c.to = to
+	c.out, c.back = &s.net.links[from.index][to.index], &s.net.links[to.index][from.index]
+	s.note("sends", c.msg.path, from.name+"-"+to.name, len(c.msg.body))
 	open := s.chance(0.5) // a connection from before
 	switch {
 	case !to.up:
-		settle(s.net.latency(out), none, replication.Unreachable)
+		c.settle(s.net.latency(c.out), nil, dialError(syscall.ECONNREFUSED))
 		return
-	case !open && (out.drop > 0 || back.drop > 0):
-		settle(connectTimeout, none, replication.Unreachable)
+	case !open && (c.out.drop > 0 || c.back.drop > 0):
+		c.settle(connectTimeout, nil, dialError(os.ErrDeadlineExceeded))
 		return
 	}
-	settle(readTimeout, none, replication.Busy)
-	receiverLife := to.life
-	deliver := func() {
-		switch {
-		case !to.up || to.life != receiverLife:
-			settle(0, none, replication.Unreachable)
-			return
-		case out.drop > 0:
-			return
-		}
-		answer, o := perform()
-		switch {
-		case back.drop > 0:
-		case back.lossy > 0 && s.chance(s.story.loss):
-			settle(0, none, replication.Unreachable)
-		default:
-			settle(s.net.latency(back), answer, o)
+	c.settle(readTimeout, nil, os.ErrDeadlineExceeded)
+	c.receiver = to.life
+	c.travel()
+}
+
+func dialError(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+
+// dial returns the node that a host stands for.
+func (n *network) dial(host string) (*node, error) {
+	for _, to := range n.s.nodes {
+		if to.name == host {
+			return to, nil
 		}
 	}
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
+// An exchange is one request, under way.
+type exchange struct {
+	s              *sim
+	from, to       *node
+	life, receiver int // of both, when it began
+	out, back      *link
+	msg            message
+	done           func(*http.Response, error)
+	settled        bool
+}
+
+// settle ends it in d, if it has not ended before.
+func (c *exchange) settle(d time.Duration, answer *http.Response, err error) {
+	c.s.after(d, func() {
+		if !c.settled && c.from.up && c.from.life == c.life {
+			c.settled = true
+			answer, err = c.s.opt.Bug.came(answer, err)
+			c.done(answer, err)
+		}
+	})
+}
+
+// travel has the request arrive, and perhaps twice.
+func (c *exchange) travel() {
+	s := c.s
 	switch {
-	case out.lossy > 0 && s.chance(s.story.loss):
-		settle(s.net.latency(out), none, replication.Unreachable)
-	case out.drop > 0: // what a dropping link swallows may arrive when it works again
-		s.after(s.upTo(40*time.Second), deliver)
+	case c.out.lossy > 0 && s.chance(s.story.loss):
+		c.settle(s.net.latency(c.out), nil, errReset)
+	case c.out.drop > 0: // what a dropping link swallows may arrive when it works again
+		s.after(s.upTo(40*time.Second), c.deliver)
 	default:
-		s.after(s.net.latency(out), deliver)
+		s.after(s.net.latency(c.out), c.deliver)
 	}
 	if s.chance(s.story.twice) {
-		s.after(s.upTo(20*time.Second), deliver)
+		s.after(s.upTo(20*time.Second), c.deliver)
+	}
+}
+
+var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+
+func (c *exchange) deliver() {
+	switch {
+	case !c.to.up || c.to.life != c.receiver:
+		c.settle(0, nil, errReset)
+		return
+	case c.out.drop > 0:
+		return
+	}
+	answer := c.to.serve(&c.msg, c.from)
+	c.s.note("answers", c.msg.path, c.to.name+"-"+c.from.name, answer.StatusCode)
+	switch {
+	case c.back.drop > 0:
+	case c.back.lossy > 0 && c.s.chance(c.s.story.loss):
+		c.settle(0, nil, errReset)
+	default:
+		c.settle(c.s.net.latency(c.back), answer, nil)
 	}
 }

@@ -2,15 +2,20 @@ package scenario
 
 import (
 	"cmp"
-	"fmt"
+	"context"
+	"log/slog"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/respcache"
+	"heureka.internal/heureka/internal/respcache/respcachetest"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -19,25 +24,35 @@ const evictionInterval = time.Minute
 // digest is what nodes compare.
 type digest = [registry.Buckets]uint64
 
-// A node is a server without HTTP, goroutines and clock: what packages server, httpapi and replication do with them
-// happens here in the same steps.
+// A node is a server without goroutines and clock, and with a network that the simulation plays: registry, replication, API
+// and cached answers are the product's.
 type node struct {
 	s      *sim
 	index  int
 	name   string
 	offset time.Duration // of its wall clock
 
-	up   bool
-	life int // counts starts
-	open bool
-	join replication.Join
-	came *replication.Arrivals
+	up    bool
+	life  int // counts starts
+	open  bool
+	join  replication.Join
+	came  *replication.Arrivals
+	reg   *registry.Registry
+	store replication.Store
+	cache *respcache.Cache
+	api   *httpapi.API
 	replication.Writes
-	reg     *registry.Registry
-	store   replication.Store
+
+	ring    *replication.Driven
 	peers   []*peer
-	guard   *replication.Guard
-	batches uint64
+	ctx     context.Context
+	end     context.CancelFunc // of it
+	flows   map[*flow]bool
+	running *flow
+	looked  time.Duration // when the peers were looked up last
+	looks   int           // counts that
+	looking bool          // they are soon, again
+
 	evicted int // since the last tick began, as reported change by change
 }
 
@@ -51,9 +66,6 @@ func (s *sim) newNode(i int) *node {
 
 func (n *node) now() time.Time { return epoch.Add(n.s.now + n.offset) }
 
-// id is the name of this life of the node.
-func (n *node) id() string { return fmt.Sprint(n.name, n.life) }
-
 // start starts the node with an empty registry.
 func (n *node) start() {
 	if n.up {
@@ -61,34 +73,70 @@ func (n *node) start() {
 	}
 	n.life++
 	n.up, n.open, n.came = true, false, new(replication.Arrivals)
+	n.flows, n.peers, n.looking = map[*flow]bool{}, nil, false
 	n.join = replication.Join{Began: n.now(), Limit: 5 * time.Minute, Interval: 30 * time.Second, Lease: 90 * time.Second}
-	n.guard, n.batches = replication.NewGuard(n.id(), n.now()), 0
-	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
-	n.s.opt.Bug.configure(&cfg)
-	var err error
-	if n.reg, err = registry.New(registrytest.Config(cfg)); err != nil {
+	if err := n.build(); err != nil {
 		panic(err) // a mistake in this package
-	}
-	n.Writes = replication.Writes{Registry: n.reg, Now: n.now, Queue: n.queue}
-	n.store = n.s.opt.Bug.store(ordered{n.reg})
-	n.peers = nil
-	for _, other := range n.s.nodes {
-		if other != n {
-			n.peers = append(n.peers, newPeer(n, other))
-		}
 	}
 	n.s.note("starts", n.name, "", n.life)
 	n.s.net.update()
-	for _, p := range n.peers {
-		p.pump()
+	n.ctx, n.end = context.WithCancel(context.Background())
+	n.lookUp()
+	n.copyAll()
+}
+
+// build puts the product's parts together, as package server does.
+func (n *node) build() (err error) {
+	n.cache = respcachetest.New(respcache.Config{})
+	cfg := registry.Config{Rand: n.source(1), OnChange: n.changed}
+	n.s.opt.Bug.configure(&cfg)
+	if n.reg, err = registry.New(registrytest.Config(cfg)); err != nil {
+		return err
 	}
-	n.copyFrom(new(round))
+	n.Writes = replication.Writes{Registry: n.reg, Now: n.now, Queue: n.queue}
+	n.store = n.s.opt.Bug.store(ordered{n.reg})
+	if n.ring, err = replication.NewDriven(n.replication()); err != nil {
+		return err
+	}
+	n.api, err = httpapi.New(httpapi.Config{
+		Ring: n.s.opt.Bug.ring(n.ring), NotReadyStatus: http.StatusServiceUnavailable,
+		MaxBodyBytes: -1, MaxBatchBytes: 1 << 30, MaxHeldBytes: -1,
+		RegistrationRefused: func(*http.Request, string, string) {},
+		ErrorLog:            func(_ *http.Request, err any) { panic(err) }, // there is nothing that the registry refuses here
+	}, n)
+	return err
+}
+
+// maxAge is how long a cancel or a status change may wait for a peer.
+const maxAge = 30 * time.Second
+
+func (n *node) replication() replication.Config {
+	bug := n.s.opt.Bug
+	return replication.Config{
+		Store: n.store, Resolver: finder{n}, Transport: n, Logger: slog.New(slog.DiscardHandler), Rand: n.source(2),
+		Hosts: []string{n.name + ":8761"}, Phase: n.phase, Now: n.now,
+		UpdateInterval: 10 * time.Minute, ReadTimeout: time.Hour, // the network ends what takes too long
+		MaxPending: bug.pending(n.s.story.pending), MaxAge: maxAge, Linger: replication.Linger,
+		DisableAntiEntropy: !n.s.story.compares || bug.is(NoAntiEntropy), ExchangeInterval: replication.ExchangeInterval,
+	}
+}
+
+func (n *node) phase() string {
+	if n.open {
+		return replication.PhaseOpen
+	}
+	return "syncing"
 }
 
 // kill ends the process; nobody hears of it.
 func (n *node) kill() {
+	if !n.up {
+		return
+	}
 	n.up = false
 	n.s.note("is killed", n.name, "", n.life)
+	n.end()
+	n.endFlows()
 	n.s.net.down(n.index)
 	n.s.net.update()
 	n.s.judge.forget(n)
@@ -110,9 +158,11 @@ func (n *node) inThisLife(do func()) func() {
 }
 
 func (n *node) changed(ch registry.Change) {
+	n.cache.Apply(ch)
 	switch {
 	case ch.Kind == registry.Evicted:
 		n.evicted++
+		n.s.judge.gone(n, ch.Key)
 	case ch.Previous == nil && !ch.Removed():
 		n.came.Add(n.now(), ch.Record.Instance.Lease.RenewalIntervalSecs)
 	}
@@ -127,22 +177,35 @@ var (
 // A round asks the peers for their registries in turn, as replication.Peers.Sync does.
 type round struct {
 	replication.Round
+	peers           []*peer
 	asked, answered int
+}
+
+// copyAll begins a round.
+func (n *node) copyAll() {
+	r := new(round)
+	for _, p := range n.peers {
+		if !p.IsThisNode() {
+			r.peers = append(r.peers, p)
+		}
+	}
+	n.copyFrom(r)
 }
 
 // copyFrom asks the next peer, which has some time alone, and again until the node may open.
 func (n *node) copyFrom(r *round) {
-	if r.asked == len(n.peers) {
+	if r.asked == len(r.peers) {
 		return
 	}
-	p := n.peers[r.asked]
+	p := r.peers[r.asked]
 	r.asked++
 	mine := r.asked
-	p.copy(func(c *replication.Copied) {
-		if r.Note(c) {
+	var c *replication.Copied
+	n.flow(func() { c = p.Copy() }, func() {
+		if c != nil && r.Note(c) {
 			n.openForTraffic()
 		}
-		if r.answered++; r.answered == len(n.peers) {
+		if r.answered++; r.answered == len(r.peers) {
 			n.decide(r)
 		}
 		n.copyFrom(r)
@@ -155,12 +218,13 @@ func (n *node) copyFrom(r *round) {
 }
 
 func (n *node) decide(r *round) {
+	r.Looked(n.ring.Unfound())
 	if _, open := n.join.Open(&r.Round, n.came, n.now()); open {
 		n.openForTraffic()
 		n.s.after(evictionInterval, n.inThisLife(n.tick))
 		return
 	}
-	n.s.after(n.join.Pause(time.Minute, n.now()), n.inThisLife(func() { n.copyFrom(new(round)) }))
+	n.s.after(n.join.Pause(time.Minute, n.now()), n.inThisLife(n.copyAll))
 }
 
 func (n *node) openForTraffic() {
@@ -171,24 +235,43 @@ func (n *node) openForTraffic() {
 	}
 }
 
-// tick evicts.
-func (n *node) tick() {
-	before := n.s.judge.beforeTick(n)
-	n.evicted = 0
-	ev := n.s.opt.Bug.evict(n.reg, n.now())
-	n.s.note("tick", n.name, "", ev.Evicted)
-	n.s.judge.afterTick(n, before, ev)
-	n.s.after(evictionInterval, n.inThisLife(n.tick))
-}
-
 // queue queues an operation for every peer.
 func (n *node) queue(a wire.ReplicationAction, key heureka.Key, now time.Time) {
-	for _, p := range n.peers {
-		if p.link.Add(a, key, now) {
-			p.pump()
-		}
-	}
+	n.ring.Add(a, key, now)
 }
+
+// Renew implements httpapi.Backend.
+func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error {
+	n.s.note("heartbeat"+originNames[origin.By], n.name, key.ID, 0)
+	return n.Writes.Renew(key, renewal, origin)
+}
+
+// Instance implements httpapi.Backend.
+func (n *node) Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error) {
+	rec, ok := n.reg.Find(key)
+	if !ok {
+		return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
+	}
+	return rec.Instance, rec.Lease(), nil
+}
+
+// InstanceByID implements httpapi.Backend: nobody asks.
+func (n *node) InstanceByID(string) (*heureka.Instance, heureka.LeaseInfo, error) {
+	return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
+}
+
+// Answer implements httpapi.Backend.
+func (n *node) Answer(q respcache.Query) (*respcache.Answer, error) {
+	if !n.open {
+		return nil, heureka.ErrNotReady
+	}
+	return n.cache.Get(q, n.now())
+}
+
+// StatusInfo, OwnStatus and Overrides implement httpapi.Backend: nobody asks.
+func (n *node) StatusInfo() httpapi.StatusInfo            { return httpapi.StatusInfo{} }
+func (n *node) OwnStatus() heureka.Status                 { return heureka.StatusUp }
+func (n *node) Overrides() map[heureka.Key]heureka.Status { return nil }
 
 // ordered is a registry whose buckets come in a fixed order, so that simulations repeat.
 type ordered struct{ *registry.Registry }

@@ -50,6 +50,12 @@ func Run(opt Options) Result {
 		s.now = e.at
 		s.events++
 		e.do()
+		for _, n := range s.nodes {
+			n.attend()
+		}
+	}
+	for _, n := range s.nodes {
+		n.kill()
 	}
 	return Result{Hash: s.log.hash, Events: s.events, Violation: s.violation}
 }

@@ -21,6 +21,9 @@ func Config(cfg replication.Config) replication.Config {
 	if cfg.Phase == nil {
 		cfg.Phase = func() string { return replication.PhaseOpen }
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	cfg.UpdateInterval = cmp.Or(cfg.UpdateInterval, 10*time.Minute)
 	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 5*time.Second)
 	cfg.ExchangeInterval = cmp.Or(cfg.ExchangeInterval, replication.ExchangeInterval)
