@@ -95,7 +95,8 @@ func New(cfg Config) (*Client, error) {
 	c.api = &API{write: c.session("writes"), query: c.session("queries")}
 	c.refresher = &refresher{
 		client: c, cfg: &c.cfg, query: c.api.query, rand: c.generator(), start: backoff{longest: cfg.FetchInterval},
-		trail: remote.Trail{Retention: cfg.DeltaRetention},
+		trail:     remote.Trail{Retention: cfg.DeltaRetention},
+		following: following{news: make(chan struct{}, 1)}, oneConn: usesOneConn(c.cfg.Transport),
 	}
 	r := &rules{allStatuses: cfg.IncludeAllStatuses, regions: newRegions(&c.cfg)}
 	c.state.Store(&published{&Snapshot{rules: r}, make(chan struct{})})
@@ -278,6 +279,13 @@ func (c *Client) spawn(f func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.group.Go(f)
+}
+
+// lifetime returns the context of the client's goroutines.
+func (c *Client) lifetime() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ctx
 }
 
 // add accepts a registration. Those that come while Run is still fetching the registry start with the others.

@@ -61,6 +61,9 @@ type Config struct {
 	Jitter float64
 	// DisableDelta fetches the whole registry every time.
 	DisableDelta bool
+	// DisableWatch does not let heureka servers tell of changes as they happen, which a refresh then follows at once. Refreshes
+	// every FetchInterval go on beside it. It takes a connection, so it is off where MaxConnsPerHost is 1.
+	DisableWatch bool
 	// DeltaRetention is how long the servers keep changes for their deltas: 180 s. A delta is applied only if the last
 	// refresh is less than half of it ago, because a change that was missed shows in no hash; otherwise the whole registry
 	// is fetched. heureka servers say it themselves.

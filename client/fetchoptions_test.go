@@ -39,6 +39,15 @@ var fetchOptions = []option{{
 	field: "DisableDelta", see: after(time.Minute, counted("GET", "/delta")), byDefault: "2", want: "0",
 	set: func(_ *optionRig, c *client.Config) { c.DisableDelta = true },
 }, {
+	field: "DisableWatch", see: after(time.Minute, counted("GET", "/watch?brief=true&since=7&snapshot=false")), byDefault: "3", want: "0",
+	base: func(r *optionRig, _ *client.Config) {
+		r.a.interfere(func(w http.ResponseWriter, req *http.Request) bool {
+			w.Header().Set("X-Heureka-Version", "7")
+			return strings.HasSuffix(req.URL.Path, "/watch") && answerAll(404)(w, req)
+		})
+	},
+	set: func(_ *optionRig, c *client.Config) { c.DisableWatch = true },
+}, {
 	field: "DeltaRetention", see: after(10*time.Minute, counted("GET", "/delta")), byDefault: "0", want: "5",
 	base: func(_ *optionRig, c *client.Config) { c.FetchInterval = 2 * time.Minute },
 	set:  func(_ *optionRig, c *client.Config) { c.DeltaRetention = time.Hour },

@@ -34,24 +34,37 @@ type refresher struct {
 	saved    *Snapshot // what the backup has
 	savedAt  time.Time // or tried to
 	saving   trouble
+
+	following following
+	oneConn   bool
 }
 
 // run refreshes until ctx ends, whenever its time comes or it is asked to.
 func (f *refresher) run(ctx context.Context) {
 	p := pace{interval: f.cfg.FetchInterval, longest: f.cfg.FetchInterval * time.Duration(f.cfg.FetchBackoffBound)}
-	timer := time.NewTimer(f.pause(&p, false))
+	last, took := time.Now(), time.Duration(0)
+	due := last.Add(f.pause(&p, false))
+	timer := time.NewTimer(time.Until(due))
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-f.following.news:
+			if at := time.Now().Add(f.afterNews(last, took)); at.Before(due) {
+				due = at
+				timer.Reset(time.Until(due))
+			}
+			continue
 		case <-timer.C:
 		case <-f.client.asked:
 		}
-		asked := f.client.takeRefreshes()
+		asked, began := f.client.takeRefreshes(), time.Now()
 		cutOff, err := f.once(ctx)
 		asked.finish(err)
-		timer.Reset(f.pause(&p, cutOff))
+		last = time.Now()
+		took, due = last.Sub(began), last.Add(f.pause(&p, cutOff))
+		timer.Reset(time.Until(due))
 	}
 }
 
@@ -145,6 +158,7 @@ func (f *refresher) from(ctx context.Context, conn *remote.Conn, info *RefreshIn
 		return nil, err
 	}
 	f.setClock(doc)
+	f.follow(conn, doc, time.Now())
 	if !f.trail.Continues(doc, time.Now()) {
 		return nil, f.full(ctx, conn, info)
 	}
@@ -217,6 +231,7 @@ func (f *refresher) full(ctx context.Context, conn *remote.Conn, info *RefreshIn
 		f.trail.Lose()
 	}
 	f.server = conn.URL()
+	f.follow(conn, doc, time.Now())
 	f.trail.Whole = spread(f.rand, f.cfg.FullFetchInterval)
 	f.trail.Take(asked, true)
 	if doc.NotModified {

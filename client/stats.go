@@ -11,6 +11,8 @@ type Stats struct {
 	Generation uint64
 	Source     Source
 
+	Watching bool // the server tells of changes as they happen
+
 	LastFetch     time.Time // last refresh that succeeded; zero: none yet
 	LastHeartbeat time.Time // last heartbeat of any instance that succeeded; zero: none yet
 
@@ -29,7 +31,7 @@ func (c *Client) Stats() Stats {
 	snapshot := c.Snapshot() // first: a refresh is counted before it shows
 	s := c.counters.stats()
 	s.Instances, s.Generation, s.Source = snapshot.Len(), snapshot.Generation(), snapshot.Source()
-	s.Servers = c.serverURLs()
+	s.Servers, s.Watching = c.serverURLs(), c.refresher.following.live.Load()
 	s.WriteServer, s.WriteQuarantine = c.api.write.server()
 	s.QueryServer, s.QueryQuarantine = c.api.query.server()
 	return s

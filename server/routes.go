@@ -50,6 +50,9 @@ func (s *Server) routes() error {
 		}
 		return s.crowd.admit(c)
 	}
+	if !*s.cfg.UseReadOnlyResponseCache { // else who hears of a change would not find it in what it reads then
+		cfg.Version = func() string { return s.watching.version(s.cache.Seq()) }
+	}
 	if s.peers != nil {
 		cfg.Ring = s.peers
 	}

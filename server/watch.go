@@ -55,6 +55,7 @@ type watchRequest struct {
 	view     changes.View
 	since    string // a version, "now", or "" for a snapshot
 	snapshot bool   // is wanted, if since is not known
+	brief    bool   // wants to know that something has changed, not what
 	wait     time.Duration
 }
 
@@ -68,7 +69,7 @@ func (r *watchRequest) read(from *http.Request) *failure {
 	if last := from.Header.Get("Last-Event-ID"); last != "" { // newer than the URL
 		r.since = last
 	}
-	r.snapshot = q.Get("snapshot") != "false"
+	r.snapshot, r.brief = q.Get("snapshot") != "false", q.Get("brief") == "true"
 	r.wait = usualPoll
 	if text := q.Get("wait"); text != "" {
 		d, err := time.ParseDuration(text)
@@ -83,7 +84,7 @@ func (r *watchRequest) read(from *http.Request) *failure {
 // asPage reports whether a page watches, which counts apart from clients.
 func asPage(r *http.Request) bool { return r.URL.Query().Get("as") == "page" }
 
-// serveWatch answers GET watch?app=&vip=&svip=&since=&snapshot=&wait=&as=.
+// serveWatch answers GET watch?app=&vip=&svip=&since=&snapshot=&brief=&wait=&as=.
 func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET")
@@ -95,7 +96,7 @@ func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, r, bad.status, bad)
 		return
 	}
-	st := &stream{Server: s, view: q.view, w: w, control: http.NewResponseController(w)}
+	st := &stream{Server: s, view: q.view, brief: q.brief, w: w, control: http.NewResponseController(w)}
 	w.Header().Set("Cache-Control", "no-store")
 	if strings.Contains(r.Header.Get("Accept"), "text/event-stream") {
 		st.serve(r, &q)
@@ -108,6 +109,7 @@ func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
 type stream struct {
 	*Server
 	view    changes.View
+	brief   bool
 	cursor  uint64 // the last change that it was told of, or that does not concern it
 	w       http.ResponseWriter
 	control *http.ResponseController

@@ -200,6 +200,43 @@ func TestWatchGoesOn(t *testing.T) {
 	})
 }
 
+// Whoever reads documents learns from when on to watch, unless documents are older than what a watcher hears; briefly is without
+// the records, and several changes at once are one.
+func TestWatchFromADocument(t *testing.T) {
+	watched(t, nil, func(t *testing.T, r *rig) {
+		r.register("x")
+		resp, err := r.client.Get("http://a:8761/eureka/apps/delta")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		version := resp.Header.Get("X-Heureka-Version")
+		w := r.watch("?brief=true&since=" + version)
+		w.want("whole")
+		r.register("y", "z")
+		e, err := w.next()
+		if err != nil || e.Name != "change" || e.Data != "{}" {
+			t.Errorf("%+v, %v: want a change without anything", e, err)
+		}
+		again := r.watch("?brief=true", "Last-Event-ID", version)
+		for _, want := range []string{"change", "whole"} {
+			if e, err := again.next(); err != nil || e.Name != want {
+				t.Errorf("%+v, %v; want %s", e, err, want)
+			}
+		}
+	})
+	watched(t, func(c *server.Config) { c.UseReadOnlyResponseCache = new(true) }, func(t *testing.T, r *rig) {
+		resp, err := r.client.Get("http://a:8761/eureka/apps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("X-Heureka-Version"); got != "" {
+			t.Errorf("a node with a read-only cache offers to watch since %s", got)
+		}
+	})
+}
+
 // A view has the instances of an application or a VIP, and tells when one leaves it.
 func TestWatchViews(t *testing.T) {
 	watched(t, nil, func(t *testing.T, r *rig) {

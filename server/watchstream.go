@@ -66,6 +66,9 @@ func (st *stream) catchUp() bool {
 			return true
 		}
 		st.extend()
+		if n := len(found); st.brief && n > 0 {
+			found = found[n-1:] // the last one tells enough
+		}
 		for i := range found {
 			st.change(&found[i])
 		}
@@ -123,7 +126,11 @@ func (st *stream) id(seq uint64) {
 func (st *stream) change(ch *registry.Change) {
 	st.id(ch.Seq)
 	st.write([]byte("event: change\ndata: "))
-	st.write(st.watching.events.Of(ch))
+	if st.brief {
+		st.write([]byte("{}"))
+	} else {
+		st.write(st.watching.events.Of(ch))
+	}
 	st.write([]byte("\n\n"))
 	st.watching.told.Add(1)
 }

@@ -60,6 +60,9 @@ type Config struct {
 	// DeltaReach returns how far deltas reach back now, which their readers are told in a header. Nil: they are not.
 	DeltaReach func() time.Duration
 
+	// Version returns the version of the registry, from which readers may go on to watch. Nil: they are not told.
+	Version func() string
+
 	Limits wire.Limits // of what bodies become
 
 	// RegistrationRefused hears of every refused registration with its reason. It is called on the request's goroutine. Nil:

@@ -21,6 +21,10 @@ func (c *call) document(kind respcache.Kind) {
 		c.refuse(http.StatusForbidden, DeltaDisabled)
 		return
 	}
+	version := ""
+	if c.cfg.Version != nil {
+		version = c.cfg.Version() // of now or earlier than the answer, so that whoever watches from there on misses nothing
+	}
 	a, err := c.b.Answer(c.query(kind, f))
 	if err != nil {
 		c.fail(err)
@@ -28,6 +32,9 @@ func (c *call) document(kind respcache.Kind) {
 	}
 	if kind == respcache.Delta && c.cfg.DeltaReach != nil {
 		c.w.Header().Set(wire.HeaderDeltaReach, strconv.FormatInt(int64(c.cfg.DeltaReach()/time.Second), 10))
+	}
+	if version != "" {
+		c.w.Header()[wire.HeaderVersion] = []string{version}
 	}
 	c.answer(a)
 }

@@ -36,6 +36,7 @@ const (
 	HeaderClientVer    = "DiscoveryIdentity-Version"
 	HeaderClientID     = "DiscoveryIdentity-Id"
 	HeaderDeltaReach   = "X-Heureka-Delta-Reach" // of heureka's: how many seconds a delta reaches back
+	HeaderVersion      = "X-Heureka-Version"     // likewise: since when to watch, for whoever has this document
 )
 
 // A ReplicationAction is what one entry of a batch asks for (W-REPL-3).
