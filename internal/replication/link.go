@@ -127,12 +127,14 @@ type Ready struct {
 // Done says how it went with b.
 func (l *Link) Done(b *Batch, r *Reply, replicated bool) Ready {
 	adopt := l.q.Done(b, r.Result, r.Came)
+	if b.bare && l.q.Failing() {
+		return Ready{} // a batch with something in it will tell
+	}
 	pause := recheckInterval
 	if replicated {
 		pause = ProbeInterval
 	}
 	news := l.health.record(r, jitter(l.cfg.Rand, pause))
-	news.missing = news.missing && !b.bare // names are not looked up as often as that
 	return Ready{Adopt: adopt, News: news, Exchange: l.compare(r, news)}
 }
 

@@ -134,8 +134,7 @@ func TestPausesAreSpread(t *testing.T) {
 	}
 }
 
-// A bare probe that arrives ends the pause, and what waited because of that does not expire. A peer that answers bare probes
-// and takes no batch is tried no more often than one that is not there.
+// A bare probe that arrives ends the pause, and what waited because of that does not expire.
 func TestBareProbeEndsThePause(t *testing.T) {
 	b := newBench(t, 1, replication.QueueConfig{MaxAge: 5 * time.Second})
 	for tried := 0; tried < 9; {
@@ -151,16 +150,36 @@ func TestBareProbeEndsThePause(t *testing.T) {
 	b.want(b.next())
 	b.done(replication.Delivered) // a bare one
 	b.want(b.next(), "DeleteStatusOverride 0")
-	b.done(replication.Busy)
-	if w := b.wait(); w < 10*time.Second {
-		t.Errorf("a peer that takes no batch is tried again after %v", w)
-	}
-	b.now = b.now.Add(30 * time.Second)
-	b.add("StatusUpdate 0")
-	b.want(b.next(), "DeleteStatusOverride 0")
 	b.done(replication.Delivered, 200)
 	if b.q.Failing() || b.wait() != replication.Idle {
 		t.Error("the pause outlives a success")
+	}
+}
+
+// A peer that answers bare probes and takes no batch is tried less and less often, as one that is not there, until it has been
+// away again.
+func TestBareProbesDoNotHurryBatches(t *testing.T) {
+	b := newBench(t, 1, replication.QueueConfig{MaxAge: time.Hour})
+	b.add("StatusUpdate 0")
+	b.next()
+	for range 9 {
+		b.done(replication.Silent)
+		b.untilTried(replication.Delivered)
+	}
+	b.done(replication.Silent)
+	if w := b.untilTried(replication.Delivered); w < 15*time.Second {
+		t.Errorf("a peer that takes no batch is tried again after %v", w)
+	}
+	b.done(replication.Silent)
+	for _, o := range []replication.Outcome{replication.Silent, replication.Delivered} {
+		b.now = b.now.Add(b.wait())
+		b.want(b.next())
+		b.done(o)
+	}
+	b.want(b.next(), "DeleteStatusOverride 0")
+	b.done(replication.Silent)
+	if w := b.wait(); w > 2*time.Second {
+		t.Errorf("pauses begin with %v after it has been away", w)
 	}
 }
 
@@ -173,6 +192,27 @@ func TestNoBareProbesAgainstItsWish(t *testing.T) {
 	b.now = b.now.Add(10 * time.Second)
 	if w := b.wait(); w != 10*time.Second {
 		t.Errorf("next batch after %v, want 10s", w)
+	}
+}
+
+// What bare probes bring while batches fail is no news: the status and the log follow the batches.
+func TestBareProbesAreNoNews(t *testing.T) {
+	l, now := newLink(), start
+	answers := map[bool]replication.Outcome{false: replication.Silent, true: replication.Delivered}
+	for range 50 {
+		l.Add(wire.Cancel, keyOf("1"), now)
+		b, wait := l.Next(now, true)
+		if b == nil {
+			now = now.Add(wait)
+			continue
+		}
+		r := &replication.Reply{Result: replication.Result{Outcome: answers[b.Bare()]}, Err: errors.New("503"), Came: now}
+		if todo := l.Done(b, r, true); b.Bare() && todo.News != (replication.News{}) || todo.Exchange {
+			t.Fatalf("after a bare probe: %+v", todo)
+		}
+		if s := l.Status(now); s.State != replication.StateFailing || s.Since != start {
+			t.Fatalf("status after %v: %s since %v", now.Sub(start), s.State, s.Since)
+		}
 	}
 }
 

@@ -215,7 +215,7 @@ func TestQueueAgainstNaiveModel(t *testing.T) {
 					batch, wait = q.Next(now)
 				}
 				for batch != nil && batch.Bare() { // it changes nothing, but when the next one goes
-					q.Done(batch, replication.Result{Outcome: rapid.SampledFrom([]replication.Outcome{replication.Delivered, replication.Unreachable}).Draw(t, "bare")}, now)
+					q.Done(batch, replication.Result{Outcome: rapid.SampledFrom([]replication.Outcome{replication.Delivered, replication.Unreachable, replication.Silent}).Draw(t, "bare")}, now)
 					if failing = failing && q.Failing(); q.Len() == 0 && !failing {
 						return
 					}
@@ -244,11 +244,11 @@ func TestQueueAgainstNaiveModel(t *testing.T) {
 				}
 				addSome(t) // while the batch is out
 				outcome := rapid.SampledFrom([]replication.Outcome{
-					replication.Delivered, replication.Busy, replication.Unreachable, replication.Refused,
+					replication.Delivered, replication.Busy, replication.Silent, replication.Unreachable, replication.Refused,
 				}).Draw(t, "outcome")
 				q.Done(batch, replication.Result{Outcome: outcome, Results: make([]wire.ReplicationResult, len(got))}, now)
 				failing = outcome != replication.Delivered
-				if outcome == replication.Busy || outcome == replication.Unreachable {
+				if outcome != replication.Delivered && outcome != replication.Refused {
 					m.putBack(want)
 				}
 			},

@@ -1,8 +1,10 @@
 package replication_test
 
 import (
+	"io"
+	"math/rand/v2"
 	"net/http"
-	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,32 +82,70 @@ func TestThisNodeIsAskedAgain(t *testing.T) {
 	})
 }
 
-// A link that works again is noticed within two seconds, however long it was cut; now and then a request that was under way when
-// it came back has to time out first.
+// noticed returns after how long b has what a was told while they could not talk.
+func (r *ring) noticed(a, b *node, cut time.Duration, heal func()) time.Duration {
+	r.t.Helper()
+	early := min(cut, 10*time.Second)
+	r.wait(cut - early)
+	id := time.Now().String()
+	a.register(id)
+	r.wait(early)
+	heal()
+	took := r.waitFor("b has it", time.Minute, func() bool { return b.has(id) })
+	r.wait(time.Minute)
+	return took
+}
+
+// soon is two seconds, and the second that a connection attempt under way takes.
+const soon = 3500 * time.Millisecond
+
+// A link that works again is noticed within two seconds, however long it was cut, and whether or not it seemed to work meanwhile.
 func TestHealedLinkIsNoticedSoon(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
 		a, b := r.start("a", []string{"b"}), r.start("b", nil)
-		const heals = 10
-		var late []time.Duration
-		for i := range heals {
+		seed := rand.Uint64()
+		t.Logf("seed %d", seed)
+		rng := rand.New(rand.NewPCG(seed, 0))
+		for i := range 100 {
+			cut := time.Duration(rng.Int64N(int64(2 * time.Minute)))
 			r.net.Partition([]string{"a"}, []string{"b"})
-			cut := time.Minute
-			if i%2 == 1 {
-				cut = 10 * time.Minute
+			if i%2 == 0 {
+				r.wait(time.Minute)
+				r.net.Heal()
+				r.wait(time.Duration(rng.Int64N(int64(5 * time.Second))))
+				r.net.Partition([]string{"a"}, []string{"b"})
 			}
-			r.wait(cut - 10*time.Second)
-			id := strconv.Itoa(i)
-			a.register(id)
-			r.wait(10 * time.Second)
-			r.net.Heal()
-			took := r.waitFor("b has it", time.Minute, func() bool { return b.has(id) })
-			if took > 3500*time.Millisecond { // a connection attempt under way takes another second
-				late = append(late, took)
+			if took := r.noticed(a, b, cut, r.net.Heal); took > soon {
+				t.Errorf("noticed %v after a cut of %v", took, cut)
 			}
-			r.wait(time.Minute)
 		}
-		if len(late) > heals/2 {
-			t.Errorf("%d of %d were noticed late: %v", len(late), heals, late)
+	})
+}
+
+// So is a peer that answers again, after it has taken connections and said nothing on them, as the kernel does for a process that
+// was stopped; but for a batch under way, which has to time out.
+func TestPeerThatWasStoppedIsNoticedSoon(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		var stopped atomic.Bool
+		a := r.start("a", []string{"b"})
+		b := r.start("b", nil, func(_ *node, _ *replication.Config, h *http.Handler) {
+			plain := *h
+			*h = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if stopped.Load() {
+					_, _ = io.Copy(io.Discard, req.Body) // so that the end of the request is noticed
+					<-req.Context().Done()
+					return
+				}
+				plain.ServeHTTP(w, req)
+			})
+		})
+		r.wait(time.Minute)
+		for i := range 20 {
+			stopped.Store(true)
+			cut := time.Minute + time.Duration(i)*1300*time.Millisecond
+			if took := r.noticed(a, b, cut, func() { stopped.Store(false) }); took > soon+5*time.Second {
+				t.Errorf("noticed %v after a stop of %v", took, cut)
+			}
 		}
 	})
 }

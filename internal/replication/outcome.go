@@ -36,7 +36,7 @@ func outcomeOf(err error) Outcome {
 	case isOp && op.Op == "dial":
 		return Unreachable
 	case errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded):
-		return Busy
+		return Silent
 	}
 	return Unreachable
 }

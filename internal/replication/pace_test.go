@@ -17,6 +17,7 @@ func TestDisp11Outcomes(t *testing.T) {
 		{replication.Delivered, false, replication.Idle, replication.Idle},
 		{replication.Unsent, false, replication.Idle, replication.Idle},
 		{replication.Busy, true, 500 * time.Millisecond, time.Second},
+		{replication.Silent, true, 500 * time.Millisecond, time.Second},
 		{replication.Unreachable, true, 50 * time.Millisecond, 100 * time.Millisecond},
 		{replication.Refused, false, 50 * time.Millisecond, 100 * time.Millisecond},
 	}
@@ -45,7 +46,7 @@ func TestPausesGrow(t *testing.T) {
 	b.next()
 	for i := range 30 {
 		b.done(replication.Unreachable)
-		w := b.untilTried()
+		w := b.untilTried(replication.Unreachable)
 		top := min(100*time.Millisecond<<min(i, 20), 30*time.Second)
 		if w < top/2 || w > top {
 			t.Errorf("pause %d is %v, want %v to %v", i, w, top/2, top)
@@ -61,13 +62,20 @@ func TestPausesGrow(t *testing.T) {
 	}
 }
 
-// untilTried lets bare probes fail until the next batch is out, and returns how long that takes.
-func (b *bench) untilTried() time.Duration {
+// untilTried ends bare probes with an outcome until the next batch is out, and returns how long that takes.
+func (b *bench) untilTried(bare replication.Outcome) time.Duration {
 	began := b.now
-	for b.now = b.now.Add(b.wait()); len(b.next()) == 0; b.now = b.now.Add(b.wait()) {
-		b.done(replication.Unreachable)
+	for {
+		batch, wait := b.q.Next(b.now)
+		if b.batch = batch; batch == nil {
+			b.now = b.now.Add(wait)
+			continue
+		}
+		if len(batch.Fill(b.recs, b.now)) > 0 {
+			return b.now.Sub(began)
+		}
+		b.done(bare)
 	}
-	return b.now.Sub(began)
 }
 
 func TestRetryAfter(t *testing.T) {

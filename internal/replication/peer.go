@@ -28,6 +28,9 @@ const maxBatchAnswer = 8 << 20
 // patience is how many read time-outs a batch may take as a whole: a peer that sends something now and then is not silent.
 const patience = 4
 
+// bareTime is all that a bare probe may take: one that got lost must not hold up the next.
+const bareTime = 2 * time.Second
+
 // A peer is one URL with its link, and the two goroutines that belong to it: run sends, repair exchanges digests.
 type peer struct {
 	set      *Peers
@@ -164,7 +167,11 @@ func (p *peer) worth(b *Batch) bool {
 
 // post sends items (S-BATCH-1), again if the peer asks for proof that they are not stale.
 func (p *peer) post(ctx context.Context, b *Batch, items []wire.ReplicationItem) *Reply {
-	ctx, cancel := within(ctx, patience*p.set.cfg.ReadTimeout)
+	limit := patience * p.set.cfg.ReadTimeout
+	if b.bare {
+		limit = min(limit, bareTime)
+	}
+	ctx, cancel := within(ctx, limit)
 	defer cancel()
 	body := wire.AppendBatch(nil, items)
 	if p.set.cfg.Compress {

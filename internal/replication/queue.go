@@ -61,7 +61,7 @@ type Queue struct {
 	paused    time.Duration // the last pause; 0 after a success
 	notBefore time.Time
 	bareAt    time.Time // the next bare probe; zero: none
-	bared     bool      // a bare probe has arrived since the last batch did
+	there     bool      // the last bare probe has arrived, though no batch has since
 	count     QueueCounts
 }
 
@@ -204,9 +204,9 @@ func (q *Queue) release(e *entry) {
 }
 
 // Next returns the next batch, or nil and how long to wait for one unless Add says otherwise. While a batch is out there is
-// no other. A peer that failed is tried with a small batch, which is empty if nothing is pending. In a long pause before that,
-// where nobody answers at all, bare probes, which are always empty, go every one to two seconds: they cost next to nothing,
-// and a link that works again is noticed soon.
+// no other. A peer that failed is tried with a small batch, which is empty if nothing is pending. In a long pause before that
+// bare probes, which are always empty, go every one to two seconds unless it answers that it is busy: they cost next to
+// nothing, and a link that works again is noticed soon.
 func (q *Queue) Next(now time.Time) (*Batch, time.Duration) {
 	switch wait := q.notBefore.Sub(now); {
 	case q.out != nil:
@@ -272,6 +272,10 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instan
 	case Busy:
 		q.pause(firstBusy, r.RetryAfter, now)
 		q.retry(b)
+	case Silent:
+		q.pause(firstBusy, 0, now)
+		q.probeSoon(now)
+		q.retry(b)
 	case Unreachable:
 		q.pause(firstPause, 0, now)
 		q.probeSoon(now)
@@ -290,30 +294,32 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instan
 
 // succeed ends every pause.
 func (q *Queue) succeed() {
-	q.failures, q.paused, q.notBefore, q.bareAt, q.bared = 0, 0, time.Time{}, time.Time{}, false
+	q.failures, q.paused, q.notBefore, q.bareAt, q.there = 0, 0, time.Time{}, time.Time{}, false
 }
 
-// doneBare says how it went with a bare probe. One that has arrived lets what waits be tried at once. If that fails, the
-// pauses go on growing, without bare probes: the peer is there and cannot take what it is sent.
+// doneBare says how it went with a bare probe. The first one that arrives lets what waits be tried at once, and pauses begin
+// anew. If that fails they grow again, whatever the next bare probes bring: the peer is there and cannot take what it is sent.
 func (q *Queue) doneBare(r Result, now time.Time) {
 	q.bareAt = time.Time{}
 	switch {
 	case r.Outcome == Delivered && len(q.entries) == 0:
 		q.succeed()
-	case r.Outcome == Delivered:
-		q.notBefore, q.bared = time.Time{}, true
-	case r.Outcome == Unreachable:
-		q.failedAt = now
-		q.probeSoon(now)
+	case r.Outcome == Delivered && !q.there:
+		q.notBefore, q.failures, q.there = time.Time{}, 1, true
 	case r.RetryAfter > 0:
 		q.pause(firstBusy, r.RetryAfter, now)
+	case r.Outcome == Delivered:
+		q.probeSoon(now)
+	case r.Outcome == Unreachable || r.Outcome == Silent:
+		q.failedAt, q.there = now, false
+		q.probeSoon(now)
 	}
 }
 
 // probeSoon plans the next bare probe.
 func (q *Queue) probeSoon(now time.Time) {
 	at := now.Add(bareWait + time.Duration(q.cfg.Rand.Int64N(int64(bareWait))))
-	if !q.bared && at.Before(q.notBefore) {
+	if at.Before(q.notBefore) {
 		q.bareAt = at
 	}
 }
@@ -423,7 +429,8 @@ type Outcome uint8
 // The outcomes.
 const (
 	Delivered   Outcome = iota // 2xx
-	Busy                       // 503 and its kin, or no answer in time: queued again after a pause
+	Busy                       // 503 and its kin: queued again after a pause
+	Silent                     // no answer in time: the same
 	Unreachable                // no connection, or it broke: queued again after a shorter pause
 	Refused                    // any other answer: the batch is dropped, as the reference does (S-DEF-32)
 	TooLarge                   // 413: queued again in smaller pieces
