@@ -17,7 +17,7 @@ import (
 )
 
 // operations is heureka's own API beside Eureka's, and what operators may do, by path below the context. A new endpoint goes
-// here.
+// here, and into openapi.yaml.
 func (s *Server) operations() map[string]http.Handler {
 	noForeign := http.NewCrossOriginProtection() // another site's page must not release anything
 	return map[string]http.Handler{
@@ -25,6 +25,8 @@ func (s *Server) operations() map[string]http.Handler {
 		releasePath:           noForeign.Handler(http.HandlerFunc(s.serveRelease)),
 		"/heureka/v1/history": getJSON(s.serveHistory),
 		"/heureka/v1/apps":    getJSON(s.serveApps),
+
+		"/heureka/v1/openapi.yaml": http.HandlerFunc(serveOpenAPI),
 	}
 }
 
