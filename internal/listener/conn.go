@@ -30,6 +30,7 @@ type Conn struct {
 	progress  atomic.Int64 // when the peer took something last, likewise
 	deadline  atomic.Int64 // of writes, likewise
 	marked    atomic.Int64 // by whoever serves it, likewise
+	cut       atomic.Bool  // nothing more is to be written
 	closed    sync.Once
 }
 
@@ -96,6 +97,9 @@ func (c *Conn) failed(n int, err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return err != nil
 	}
+	if c.cut.Load() {
+		return true
+	}
 	if n > 0 {
 		return false
 	}
@@ -122,14 +126,27 @@ func (c *Conn) extend() {
 	if c.deadline.Load()-now.UnixNano() < int64(stall-stall/4) {
 		c.deadline.Store(now.Add(stall).UnixNano())
 		_ = c.Conn.SetWriteDeadline(now.Add(stall)) // an error shows in the write that follows
+		if c.cut.Load() {                           // meanwhile
+			_ = c.SetWriteDeadline(past)
+		}
 	}
 }
 
-// SetDeadline and SetWriteDeadline leave the deadline of writes alone: it depends on progress.
+// SetDeadline leaves the deadline of writes alone: it depends on progress.
 func (c *Conn) SetDeadline(t time.Time) error { return c.Conn.SetReadDeadline(t) }
 
-// SetWriteDeadline does nothing.
-func (c *Conn) SetWriteDeadline(time.Time) error { return nil }
+// past is a deadline that is over.
+var past = time.Unix(1, 0)
+
+// SetWriteDeadline with a moment that is over ends what is being written, and all that would follow. It does nothing with any
+// other.
+func (c *Conn) SetWriteDeadline(t time.Time) error {
+	if t.IsZero() || t.After(time.Now()) {
+		return nil
+	}
+	c.cut.Store(true)
+	return c.Conn.SetWriteDeadline(past)
+}
 
 // Close closes the connection and makes room for another one.
 func (c *Conn) Close() error {

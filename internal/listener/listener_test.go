@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,6 +164,39 @@ func TestDeadlinesDependOnProgress(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A deadline that is over ends an answer at once, also one whose reader is slow; any other changes nothing.
+func TestAnAnswerCanBeCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, client, l := pipe(t)
+		defer server.Close()
+		sent := make(chan error, 1)
+		go func() { _, err := server.Write(make([]byte, 4<<20)); sent <- err }()
+		var reading sync.WaitGroup
+		defer reading.Wait()
+		defer client.Close()
+		reading.Go(func() {
+			for buf := make([]byte, 100); ; time.Sleep(time.Second) {
+				if _, err := client.Read(buf); err != nil {
+					return
+				}
+			}
+		})
+		_ = server.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = server.SetWriteDeadline(time.Time{})
+		time.Sleep(10 * time.Second)
+		if len(sent) > 0 {
+			t.Fatalf("a deadline to come ended the answer: %v", <-sent)
+		}
+		_ = server.SetWriteDeadline(time.Unix(1, 0))
+		synctest.Wait()
+		if len(sent) == 0 {
+			t.Error("the answer goes on")
+		} else if err := <-sent; !errors.Is(err, os.ErrDeadlineExceeded) || l.Stats().Stalled != 0 {
+			t.Errorf("ended with %v, %d stalled", err, l.Stats().Stalled)
+		}
+	})
 }
 
 // pipe returns both ends of a connection in memory, the first of which our listener accepted.
