@@ -13,7 +13,7 @@ type Limits struct {
 	TextBytes       int   // of each other text of a record, metadata aside
 	MetadataEntries int   // of a record
 	BatchEntries    int   // of a replication batch; Java servers and heureka send 250
-	DecodingBytes   int64 // of all bodies that are being read and decoded at a time
+	DecodingBytes   int64 // of all bodies that are read and decoded, and answers that are written, at a time; an eighth of the memory at most
 
 	FutureStamp time.Duration // how far ahead of this node's clock a stamp must be to give way to others
 

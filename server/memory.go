@@ -14,11 +14,8 @@ const liveHeap = "/gc/heap/live:bytes"
 
 // memoryFull reports whether the live heap leaves no room for a new instance that comes from this origin.
 func (l *Limits) memoryFull(by registry.Origin) bool {
-	most := l.MemoryBytes
-	if most == 0 {
-		most = debug.SetMemoryLimit(-1)
-	}
-	if most <= 0 || most == math.MaxInt64 {
+	most := l.memory()
+	if most <= 0 {
 		return false
 	}
 	share := most / 4 * 3
@@ -28,6 +25,30 @@ func (l *Limits) memoryFull(by registry.Origin) bool {
 	sample := []metrics.Sample{{Name: liveHeap}}
 	metrics.Read(sample)
 	return sample[0].Value.Kind() == metrics.KindUint64 && sample[0].Value.Uint64() > uint64(share)
+}
+
+// memory returns how much the heap may have; not above 0: there is no limit.
+func (l *Limits) memory() int64 {
+	if l.MemoryBytes != 0 {
+		return l.MemoryBytes
+	}
+	if most := debug.SetMemoryLimit(-1); most != math.MaxInt64 {
+		return most
+	}
+	return 0
+}
+
+// largestBody is the buffer that the largest usual batch comes into.
+const largestBody = 32 << 20
+
+// heldBytes returns how much bodies and answers may hold together: DecodingBytes, but an eighth of the memory at most, as the
+// registry may have most of it.
+func (l *Limits) heldBytes() int64 {
+	most := l.memory()
+	if most <= 0 || l.DecodingBytes <= 0 {
+		return l.DecodingBytes
+	}
+	return min(l.DecodingBytes, max(most/8, largestBody))
 }
 
 const (

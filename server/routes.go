@@ -20,7 +20,7 @@ func (s *Server) routes() error {
 		Prefix:         s.cfg.ContextPath,
 		MaxBodyBytes:   s.cfg.MaxBodyBytes,
 		MaxBatchBytes:  s.cfg.MaxBatchBytes,
-		MaxHeldBytes:   s.cfg.Limits.DecodingBytes,
+		MaxHeldBytes:   s.cfg.Limits.heldBytes(),
 		Limits:         s.cfg.Limits.decoding(),
 		NotReadyStatus: s.cfg.notReadyStatus(),
 		DisableDelta:   s.cfg.DisableDelta,

@@ -162,7 +162,7 @@ func (a *Actuator) serve(w http.ResponseWriter, r *http.Request, name, below str
 		return
 	}
 	w.Header()["Content-Type"] = []string{actuatorType(r.Header.Get("Accept"))}
-	write(w, r, status, b)
+	Write(w, r, status, b)
 }
 
 func bodiless(w http.ResponseWriter, status int) {
@@ -180,7 +180,7 @@ func (a *Actuator) write(w http.ResponseWriter, r *http.Request, e Endpoint, bel
 	}
 	if err != nil {
 		w.Header()["Content-Type"] = typeText
-		write(w, r, http.StatusBadRequest, []byte(err.Error()+"\n"))
+		Write(w, r, http.StatusBadRequest, []byte(err.Error()+"\n"))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -93,7 +93,7 @@ func (c *call) bad(why string) {
 
 // body answers with b; the type is already set.
 func (c *call) body(status int, b []byte) {
-	write(&c.w, c.Request, status, b)
+	Write(&c.w, c.Request, status, b)
 }
 
 func (c *call) writeHeader(status int) { c.w.WriteHeader(status) }

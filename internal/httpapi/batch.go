@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"net/http"
@@ -59,7 +58,7 @@ func (c *call) batchOfJava(in *buffer) {
 	case err == nil:
 		c.performAll(in.B)
 	case errors.Is(err, errTooLarge):
-		c.performStream(newBatchStream(io.MultiReader(bytes.NewReader(in.B), c.Request.Body), bounds.BatchBytes, bounds.Records))
+		c.performStream(&batchStream{call: c, in: in, limits: bounds.Records, limit: bounds.BatchBytes})
 	default:
 		c.badBody(err)
 	}
@@ -76,7 +75,7 @@ func (c *call) performStream(s *batchStream) {
 			c.badBody(err)
 			return
 		}
-		p.perform(it)
+		p.perform(&it)
 	}
 	p.answer()
 }

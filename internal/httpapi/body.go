@@ -151,37 +151,44 @@ func (l *limitedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// appendAll appends all of src to b, at most limit bytes.
 func (c *call) appendAll(b *buffer, src io.Reader, limit int64) error {
 	for {
-		if len(b.B) == cap(b.B) {
-			if err := c.hold(2 * cap(b.B)); err != nil {
-				return err
-			}
-			b.B = slices.Grow(b.B, cap(b.B))
-		}
-		n, err := src.Read(b.B[len(b.B):cap(b.B)])
-		b.B = b.B[:len(b.B)+n]
-		if c.held != nil {
-			c.held.came.Add(int64(n))
-		}
-		if len(b.B) > smallBody { // in a buffer that is large already
-			if err := c.hold(cap(b.B)); err != nil {
-				return err
-			}
-		}
+		err := c.more(b, src)
 		if limit > 0 && int64(len(b.B)) > limit {
 			return errTooLarge
 		}
 		if err == io.EOF {
-			if c.held != nil {
-				c.budget.arrived(c.held)
-			}
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// more appends what src has now to b. At the end it returns io.EOF, perhaps with the last bytes.
+func (c *call) more(b *buffer, src io.Reader) error {
+	if len(b.B) == cap(b.B) {
+		if err := c.hold(2 * cap(b.B)); err != nil {
+			return err
+		}
+		b.B = slices.Grow(b.B, cap(b.B))
+	}
+	n, err := src.Read(b.B[len(b.B):cap(b.B)])
+	b.B = b.B[:len(b.B)+n]
+	if c.held != nil {
+		c.held.moved.Add(int64(n))
+	}
+	if len(b.B) > smallBody { // in a buffer that is large already
+		if err := c.hold(cap(b.B)); err != nil {
+			return err
+		}
+	}
+	if err == io.EOF && c.held != nil {
+		c.budget.done(c.held)
+	}
+	return err
 }
 
 // smallBody is up to where a body takes nothing from the budget: whoever holds that with a few slow giants must not keep
@@ -208,14 +215,37 @@ func (c *call) stopReading() func() {
 	return func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) } // where that is not supported, the body has its time
 }
 
+// holdAnswer takes what an answer needs from the budget that is this call's alone, until it has been written: clients may ask for
+// much and read nothing. It reports false if there is not enough; any answer may have half of it.
+func (c *call) holdAnswer(size int) bool {
+	if size <= smallBody {
+		return true
+	}
+	need := int64(size)
+	if c.cfg.MaxHeldBytes > 0 {
+		need = min(need, c.cfg.MaxHeldBytes/2)
+	}
+	c.out = &holding{began: time.Now(), stop: c.stopWriting()}
+	return c.budget.take(c.out, need)
+}
+
+// stopWriting returns what ends the call's answer, and its connection.
+func (c *call) stopWriting() func() {
+	conn := http.NewResponseController(c.w.ResponseWriter)
+	return func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) } // where that is not supported, the answer has its time
+}
+
 // release gives the budget back what the call took of it.
 func (c *call) release() {
-	if c.held != nil {
-		c.budget.release(c.held)
-		if c.cfg.Freed != nil {
-			c.cfg.Freed(c.held.bytes)
+	for _, h := range []**holding{&c.held, &c.out} {
+		if *h == nil {
+			continue
 		}
-		c.held = nil
+		c.budget.release(*h)
+		if c.cfg.Freed != nil {
+			c.cfg.Freed((*h).bytes)
+		}
+		*h = nil
 	}
 }
 

@@ -6,21 +6,22 @@ import (
 	"time"
 )
 
-// Bodies that come slowly give way when the budget is used up: a few clients that stop in the middle of giants must not keep all
-// others out until their time is over.
+// Bodies and answers that move slowly give way when the budget is used up: a few clients that stop in the middle of giants must
+// not keep all others out until their time is over.
 const (
 	slowAfter = time.Second // nobody is slow before
 	slowRate  = 1 << 20     // bytes a second; peers and clients in one network are faster
 	giveWay   = time.Second // for which whoever needs room waits for a slow one to go
 )
 
-// A budget bounds what all bodies hold together that are being read and decoded.
+// A budget bounds what all calls hold together: bodies that are being read and decoded, and answers of their own that are being
+// written.
 type budget struct {
 	most int64 // not above 0: no bound
 
 	mu     sync.Mutex
 	held   int64
-	coming map[*holding]bool // of bodies that have not come whole
+	moving map[*holding]bool // that have neither come nor gone whole
 	freed  chan struct{}     // closed when something is given back
 }
 
@@ -28,11 +29,11 @@ type budget struct {
 type holding struct {
 	bytes int64 // written by its own call only, with the budget locked
 	began time.Time
-	came  atomic.Int64 // of the body
-	stop  func()       // ends the reading of the body
+	moved atomic.Int64 // bytes of the body that came, or of the answer that went
+	stop  func()       // ends the reading of the body, or the writing of the answer
 }
 
-// take takes bytes for h. While there is not enough, the slowest body is given up. It reports false if that does not help.
+// take takes bytes for h. While there is not enough, another one gives way, see inTheWay. It reports false if that does not help.
 func (g *budget) take(h *holding, bytes int64) bool {
 	until := time.Now().Add(giveWay)
 	for {
@@ -51,17 +52,17 @@ func (g *budget) take(h *holding, bytes int64) bool {
 	}
 }
 
-// tryTake takes bytes if there are enough, else it returns how to stop the slowest other, and what tells that something is
+// tryTake takes bytes if there are enough, else it returns how to stop another one, and what tells that something is
 // given back.
 func (g *budget) tryTake(h *holding, bytes int64) (ok bool, victim func(), freed <-chan struct{}) {
 	now := time.Now()
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.most <= 0 || g.held+bytes <= g.most {
-		if g.coming == nil {
-			g.coming = make(map[*holding]bool)
+		if g.moving == nil {
+			g.moving = make(map[*holding]bool)
 		}
-		g.coming[h] = true
+		g.moving[h] = true
 		g.held += bytes
 		h.bytes += bytes
 		return true, nil, nil
@@ -69,26 +70,37 @@ func (g *budget) tryTake(h *holding, bytes int64) (ok bool, victim func(), freed
 	if g.freed == nil {
 		g.freed = make(chan struct{})
 	}
-	return false, g.slowest(h, now), g.freed
+	return false, g.inTheWay(h, bytes, now), g.freed
 }
 
-// slowest returns how to stop the body that comes slowest, if it is slow. With mu held.
-func (g *budget) slowest(but *holding, now time.Time) (stop func()) {
-	least := float64(slowRate)
-	for h := range g.coming {
-		age := now.Sub(h.began)
-		if rate := float64(h.came.Load()) / age.Seconds(); h != but && age >= slowAfter && rate < least {
-			least, stop = rate, h.stop
+// inTheWay returns how to stop what moves slowest, if it is slow; else what holds most, if it has had its time and holds more than
+// twice of what h is to hold. With mu held.
+func (g *budget) inTheWay(h *holding, bytes int64, now time.Time) (stop func()) {
+	least, most := float64(slowRate), 2*(h.bytes+bytes)
+	var slowest, largest func()
+	for other := range g.moving {
+		age := now.Sub(other.began)
+		if other == h || age < slowAfter {
+			continue
+		}
+		if rate := float64(other.moved.Load()) / age.Seconds(); rate < least {
+			least, slowest = rate, other.stop
+		}
+		if other.bytes > most {
+			most, largest = other.bytes, other.stop
 		}
 	}
-	return stop
+	if slowest != nil {
+		return slowest
+	}
+	return largest
 }
 
-// arrived notes that the body of h has come whole.
-func (g *budget) arrived(h *holding) {
+// done notes that the body of h has come whole.
+func (g *budget) done(h *holding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	delete(g.coming, h)
+	delete(g.moving, h)
 }
 
 // release gives back what h holds.
@@ -96,14 +108,14 @@ func (g *budget) release(h *holding) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.held -= h.bytes
-	delete(g.coming, h)
+	delete(g.moving, h)
 	if g.freed != nil {
 		close(g.freed)
 		g.freed = nil
 	}
 }
 
-// inUse returns what all bodies hold together now.
+// inUse returns what all calls hold together now.
 func (g *budget) inUse() int64 {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -47,7 +47,8 @@ type call struct {
 	*API
 	Call
 	w     response
-	held  *holding  // of the node's budget; nil while nothing
+	held  *holding  // of the node's budget for its body; nil while nothing
+	out   *holding  // likewise, for its answer
 	began time.Time // of a call that is recorded, else zero
 }
 

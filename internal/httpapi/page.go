@@ -37,7 +37,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 	h.Set("Referrer-Policy", "no-referrer")
 	h["X-Content-Type-Options"] = noSniff
-	write(w, r, cmp.Or(p.Status, http.StatusOK), b.B)
+	Write(w, r, cmp.Or(p.Status, http.StatusOK), b.B)
 }
 
 // readOnly answers every method but GET and HEAD and reports whether the request is one of these.
@@ -56,8 +56,12 @@ func readOnly(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
-// write answers with b, whose type is already set.
-func write(w http.ResponseWriter, r *http.Request, status int, b []byte) {
+// Write answers with b, whose type is already set. Of what an API serves, large answers take part in its budget.
+func Write(w http.ResponseWriter, r *http.Request, status int, b []byte) {
+	if own, ok := w.(*response); ok && !own.call.holdAnswer(cap(b)) {
+		own.call.refuse(http.StatusServiceUnavailable, Busy)
+		return
+	}
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(b))}
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"io"
 	"net/http"
+	"slices"
 )
 
 // A response is the one wrapper around the ResponseWriter of a call. It sees every answer begin: there a refusal gets its
@@ -38,10 +39,27 @@ func (w *response) begin(status int) {
 // Write implements http.ResponseWriter.
 func (w *response) Write(b []byte) (int, error) {
 	w.writing()
-	n, err := w.ResponseWriter.Write(b)
-	w.bytes += int64(n)
-	return n, err
+	out := w.call.out
+	if out == nil {
+		n, err := w.ResponseWriter.Write(b)
+		w.bytes += int64(n)
+		return n, err
+	}
+	var written int
+	for part := range slices.Chunk(b, writeStep) {
+		n, err := w.ResponseWriter.Write(part)
+		written += n
+		w.bytes += int64(n)
+		out.moved.Add(int64(n))
+		if err != nil {
+			return written, err
+		}
+	}
+	return written, nil
 }
+
+// writeStep is after how many bytes of an answer that holds some of the budget its progress is noted.
+const writeStep = 64 << 10
 
 // ReadFrom lets net/http copy from src by its own means.
 func (w *response) ReadFrom(src io.Reader) (n int64, err error) {

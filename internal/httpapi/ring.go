@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -19,8 +20,9 @@ type Ring interface {
 	Performed(h http.Header)
 	// Digest answers GET peerreplication/digest; nil without anti-entropy.
 	Digest(h http.Header) []byte
-	// Buckets answers POST peerreplication/buckets, or says with which status it refuses.
-	Buckets(h http.Header, body []byte) (doc []byte, refused int)
+	// Buckets gives answer what answers POST peerreplication/buckets, or says with which status it refuses. Until answer returns,
+	// the asker is one of few.
+	Buckets(h http.Header, body []byte, answer func(doc []byte)) (refused int)
 	// Heard answers POST peerreplication/heard; nil if that makes no sense.
 	Heard(h http.Header, body []byte) []byte
 }
@@ -68,13 +70,22 @@ func (c *call) buckets() {
 	if !c.readBody(b, maxBuckets) {
 		return
 	}
-	doc, refused := c.cfg.Ring.Buckets(c.Request.Header, b.B)
-	why := Undecodable
-	if refused == http.StatusServiceUnavailable {
-		why = Busy
+	refused := c.cfg.Ring.Buckets(c.Request.Header, b.B, func(doc []byte) {
+		late := time.AfterFunc(toNodeTimeout, c.stopWriting())
+		defer late.Stop()
+		c.toNode(doc, http.StatusBadRequest, Undecodable)
+	})
+	switch refused {
+	case 0:
+	case http.StatusServiceUnavailable:
+		c.refuse(refused, Busy)
+	default:
+		c.refuse(refused, Undecodable)
 	}
-	c.toNode(doc, refused, why)
 }
+
+// toNodeTimeout is how long a node may take to read buckets: others wait for its place.
+const toNodeTimeout = 20 * time.Second
 
 // maxHeard bounds the question who was heard: four thousand keys, some of them long.
 const maxHeard = 4 << 20
@@ -99,6 +110,10 @@ func (c *call) toNode(doc []byte, status int, why Reason) {
 	h["Content-Type"] = typeJSON
 	if len(doc) < 1<<10 || !strings.Contains(c.header("Accept-Encoding"), "gzip") {
 		c.body(http.StatusOK, doc)
+		return
+	}
+	if !c.holdAnswer(cap(doc)) {
+		c.refuse(http.StatusServiceUnavailable, Busy)
 		return
 	}
 	h["Content-Encoding"] = codingGzip

@@ -15,6 +15,7 @@ type ring struct {
 	refuse    int
 	performed int
 	asked     string // for buckets
+	buckets   int    // bytes of the answer, 0: few
 }
 
 func (r *ring) Admit(_, _ http.Header) int { return r.refuse }
@@ -22,11 +23,16 @@ func (r *ring) Greet(_, h http.Header)     { h.Set("X-Heureka-Node", "this") }
 func (r *ring) Performed(http.Header)      { r.performed++ }
 func (r *ring) Digest(http.Header) []byte  { return []byte(`{"digest":""}`) }
 
-func (r *ring) Buckets(_ http.Header, body []byte) ([]byte, int) {
-	if r.asked = string(body); r.asked == "[" {
-		return nil, http.StatusBadRequest
+func (r *ring) Buckets(_ http.Header, body []byte, answer func([]byte)) int {
+	if r.buckets > 0 {
+		answer(make([]byte, r.buckets)) // perhaps to several
+		return 0
 	}
-	return []byte(strings.Repeat(" ", 2000) + "{}"), 0
+	if r.asked = string(body); r.asked == "[" {
+		return http.StatusBadRequest
+	}
+	answer([]byte(strings.Repeat(" ", 2000) + "{}"))
+	return 0
 }
 
 func (r *ring) Heard(_ http.Header, body []byte) []byte {

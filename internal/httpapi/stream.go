@@ -1,95 +1,153 @@
 package httpapi
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"io"
-	"slices"
 
 	"heureka.internal/heureka/internal/wire"
 )
 
 // A batchStream reads the entries of a batch one after the other, so that a long one of large records takes the memory of one
-// of them.
+// buffer, which is the call's and counts as bodies do.
 type batchStream struct {
-	src    limitedReader
-	limit  int64 // bytes of an entry
-	dec    *json.Decoder
+	*call
+	in     *buffer // the part of the batch at hand; what is before pos has been read
+	pos    int
 	limits wire.Limits
-	read   int
-	begun  bool
-}
-
-// maxBetween is how many bytes of a batch may stand beside its entries.
-const maxBetween = 1 << 20
-
-// newBatchStream reads a batch from src, of entries that have at most limit bytes each.
-func newBatchStream(src io.Reader, limit int64, limits wire.Limits) *batchStream {
-	s := &batchStream{src: limitedReader{src: src}, limit: limit, limits: limits}
-	s.dec = json.NewDecoder(&s.src)
-	return s
-}
-
-// next returns the next entry; io.EOF behind the last one.
-func (s *batchStream) next() (*wire.ReplicationItem, error) {
-	s.src.left = s.limit + maxBetween
-	if !s.begun {
-		if err := s.begin(); err != nil {
-			return nil, err
-		}
-		s.begun = true
-	}
-	if !s.dec.More() {
-		return nil, s.end()
-	}
-	if s.read++; s.limits.BatchEntries > 0 && s.read > s.limits.BatchEntries {
-		return nil, wire.ErrTooManyEntries
-	}
-	var entry json.RawMessage
-	if err := s.dec.Decode(&entry); err != nil {
-		return nil, err
-	}
-	if int64(len(entry)) > s.limit {
-		return nil, errTooLarge
-	}
-	items, err := s.limits.DecodeBatch(slices.Concat([]byte(`{"replicationList":[`), entry, []byte(`]}`)))
-	if err != nil {
-		return nil, err
-	}
-	return &items[0], nil
+	limit  int64 // bytes of an entry
+	read   int   // entries
 }
 
 var errNoBatch = errors.New("want a batch: {\"replicationList\":[...]}")
 
-// begin reads up to the first entry. Members before the list are left alone, as of a batch that is read whole.
-func (s *batchStream) begin() error {
-	if t, err := s.dec.Token(); err != nil || t != json.Delim('{') {
-		return errors.Join(err, errNoBatch)
-	}
-	for s.dec.More() {
-		name, err := s.dec.Token()
-		if err != nil {
-			return err
-		}
-		if name == "replicationList" {
-			if t, err := s.dec.Token(); err != nil || t != json.Delim('[') {
-				return errors.Join(err, errNoBatch)
-			}
-			return nil
-		}
-		var other json.RawMessage
-		if err := s.dec.Decode(&other); err != nil {
-			return err
+// maxBlanks is how many of them may stand in a row.
+const maxBlanks = 1 << 20
+
+// next returns the next entry; io.EOF behind the last one.
+func (s *batchStream) next() (it wire.ReplicationItem, err error) {
+	if s.read == 0 {
+		if err := s.expect("{", `"replicationList"`, ":", "["); err != nil {
+			return it, err
 		}
 	}
-	return errNoBatch
+	switch c, err := s.peek(); {
+	case err != nil:
+		return it, err
+	case c == ']':
+		return it, s.end()
+	case s.read > 0:
+		if err := s.expect(","); err != nil {
+			return it, err
+		}
+	}
+	if s.read++; s.limits.BatchEntries > 0 && s.read > s.limits.BatchEntries {
+		return it, wire.ErrTooManyEntries
+	}
+	entry, err := s.object()
+	if err != nil {
+		return it, err
+	}
+	return s.limits.DecodeBatchEntry(entry)
 }
 
-// end reads what stands behind the list, and returns io.EOF if that is as it should be.
+// end reads what stands behind the entries. It returns io.EOF if that is the end of a batch, and of the body.
 func (s *batchStream) end() error {
-	for {
-		if _, err := s.dec.Token(); err != nil {
-			return err // io.EOF at the end of the document
+	if err := s.expect("]", "}"); err != nil {
+		return err
+	}
+	switch _, err := s.peek(); err {
+	case nil:
+		return errNoBatch
+	case io.ErrUnexpectedEOF:
+		return io.EOF
+	default:
+		return err
+	}
+}
+
+// expect reads over these words, each perhaps behind blanks.
+func (s *batchStream) expect(words ...string) error {
+	for _, word := range words {
+		if _, err := s.peek(); err != nil {
+			return err
+		}
+		for len(s.in.B)-s.pos < len(word) {
+			if err := s.fill(); err != nil {
+				return err
+			}
+		}
+		if !bytes.HasPrefix(s.in.B[s.pos:], []byte(word)) {
+			return errNoBatch
+		}
+		s.pos += len(word)
+	}
+	return nil
+}
+
+// peek reads over blanks and returns the character behind them.
+func (s *batchStream) peek() (byte, error) {
+	for blanks := 0; ; blanks++ {
+		for s.pos == len(s.in.B) {
+			if err := s.fill(); err != nil {
+				return 0, err
+			}
+		}
+		switch c := s.in.B[s.pos]; {
+		case c != ' ' && c != '\n' && c != '\t' && c != '\r':
+			return c, nil
+		case blanks == maxBlanks:
+			return 0, errTooLarge
+		}
+		s.pos++
+	}
+}
+
+// object reads an object, whose inside only the decoder looks at.
+func (s *batchStream) object() ([]byte, error) {
+	switch c, err := s.peek(); {
+	case err != nil:
+		return nil, err
+	case c != '{':
+		return nil, errNoBatch
+	}
+	depth, quoted := 0, false
+	for i := 0; int64(i) < s.limit; i++ {
+		for s.pos+i >= len(s.in.B) {
+			if err := s.fill(); err != nil {
+				return nil, err
+			}
+		}
+		switch c := s.in.B[s.pos+i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			depth++
+		case c == '}':
+			if depth--; depth == 0 {
+				entry := s.in.B[s.pos : s.pos+i+1]
+				s.pos += i + 1
+				return entry, nil
+			}
 		}
 	}
+	return nil, errTooLarge
+}
+
+// fill makes room for more of the body where it has been read, and reads on.
+func (s *batchStream) fill() error {
+	s.in.B = s.in.B[:copy(s.in.B, s.in.B[s.pos:])]
+	s.pos = 0
+	before := len(s.in.B)
+	err := s.more(s.in, s.Request.Body)
+	switch {
+	case err == io.EOF && len(s.in.B) > before:
+		return nil // it comes again
+	case err == io.EOF:
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

@@ -26,8 +26,8 @@ func TestLongBatchOfAJavaServer(t *testing.T) {
 	for name, send := range map[string]func() answer{
 		"announced":         func() answer { return n.do(t, "POST", batchPath, body, ofJSON) },
 		"of unknown length": func() answer { return n.stream(t, batchPath, body) },
-		"with more beside it": func() answer {
-			return n.do(t, "POST", batchPath, `{"a":[1,{"replicationList":[]}],`+body[1:len(body)-1]+`,"b":{}} `, ofJSON)
+		"with blanks": func() answer {
+			return n.do(t, "POST", batchPath, " { "+strings.Replace(body[1:len(body)-1], ":[", " : [\n", 1)+"\t} ", ofJSON)
 		},
 	} {
 		a := send()
@@ -55,6 +55,9 @@ func TestLongBatchThatIsNone(t *testing.T) {
 		"too many entries":            {head + strings.Repeat(`,{"appName":"DEMO","id":"x","action":"Cancel"}`, 1000) + "]}", 413},
 		"blanks without end":          {head + strings.Repeat(" ", 3<<20) + "]}", 413},
 		"no JSON":                     {strings.Repeat("x", 5000), 400},
+		"ends between entries":        {head + "," + strings.Repeat(" ", 3000), 400},
+		"ends behind the list":        {head + "]" + strings.Repeat(" ", 3000), 400},
+		"goes on behind its end":      {good + strings.Repeat(" ", 3000) + "{}", 400},
 		"no list":                     {`{"a":"` + strings.Repeat("x", 3900) + `","replicationList":` + strings.Repeat("1", 500) + "}", 400},
 		"cut off":                     {head + "," + strings.Repeat(`{"appName":`, 300), 400},
 		"something that is no object": {head + strings.Repeat(",1", 1000) + "]}", 400},

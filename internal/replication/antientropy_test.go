@@ -416,8 +416,9 @@ func TestBucketsRequest(t *testing.T) {
 			`{"buckets":[` + strings.Repeat(`{},`, 256) + `{}]}`: false,
 			`[`: false,
 		} {
-			if doc, _ := a.peers.Buckets(nil, []byte(body)); (doc != nil) != want {
-				got := doc != nil
+			got := false
+			a.peers.Buckets(nil, []byte(body), func(doc []byte) { got = doc != nil })
+			if got != want {
 				t.Errorf("%.60s answered: %t, want %t", body, got, want)
 			}
 		}

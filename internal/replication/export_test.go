@@ -22,7 +22,7 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 		case strings.HasSuffix(r.URL.Path, digestPath):
 			doc = ps.Digest(r.Header)
 		case strings.HasSuffix(r.URL.Path, bucketsPath):
-			doc, _ = ps.Buckets(r.Header, body)
+			ps.Buckets(r.Header, body, func(b []byte) { doc = b })
 		case strings.HasSuffix(r.URL.Path, heardPath):
 			doc = ps.Heard(r.Header, body)
 		}

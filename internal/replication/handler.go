@@ -85,22 +85,26 @@ func (ps *Peers) Digest(h http.Header) []byte {
 // each answer may have some megabytes.
 const maxStrangers = 4
 
-// Buckets answers with the entries that the asker lacks; 400 if it asks for what there is not, 503 if it asks for too much at a
-// time, or asks a node that does not answer reads yet without having proved to be its peer. One that speaks another protocol lacks nothing that this node could tell it.
-func (ps *Peers) Buckets(h http.Header, body []byte) (doc []byte, refused int) {
+// Buckets gives answer the entries that the asker lacks. It refuses with 400 if it asks for what there is not, and with 503 if it
+// asks for too much at a time, or asks a node that does not answer reads yet without having proved to be its peer. One that speaks
+// another protocol lacks nothing that this node could tell it.
+func (ps *Peers) Buckets(h http.Header, body []byte, answer func(doc []byte)) (refused int) {
 	switch {
 	case ps.cfg.DisableAntiEntropy:
-		return nil, http.StatusNotFound
+		return http.StatusNotFound
 	case !speaks(h.Get(HeaderProtocol)):
-		return encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}), 0
+		answer(encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}))
+		return 0
 	}
 	from := ps.meet(h)
 	if !ps.begin(from) {
-		return nil, http.StatusServiceUnavailable
+		return http.StatusServiceUnavailable
 	}
 	defer ps.end(from)
-	if doc = AnswerBuckets(ps.cfg.Store, body, ps.cfg.Now()); doc == nil {
-		return nil, http.StatusBadRequest
+	doc := AnswerBuckets(ps.cfg.Store, body, ps.cfg.Now())
+	if doc == nil {
+		return http.StatusBadRequest
 	}
-	return doc, 0
+	answer(doc)
+	return 0
 }

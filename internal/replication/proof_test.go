@@ -13,7 +13,7 @@ import (
 
 // ask asks a node for buckets with these headers, and returns with which status it refuses, and the headers of its answer.
 func ask(n *node, header http.Header) (refused int, answer http.Header) {
-	_, refused = n.peers.Buckets(header, []byte(`{"buckets":[{"bucket":1}]}`))
+	refused = n.peers.Buckets(header, []byte(`{"buckets":[{"bucket":1}]}`), func([]byte) {})
 	answer = http.Header{}
 	n.peers.Greet(header, answer)
 	return refused, answer

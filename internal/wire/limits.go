@@ -41,6 +41,14 @@ func (l Limits) DecodeBatch(body []byte) ([]ReplicationItem, error) {
 	return d.read()
 }
 
+// DecodeBatchEntry decodes one entry of a batch that is too long to be held.
+func (l Limits) DecodeBatchEntry(entry []byte) (ReplicationItem, error) {
+	d := batchReader{scanner: newScanner(entry, false)}
+	d.limits = l
+	it := d.item()
+	return it, d.failure()
+}
+
 // full reports whether pairs holds more entries than a record may have. What follows takes no memory.
 func (l *Limits) full(pairs []pair) bool {
 	return l.MetadataEntries > 0 && len(pairs) > l.MetadataEntries
