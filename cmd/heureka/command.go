@@ -17,7 +17,7 @@ func (p *program) command() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "heureka",
 		Short:         "A service registry that speaks Eureka",
-		Version:       version().String(),
+		Version:       thisBuild().String(),
 		SilenceErrors: true, // run prints them
 		SilenceUsage:  true,
 		Args:          unknownCommand,
@@ -28,7 +28,7 @@ func (p *program) command() *cobra.Command {
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.configCommand(), p.versionCommand(), p.benchCommand())
+	root.AddCommand(p.serveCommand(), p.configCommand(), p.versionCommand(), p.benchCommand(), p.manCommand())
 	root.AddCommand(p.clientCommands()...)
 	return root
 }

@@ -49,7 +49,7 @@ func (p *program) openLogs(s *config.Settings) (*logging, error) {
 }
 
 func logConfig(s *config.Settings, w io.Writer, levels *logs.Levels) logs.Config {
-	return logs.Config{Writer: w, Format: s.Text("heureka.log-format"), Levels: levels, Service: nodeName(s), Version: version().version}
+	return logs.Config{Writer: w, Format: s.Text("heureka.log-format"), Levels: levels, Service: nodeName(s), Version: thisBuild().version}
 }
 
 // nodeName is what log lines call the node.

@@ -89,7 +89,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 		settings = settings.OnManagementPort(management.Addr().(*net.TCPAddr).Port)
 	}
 	cfg := settings.ServerConfig(port)
-	cfg.Version, cfg.Logger, cfg.LogLevel = version().version, logger.Logger, &logger.levels.Root
+	cfg.Version, cfg.Logger, cfg.LogLevel = thisBuild().version, logger.Logger, &logger.levels.Root
 	cfg.AccessLog = logger.access
 	srv, err := server.New(cfg)
 	if err != nil {

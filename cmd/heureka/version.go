@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -9,9 +10,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// commit and date (RFC 3339) are set by the linker in builds from a tree without version control:
-// -ldflags '-X main.commit=… -X main.date=…'.
-var commit, date string
+// version, commit and date (RFC 3339) are set by the linker: -ldflags '-X main.version=v0.1.0 -X main.commit=… -X main.date=…'.
+// Releases are built so, without version control, because what that says depends on the place.
+var version, commit, date string
 
 // A build says which program this is.
 type build struct {
@@ -21,21 +22,23 @@ type build struct {
 	modified bool   // the source tree had changes
 }
 
-// version reads what the go command and the linker noted.
-func version() build {
+// thisBuild reads what the go command and the linker noted.
+func thisBuild() build {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = new(debug.BuildInfo)
 	}
-	return describe(info, commit, date)
+	return describe(info, build{version: version, revision: commit, date: date})
 }
 
-// describe prefers what version control said to what the linker was told, because the go command checks it.
-func describe(info *debug.BuildInfo, commit, date string) build {
-	b := build{version: "devel", revision: commit, date: date}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
+// describe prefers what version control said of the revision to what the linker was told, because the go command checks it. A
+// version that somebody gave the linker is meant; the go command makes one up for every revision.
+func describe(info *debug.BuildInfo, linked build) build {
+	b := linked
+	if v := info.Main.Version; b.version == "" && v != "(devel)" {
 		b.version = v
 	}
+	b.version = cmp.Or(b.version, "devel")
 	for _, s := range info.Settings {
 		switch s.Key {
 		case "vcs.revision":
@@ -73,7 +76,7 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(p.stdout, "heureka", version())
+			_, err := fmt.Fprintln(p.stdout, "heureka", thisBuild())
 			return err
 		},
 	}
