@@ -32,12 +32,17 @@ func InstanceOf(e resolver.Endpoint) (Instance, bool) {
 	return in, ok
 }
 
-// endpoints returns where to connect to, in the order of instances, which differs from client to client. Two instances
-// with one address, as a process that was replaced leaves them, are one.
-func (r *serviceResolver) endpoints(instances []*heureka.Instance) []resolver.Endpoint {
-	list := make([]resolver.Endpoint, 0, len(instances))
+// endpoints returns where to connect to, in the order of instances, which differs from client to client, and where else if
+// that does not work: outside the zone. Two instances with one address, as a process that was replaced leaves them, are one.
+func (r *serviceResolver) endpoints(instances []*heureka.Instance) (near, far []resolver.Endpoint) {
+	nearby, others := r.query.byZone(instances)
 	known := make(map[string]bool, len(instances))
-	for _, in := range r.query.inZone(instances) {
+	return r.endpointsOf(nearby, known), r.endpointsOf(others, known)
+}
+
+func (r *serviceResolver) endpointsOf(instances []*heureka.Instance, known map[string]bool) []resolver.Endpoint {
+	list := make([]resolver.Endpoint, 0, len(instances))
+	for _, in := range instances {
 		a, ok := r.address(in)
 		if ok && !known[a.Addr] {
 			known[a.Addr] = true
@@ -50,22 +55,20 @@ func (r *serviceResolver) endpoints(instances []*heureka.Instance) []resolver.En
 	return list
 }
 
-// inZone returns the instances of the zone that is wanted, or all if there are none: a far instance is better than none,
-// as with client.PreferZone.
-func (q query) inZone(instances []*heureka.Instance) []*heureka.Instance {
-	if q.zone == "" {
-		return instances
-	}
-	var near []*heureka.Instance
+// byZone returns the instances of the zone that is wanted, and the others. If none is there all are near: a far instance is
+// better than none, as with client.PreferZone.
+func (q query) byZone(instances []*heureka.Instance) (near, far []*heureka.Instance) {
 	for _, in := range instances {
-		if strings.EqualFold(client.Zone(in), q.zone) {
+		if q.zone == "" || strings.EqualFold(client.Zone(in), q.zone) {
 			near = append(near, in)
+		} else {
+			far = append(far, in)
 		}
 	}
 	if len(near) == 0 {
-		return instances
+		return far, nil
 	}
-	return near
+	return near, far
 }
 
 func (r *serviceResolver) address(in *heureka.Instance) (resolver.Address, bool) {

@@ -32,10 +32,13 @@ type Builder struct {
 	// RoundRobin spreads the calls of channels over all instances. Otherwise grpc-go, without a service config, sends all
 	// calls to the first instance that it can connect to (G-GR-8).
 	//
-	// grpc-go takes the service config of a resolver instead of that of grpc.WithDefaultServiceConfig, without a word: with
-	// RoundRobin, what else belongs into it, such as a retry policy, must be in ServiceConfig.
+	// grpc-go takes the service config of a resolver instead of that of grpc.WithDefaultServiceConfig, without a word, and
+	// shows that one to no resolver. So with RoundRobin or ServiceConfig, pass nothing to grpc.WithDefaultServiceConfig:
+	// what else belongs into it, such as a retry policy, must be in ServiceConfig. Or leave both empty and write the
+	// policies there: round_robin, or ZonePolicy around it.
 	RoundRobin bool
-	// ServiceConfig is the service config of channels, in JSON. RoundRobin adds its policy unless it has one.
+	// ServiceConfig is the service config of channels, in JSON. RoundRobin adds its policy unless it has one. For targets
+	// with zone=Z, ZonePolicy is put around the policy.
 	ServiceConfig string
 	// HostName connects to the host names of instances rather than to their ipAddr, as secure=true does (G-GR-4).
 	HostName bool
@@ -63,7 +66,7 @@ func (b *Builder) Build(target resolver.Target, cc resolver.ClientConn, _ resolv
 	if err != nil {
 		return nil, err
 	}
-	config, err := b.serviceConfig()
+	config, err := b.serviceConfig(q.zone != "")
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +94,7 @@ func (b *Builder) refreshEnded() {
 }
 
 // serviceConfig returns the service config to send, "" for none.
-func (b *Builder) serviceConfig() (string, error) {
+func (b *Builder) serviceConfig(zoned bool) (string, error) {
 	const policy = "loadBalancingConfig"
 	if b.ServiceConfig == "" && !b.RoundRobin {
 		return "", nil
@@ -102,8 +105,16 @@ func (b *Builder) serviceConfig() (string, error) {
 			return "", fmt.Errorf("service config: %w", err)
 		}
 	}
-	if _, own := config[policy]; b.RoundRobin && !own {
+	_, own := config[policy]
+	switch {
+	case own:
+	case b.RoundRobin:
 		config[policy] = json.RawMessage(`[{"round_robin":{}}]`)
+	case zoned:
+		config[policy] = json.RawMessage(`[{"pick_first":{}}]`) // grpc-go's default
+	}
+	if zoned {
+		config[policy] = fmt.Appendf(nil, `[{%q:{"childPolicy":%s}}]`, ZonePolicy, config[policy])
 	}
 	text, err := json.Marshal(config)
 	return string(text), err

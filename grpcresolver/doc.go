@@ -15,7 +15,9 @@
 //     secure virtual address. It does not choose the channel's credentials.
 //   - port=KEY: the port is in the metadata entry KEY; instances without it are left out. port=instance: always the
 //     instance's own port.
-//   - zone=Z: only instances in zone Z, or all if none is there. See client.Zone; case does not matter.
+//   - zone=Z: only instances in zone Z, or all if none is there. See client.Zone; case does not matter. If there are some
+//     but none can be connected to, the others answer until one can: see ZonePolicy, which channels have if the Builder
+//     has RoundRobin or a ServiceConfig.
 //
 // # Ports
 //

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/attributes"
 	"google.golang.org/grpc/resolver"
 
 	"heureka.internal/heureka/client"
@@ -35,7 +36,7 @@ func (r *serviceResolver) follow() {
 		r.cc.ReportError(ErrNotReady)
 	}
 	watch := c.Watch(r.query.service())
-	var last []resolver.Endpoint
+	var lastNear, lastFar []resolver.Endpoint
 	for first := true; ; first = false {
 		u, err := watch.Next(r.ctx)
 		if err != nil {
@@ -43,10 +44,10 @@ func (r *serviceResolver) follow() {
 			return
 		}
 		// The instances may differ in what is nothing to the channel.
-		list := r.endpoints(u.Instances)
-		if first || !slices.EqualFunc(list, last, sameEndpoint) {
-			r.show(list)
-			last = list
+		near, far := r.endpoints(u.Instances)
+		if first || !slices.EqualFunc(near, lastNear, sameEndpoint) || !slices.EqualFunc(far, lastFar, sameEndpoint) {
+			r.show(near, far)
+			lastNear, lastFar = near, far
 		}
 	}
 }
@@ -66,18 +67,23 @@ func sameEndpoint(a, b resolver.Endpoint) bool {
 // show sends endpoints, whose attributes may change without a new connection, and plain addresses: some balancing
 // policies know only one of the two. grpc-go refuses an empty list, but calls fail at once from then on, as they should
 // (G-GR-6), and say which service is meant.
-func (r *serviceResolver) show(list []resolver.Endpoint) {
-	s := resolver.State{Endpoints: list}
-	for _, e := range list {
-		s.Addresses = append(s.Addresses, e.Addresses...)
-	}
+func (r *serviceResolver) show(near, far []resolver.Endpoint) {
+	s := resolver.State{Endpoints: near, Addresses: addresses(near), Attributes: attributes.New(farKey{}, &far)}
 	if r.config != "" {
 		s.ServiceConfig = r.cc.ParseServiceConfig(r.config)
 	}
 	_ = r.cc.UpdateState(s) // it is for resolvers that can try again; this one waits for a change anyway
-	if len(list) == 0 {
+	if len(near) == 0 {
 		r.cc.ReportError(fmt.Errorf("%s: %w", r.query.name, client.ErrNoInstance))
 	}
+}
+
+func addresses(endpoints []resolver.Endpoint) []resolver.Address {
+	var list []resolver.Address
+	for _, e := range endpoints {
+		list = append(list, e.Addresses...)
+	}
+	return list
 }
 
 // ResolveNow refreshes the registry in the background, unless that was done for any channel of the Builder in the last
