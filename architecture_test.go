@@ -26,7 +26,8 @@ var mayImport = map[string][]string{
 	"internal/logs":        {},
 	"internal/listener":    {},
 	"internal/admission":   {},
-	"internal/dashboard":   {""},
+	"internal/lint":        {"", "internal/registry"},
+	"internal/dashboard":   {"", "internal/lint"},
 	"internal/respcache":   {"", "internal/wire", "internal/registry"},
 	"internal/remote":      {"", "internal/wire", "internal/outbound"},
 	"internal/replication": {"", "internal/wire", "internal/registry", "internal/remote", "internal/discover", "internal/outbound"},
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 	"internal/outbound":    {},
 	"internal/spring":      {},
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
-		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/changes", "internal/listener", "internal/admission", "internal/outbound", "internal/logs"},
+		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/changes", "internal/lint", "internal/listener", "internal/admission", "internal/outbound", "internal/logs"},
 	"heurekatest":     {"", "client", "server", "heurekatest/memnet"},
 	"bench":           {"internal/bench", "internal/cgroup"},
 	"bench/baseline":  {},
@@ -52,7 +53,7 @@ var mayImport = map[string][]string{
 	"examples":                  {},
 	"examples/service":          {"client"},
 	"examples/caller":           {"client"},
-	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/changes", "internal/remote", "internal/wire", "internal/spring",
+	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/changes", "internal/lint", "internal/remote", "internal/wire", "internal/spring",
 		"internal/outbound", "internal/logs"},
 
 	"internal/registry/registrytest":       {"internal/registry"},
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing
 // outside themselves.
 var pure = []string{
-	"", "internal/wire", "internal/registry", "internal/respcache", "internal/changes", "internal/dashboard",
+	"", "internal/wire", "internal/registry", "internal/respcache", "internal/changes", "internal/lint", "internal/dashboard",
 	"internal/replication/queue.go", "internal/replication/batch.go", "internal/replication/entry.go", "internal/replication/entrycodec.go",
 	"internal/replication/drift.go", "internal/replication/health.go", "internal/replication/guard.go", "internal/replication/standing.go",
 	"internal/replication/link.go", "internal/replication/pull.go", "internal/replication/join.go", "internal/replication/arrivals.go", "internal/replication/strangers.go",

@@ -112,9 +112,10 @@ func (st *status) exits() []string {
 	return append(exits, "eureka.server.enable-self-preservation=false: turns protection off")
 }
 
-// reportProtection logs when self-preservation begins and ends: once each, with the numbers that decided it.
+// reportProtection logs when self-preservation begins and ends: once each, with the numbers that decided it, and keeps these.
 func (s *Server) reportProtection(now time.Time) {
 	reg := s.reg.Stats(now) // every second: a whole status would be gathered for two of its fields
+	s.past.add(&reg, now)
 	protected := protects(&reg)
 	if protected == s.protected.Swap(protected) {
 		return

@@ -70,6 +70,7 @@ var (
 	instancesDesc = prometheus.NewDesc("heureka_instances", "Instances by status.", []string{"status"}, nil)
 	refusedDesc   = prometheus.NewDesc("heureka_requests_refused_total", "Requests answered with a status of 400 or above, by X-Heureka-Reason.", []string{"reason"}, nil)
 	expiredDesc   = prometheus.NewDesc("heureka_instances_expired", "Instances still listed although their lease has expired, by application; applications without any are omitted.", []string{"application"}, nil)
+	faultsDesc    = prometheus.NewDesc("heureka_registration_faults", "Registrations that will give trouble, by kind, as found within the last half minute.", []string{"kind"}, nil)
 	phaseDesc     = prometheus.NewDesc("heureka_phase", "1 for the node's current phase.", []string{"phase"}, nil)
 )
 
@@ -87,6 +88,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- instancesDesc
 	ch <- expiredDesc
 	ch <- phaseDesc
+	ch <- faultsDesc
 	ch <- refusedDesc
 	describePeers(ch)
 	describeCrowd(ch)
@@ -115,6 +117,9 @@ func (st *status) collect(ch chan<- prometheus.Metric) {
 	}
 	for _, r := range st.Refused {
 		ch <- prometheus.MustNewConstMetric(refusedDesc, prometheus.CounterValue, float64(r.Count), r.Reason)
+	}
+	for kind, n := range st.Faults {
+		ch <- prometheus.MustNewConstMetric(faultsDesc, prometheus.GaugeValue, float64(n), string(kind))
 	}
 	st.collectPeers(ch)
 	st.collectCrowd(ch)

@@ -7,6 +7,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/admission"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/lint"
 	"heureka.internal/heureka/internal/listener"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
@@ -38,9 +39,10 @@ type status struct {
 	BodyBytes   int64 // of bodies that are being read and decoded
 	Classes     []classStatus
 	Batches     batchStats
-	Told        uint64         // changes, to all watchers together
-	Resets      uint64         // of watchers
-	Connections listener.Stats // of a handler that somebody else serves: none
+	Told        uint64            // changes, to all watchers together
+	Resets      uint64            // of watchers
+	Faults      map[lint.Kind]int // registrations that will give trouble, as found last; nil before the first look
+	Connections listener.Stats    // of a handler that somebody else serves: none
 
 	cfg *Config
 }
@@ -99,6 +101,9 @@ func (s *Server) complete(st *status) *status {
 	}
 	st.Batches = s.crowd.batches.stats()
 	st.Told, st.Resets = s.watching.told.Load(), s.watching.resets.Load()
+	if found := s.faults.Load(); found != nil {
+		st.Faults = *found
+	}
 	if conns := s.conns.Load(); conns != nil {
 		st.Connections = conns.Stats()
 	}

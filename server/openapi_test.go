@@ -18,6 +18,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/lint"
 	"heureka.internal/heureka/internal/registry"
 )
 
@@ -145,7 +146,7 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 	doc := readAPI(t)
 	now := time.Now()
 	add := func(id string) {
-		in := &heureka.Instance{App: "ORDERS", ID: id, HostName: "h", Status: heureka.StatusUp, LastDirtyMS: now.UnixMilli()}
+		in := &heureka.Instance{App: "ORDERS", ID: id, HostName: "h", Status: heureka.StatusUp, LastDirtyMS: now.UnixMilli(), Port: heureka.Port{Number: 7001, Enabled: true}}
 		if _, err := s.reg.Register(in, registry.Origin{Address: "10.0.0.1"}, now); err != nil {
 			t.Fatal(err)
 		}
@@ -171,6 +172,7 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		{"GET", "/heureka/v1/apps", 200},
 		{"GET", "/heureka/v1/apps?at=x", 400},
 		{"GET", "/heureka/v1/apps?at=24h", 410},
+		{"GET", "/heureka/v1/lint", 200},
 		{"GET", "/heureka/v1/protection", 200},
 		{"POST", "/heureka/v1/protection/release", 200},
 		{"GET", "/heureka/v1/openapi.yaml", 200},
@@ -203,7 +205,7 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 	for name, typ := range map[string]reflect.Type{
 		"History": reflect.TypeFor[changes.HistoryDoc](), "Change": reflect.TypeFor[changes.Event](), "Beat": reflect.TypeFor[changes.Beat](),
 		"Protection": reflect.TypeFor[protection](), "Loss": reflect.TypeFor[changes.Loss](), "Silent": reflect.TypeFor[changes.Silent](),
-		"Error": reflect.TypeFor[failure](),
+		"Error": reflect.TypeFor[failure](), "Lint": reflect.TypeFor[lintDoc](), "Finding": reflect.TypeFor[lint.Finding](),
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(typ) {

@@ -1,13 +1,10 @@
 package server
 
 import (
-	"io"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 
-	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/logs"
 )
@@ -38,7 +35,7 @@ func (s *Server) routes() error {
 		Actuator: s.actuator(s.cfg.ContextPath, numbers),
 	}
 	if !s.cfg.DisableDashboard {
-		cfg.Signpost = s.page(http.StatusNotFound, dashboard.Signpost{Paths: s.cfg.paths()}.Render)
+		cfg.Signpost = s.page(http.StatusNotFound, s.signpost)
 	}
 	known := s.hosts()
 	cfg.Steps.Admit = func(c *httpapi.Call) httpapi.Refusal {
@@ -77,22 +74,6 @@ func (s *Server) routes() error {
 	}
 	s.management, err = httpapi.New(alone, nil)
 	return err
-}
-
-// pages returns the status page and the list of recent events by their paths (S-DASH-1).
-func (s *Server) pages() map[string]http.Handler {
-	if s.cfg.DisableDashboard {
-		return nil
-	}
-	return map[string]http.Handler{
-		s.cfg.DashboardPath:                      s.page(http.StatusOK, func(w io.Writer) error { return s.status(pageHeld, time.Now()).view(s.cache.Apps()).Render(w) }),
-		path.Join(s.cfg.DashboardPath, "/lastn"): s.page(http.StatusOK, func(w io.Writer) error { return s.lastN().Render(w) }),
-		"":                                       http.RedirectHandler(s.cfg.ContextPath+"/", http.StatusFound), // as Spring's servers
-	}
-}
-
-func (s *Server) page(status int, render func(io.Writer) error) httpapi.Page {
-	return httpapi.Page{Status: status, Policy: dashboard.ContentSecurityPolicy, Render: render, ErrorLog: s.requestFailed}
 }
 
 // requestFailed logs what nobody foresaw: an answer 500.

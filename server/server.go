@@ -14,6 +14,7 @@ import (
 
 	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/lint"
 	"heureka.internal/heureka/internal/listener"
 	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/registry"
@@ -36,6 +37,8 @@ type Server struct {
 	requests *requestNumbers
 	history  *changes.History
 	watching watching
+	past     pastRenewals
+	faults   atomic.Pointer[map[lint.Kind]int] // as found last
 	conns    atomic.Pointer[listener.Listener] // Serve's
 
 	management http.Handler

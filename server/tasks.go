@@ -20,6 +20,7 @@ func (s *Server) Run(ctx context.Context) {
 	wg.Go(func() { every(ctx, giveBackInterval, s.giveBack) })
 	wg.Go(func() { every(ctx, maintainInterval, s.maintain) })
 	wg.Go(func() { s.follow(ctx) })
+	wg.Go(func() { every(ctx, lintInterval, s.lookForFaults) })
 	wg.Go(func() { s.logEvents(ctx) })
 	if s.peers != nil {
 		wg.Go(func() { s.peers.Run(ctx) })

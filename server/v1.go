@@ -25,6 +25,7 @@ func (s *Server) operations() map[string]http.Handler {
 		releasePath:           noForeign.Handler(http.HandlerFunc(s.serveRelease)),
 		"/heureka/v1/history": getJSON(s.serveHistory),
 		"/heureka/v1/apps":    getJSON(s.serveApps),
+		"/heureka/v1/lint":    getJSON(s.serveLint),
 
 		"/heureka/v1/openapi.yaml": http.HandlerFunc(serveOpenAPI),
 	}

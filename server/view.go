@@ -3,7 +3,8 @@ package server
 import (
 	"cmp"
 	"fmt"
-	"path"
+	"io"
+	"net/http"
 	"time"
 
 	"heureka.internal/heureka"
@@ -12,37 +13,28 @@ import (
 	"heureka.internal/heureka/internal/respcache"
 )
 
-func (c *Config) paths() dashboard.Paths {
-	page := c.ContextPath + c.DashboardPath
-	return dashboard.Paths{
-		Page:  page,
-		LastN: path.Join(page, "lastn"),
-		API:   path.Join("/", c.ContextPath, "eureka"),
-	}
-}
-
 // view is what the status page shows (S-DASH-2): this condition, and the applications of the registry.
-func (st *status) view(apps []respcache.AppView) *dashboard.View {
+func (st *status) view(from string, apps []respcache.AppView) *dashboard.View {
 	info := st.info()
 	expired := map[heureka.Key]bool{}
 	for i := range st.Held {
 		expired[st.Held[i].Key] = true
 	}
 	v := &dashboard.View{
-		Paths:       st.cfg.paths(),
-		Version:     st.cfg.Version,
-		Environment: st.cfg.Environment,
-		DataCenter:  st.cfg.DataCenter,
-		Now:         st.At,
-		Uptime:      uptime(st.At.Sub(st.Started)),
-		Phase:       string(st.Phase.Now),
-		PhaseWhy:    st.Phase.Why,
-		PhaseSince:  st.Phase.Since,
-		Reads:       st.Phase.Reads,
-		Renewals:    st.renewalsView(),
-		General:     append(info.General, info.Application...),
-		Own:         dashboard.OwnInfo(st.Own),
-		Replicas:    st.replicas(),
+		Frame:      st.frame(from),
+		Base:       st.cfg.apiPath(),
+		Version:    st.cfg.Version,
+		DataCenter: st.cfg.DataCenter,
+		Now:        st.At,
+		Uptime:     uptime(st.At.Sub(st.Started)),
+		Phase:      string(st.Phase.Now),
+		PhaseWhy:   st.Phase.Why,
+		PhaseSince: st.Phase.Since,
+		Reads:      st.Phase.Reads,
+		Renewals:   st.renewalsView(),
+		General:    append(info.General, info.Application...),
+		Own:        dashboard.OwnInfo(st.Own),
+		Replicas:   st.replicas(),
 	}
 	for _, app := range apps {
 		v.Apps = append(v.Apps, dashboard.NewApp(app.Name, app.Instances, expired))
@@ -73,9 +65,10 @@ func (st *status) renewalsView() dashboard.Renewals {
 }
 
 // lastN collects the recent registrations and cancels (S-DASH-4).
-func (s *Server) lastN() *dashboard.LastN {
+func (s *Server) lastN(w io.Writer, r *http.Request) error {
 	registered, cancelled := s.reg.Recent()
-	return &dashboard.LastN{Paths: s.cfg.paths(), Registered: events(registered), Cancelled: events(cancelled)}
+	page := dashboard.LastN{Frame: s.status(0, time.Now()).frame(r.URL.Path), Registered: events(registered), Cancelled: events(cancelled)}
+	return page.Render(w)
 }
 
 func events(in []registry.Event) []dashboard.Event {

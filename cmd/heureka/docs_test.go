@@ -46,6 +46,7 @@ var recordings = []struct {
 	{"status clear", []string{"heureka status clear ORDERS orders-1 --as UP"}},
 	{"history", []string{"heureka history ORDERS orders-1", "heureka history ORDERS/orders-2 --limit 1 -o json"}},
 	{"health", []string{"heureka health -o wide", "heureka health --server $ONE,$DEAD"}},
+	{"lint", []string{"heureka lint"}},
 	{"protection release", []string{"heureka protection release"}},
 	{"peers", []string{"heureka peers --server $RING"}},
 	{"top", []string{"heureka top --once"}},

@@ -38,9 +38,49 @@ type Link struct {
 	Expired    bool   // its lease ran out
 }
 
-// maxLinks is how many instances of one status and application the page lists. A page for people need not hold more, and
-// the API has the rest.
-const maxLinks = 500
+// The page names at most maxLinks instances of one status and application, and none if more than maxNamed are registered: the
+// list of instances has them all.
+const (
+	maxLinks = 100
+	maxNamed = 1000
+)
+
+// Totals are the numbers that lead to lists.
+type Totals struct {
+	Instances int
+	Statuses  []Count // those that occur, UP first
+}
+
+// Totals adds up the applications.
+func (v *View) Totals() (t Totals) {
+	for _, s := range groupOrder {
+		n := 0
+		for i := range v.Apps {
+			for _, g := range v.Apps[i].Groups {
+				if g.Status == s {
+					n += g.Total
+				}
+			}
+		}
+		if n > 0 {
+			t.Statuses = append(t.Statuses, Count{s.String(), n})
+		}
+		t.Instances += n
+	}
+	return t
+}
+
+// shorten takes the names of instances out of a page that would have too many.
+func (v *View) shorten() {
+	if v.Totals().Instances <= maxNamed {
+		return
+	}
+	for i := range v.Apps {
+		for j := range v.Apps[i].Groups {
+			v.Apps[i].Groups[j].Links = nil
+		}
+	}
+}
 
 // More returns how many instances of the group are not listed.
 func (g Group) More() int { return g.Total - len(g.Links) }

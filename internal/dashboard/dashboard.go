@@ -1,6 +1,6 @@
-// Package dashboard is the status page of a node: what is registered, how reliable that is, and why. It turns one plain view
-// into HTML that needs no script and nothing from elsewhere. Collecting the numbers and serving the page are left to others.
-// Pure: the view carries the time.
+// Package dashboard makes the pages of a node for people: what is registered, how reliable that is, and why. It turns plain
+// views into HTML that needs no script and nothing from elsewhere. Collecting the numbers and serving the pages are left to
+// others. Pure: the views carry the time.
 package dashboard
 
 import (
@@ -12,12 +12,12 @@ import (
 // A View is everything that the first page shows (S-DASH-2). It is plain data, filled afresh for each request. URLs in
 // Replicas and General may hold credentials: they are removed on the way out.
 type View struct {
-	Paths       Paths
-	Version     string // of the program; "" is not shown
-	Environment string
-	DataCenter  string
-	Now         time.Time
-	Uptime      string // "00:03", "1 day 02:03"
+	Frame
+	Base       string // of the API, as clients are configured with it
+	Version    string // of the program; "" is not shown
+	DataCenter string
+	Now        time.Time
+	Uptime     string // "00:03", "1 day 02:03"
 
 	Phase      string // syncing, waiting, open, stopping
 	PhaseWhy   string
@@ -31,11 +31,11 @@ type View struct {
 	Own      []heureka.MetadataEntry // the node's own instance: ipAddr, status, … (see OwnInfo)
 }
 
-// Paths are what links are made of, such as "/", "/lastn" and "/eureka". Each begins with a slash.
-type Paths struct{ Page, LastN, API string }
-
 // A Signpost is for people who open the API's base: it tells where the page and the registry are.
-type Signpost struct{ Paths Paths }
+type Signpost struct {
+	Frame
+	Base string // of the API
+}
 
 // Renewals are the numbers behind self-preservation and eviction (S-SP-8, S-SP-9).
 type Renewals struct {
@@ -61,7 +61,7 @@ type Replica struct {
 
 // LastN is what the second page shows (S-DASH-4): newest first.
 type LastN struct {
-	Paths      Paths
+	Frame
 	Cancelled  []Event
 	Registered []Event
 }

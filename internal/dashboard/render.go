@@ -2,60 +2,110 @@ package dashboard
 
 import (
 	"crypto/sha256"
-	_ "embed" // the page's parts
-	"encoding/base64"
+	"embed"
+	"encoding/hex"
 	"html/template"
 	"io"
 	"net/url"
 	"regexp"
 	"strings"
 	"time"
+
+	"heureka.internal/heureka"
 )
 
+//go:embed *.html
+var templates embed.FS
+
+//go:embed style.css
+var style []byte
+
+//go:embed dashboard.js
+var script []byte
+
+// StyleName and ScriptName are where the pages expect these files, below the first page. They change with the contents, so that
+// browsers may keep them for ever.
 var (
-	//go:embed style.css
-	style string
-	//go:embed layout.html
-	layoutHTML string
-	//go:embed page.html
-	pageHTML string
-	//go:embed lastn.html
-	lastnHTML string
-	//go:embed signpost.html
-	signpostHTML string
+	StyleName  = assetName("style", ".css", style)
+	ScriptName = assetName("dashboard", ".js", script)
 )
 
-var (
-	page  = parse(pageHTML)
-	lastn = parse(lastnHTML)
-
-	signpost = parse(signpostHTML)
-)
-
-func parse(body string) *template.Template {
-	t := template.New("layout").Funcs(template.FuncMap{
-		"css":     func() template.CSS { return template.CSS(style) },
-		"time":    func(t time.Time) string { return t.Format(timeFormat) },
-		"decimal": decimal,
-		"public":  withoutCredentials,
-		"host":    host,
-		"page":    peerPage,
-		"segment": url.PathEscape,
-	})
-	template.Must(t.Parse(layoutHTML))
-	return template.Must(t.Parse(body))
+// An Asset is a file that the pages need.
+type Asset struct {
+	Type    string
+	Content []byte
 }
 
-// ContentSecurityPolicy is the policy under which the pages work: no script, nothing from elsewhere, and no style but the
-// one they carry.
-var ContentSecurityPolicy = func() string {
-	sum := sha256.Sum256([]byte(style))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-}()
+// Assets are the files by their names.
+func Assets() map[string]Asset {
+	return map[string]Asset{StyleName: {"text/css; charset=utf-8", style}, ScriptName: {"text/javascript; charset=utf-8", script}}
+}
+
+func assetName(name, ext string, content []byte) string {
+	sum := sha256.Sum256(content)
+	return "assets/" + name + "-" + hex.EncodeToString(sum[:6]) + ext
+}
+
+var (
+	page          = parse("Status", "page.html")
+	instancesPage = parse("Instances", "instances.html", "detail.html")
+	instancePage  = parse("Instance", "instance.html", "detail.html")
+	peersPage     = parse("Peers", "peers.html")
+	renewalsPage  = parse("Renewals", "renewals.html")
+	warningsPage  = parse("Warnings", "warnings.html")
+	lastn         = parse("Last 1000", "lastn.html")
+	signpost      = parse("Nothing at this address", "signpost.html")
+)
+
+// parse makes the page of this name.
+func parse(name string, files ...string) *template.Template {
+	t := template.New("layout.html").Funcs(template.FuncMap{
+		"here": func() string { return name },
+		"current": func(other string) template.HTMLAttr {
+			if other == name {
+				return ` aria-current="page"`
+			}
+			return ""
+		},
+		"time":     func(t time.Time) string { return t.Format(timeFormat) },
+		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"since":    sinceText,
+		"decimal":  decimal,
+		"public":   withoutCredentials,
+		"host":     host,
+		"page":     peerPage,
+		"instance": instanceLink,
+		"appLink":  appLink,
+		"column": func(q Query, name, label string) any {
+			return struct {
+				Query         Query
+				Column, Label string
+			}{q, name, label}
+		},
+	})
+	return template.Must(t.ParseFS(templates, append([]string{"layout.html"}, files...)...))
+}
+
+// instanceLink leads to the page of one instance.
+func instanceLink(base string, key heureka.Key) string {
+	return base + "?" + url.Values{"app": {key.App}, "id": {key.ID}}.Encode()
+}
+
+// appLink leads to the instances of an application that have a status.
+func appLink(base, app, status string) string {
+	return base + Query{App: app, Status: status}.link()
+}
+
+// ContentSecurityPolicy is the policy under which the pages work: nothing from elsewhere, nothing inline, and no way to make
+// code of text.
+const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 // Render writes the first page. Its error is the writer's.
-func (v *View) Render(w io.Writer) error { return page.Execute(w, v) }
+func (v *View) Render(w io.Writer) error {
+	v.shorten()
+	return page.Execute(w, v)
+}
 
 // Render writes the second page. Its error is the writer's.
 func (l *LastN) Render(w io.Writer) error { return lastn.Execute(w, l) }

@@ -224,7 +224,7 @@ func TestActuatorThatCannotBeEncoded(t *testing.T) {
 }
 
 func TestPage(t *testing.T) {
-	p := httpapi.Page{Policy: "default-src 'none'", Render: func(w io.Writer) error {
+	p := httpapi.Page{Policy: "default-src 'none'", Render: func(w io.Writer, _ *http.Request) error {
 		_, err := io.WriteString(w, "<p>hello")
 		return err
 	}}
@@ -250,7 +250,7 @@ func TestPage(t *testing.T) {
 func TestPageThatFails(t *testing.T) {
 	broken := errors.New("broken")
 	var heard any
-	p := httpapi.Page{ErrorLog: func(_ *http.Request, err any) { heard = err }, Render: func(w io.Writer) error {
+	p := httpapi.Page{ErrorLog: func(_ *http.Request, err any) { heard = err }, Render: func(w io.Writer, _ *http.Request) error {
 		io.WriteString(w, "<p>half")
 		return broken
 	}}

@@ -9,10 +9,10 @@ import (
 
 // A Page is an HTML page for people.
 type Page struct {
-	Status   int                            // of the answer; 0 for 200
-	Policy   string                         // Content-Security-Policy
-	Render   func(w io.Writer) error        // called once per request, concurrently
-	ErrorLog func(r *http.Request, err any) // as in Config
+	Status   int                                      // of the answer; 0 for 200
+	Policy   string                                   // Content-Security-Policy
+	Render   func(w io.Writer, r *http.Request) error // called once per request, concurrently
+	ErrorLog func(r *http.Request, err any)           // as in Config
 }
 
 // ServeHTTP renders the page into memory first, so that a failure becomes an empty 500 and not half a page. The page is
@@ -24,7 +24,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	b := buffers.take()
 	defer buffers.give(b)
-	if err := p.Render(b); err != nil {
+	if err := p.Render(b, r); err != nil {
 		if p.ErrorLog != nil {
 			p.ErrorLog(r, err)
 		}
@@ -73,4 +73,22 @@ func Write(w http.ResponseWriter, r *http.Request, status int, b []byte) {
 func (b *buffer) Write(p []byte) (int, error) {
 	b.B = append(b.B, p...)
 	return len(p), nil
+}
+
+// A File is a part of a page whose path changes with its content, so that it may be kept for ever.
+type File struct {
+	Type    string
+	Content []byte
+}
+
+// ServeHTTP implements http.Handler.
+func (f File) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !readOnly(w, r) {
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", f.Type)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h["X-Content-Type-Options"] = noSniff
+	Write(w, r, http.StatusOK, f.Content)
 }

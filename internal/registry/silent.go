@@ -96,6 +96,26 @@ func (r *Registry) silent(l *lease, t instant) (Silent, bool) {
 	return s, t.at > r.due(beat, v)
 }
 
+// A Standing is how the lease of a record stands.
+type Standing struct {
+	Heard    Heartbeat // At is the last sign of life, be it the registration; zero if this node has no lease
+	RunsOut  time.Time
+	Overdue  bool
+	Interval time.Duration // between its heartbeats
+}
+
+// Standing returns how the lease of a record stands now. A record that is not of this registry has none.
+func (r *Registry) Standing(rec Record, now time.Time) Standing {
+	interval := time.Duration(rec.Lease().RenewalIntervalSecs) * time.Second
+	if rec.lease == nil {
+		return Standing{Interval: interval}
+	}
+	s, overdue := r.silent(rec.lease, r.instant(now))
+	heard := r.tellers.heartbeat(rec.lease.heardFrom())
+	heard.At = s.Heard
+	return Standing{Heard: heard, RunsOut: s.RunsOut, Overdue: overdue, Interval: interval}
+}
+
 // someExpired returns leases that ran out and are still listed: all of them, or most of those that were found first. It goes
 // through no others. With mu held.
 func (r *Registry) someExpired(most int, t instant) (out []Silent) {

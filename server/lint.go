@@ -1,0 +1,47 @@
+package server
+
+import (
+	"net/url"
+	"time"
+
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/changes"
+	"heureka.internal/heureka/internal/lint"
+)
+
+// lintInterval is how often a node looks at all registrations for the number of faults. Whoever asks for the faults
+// themselves has them found anew.
+const lintInterval = 30 * time.Second
+
+// mostFaults is how many faults one answer names.
+const mostFaults = 10_000
+
+// faultsNow looks at all registrations of this node, and at what has happened to them.
+func (s *Server) faultsNow(now time.Time) []lint.Finding {
+	records, _ := s.cache.Local()
+	var instances []*heureka.Instance
+	for rec := range records {
+		instances = append(instances, rec.Instance)
+	}
+	happened, _, _ := s.history.Changes(changes.Query{Since: now.Add(-time.Hour)}, now)
+	return lint.Check(instances, happened, now)
+}
+
+// lookForFaults counts them, for the metrics and the pages.
+func (s *Server) lookForFaults(now time.Time) {
+	found := lint.Count(s.faultsNow(now))
+	s.faults.Store(&found)
+}
+
+// A lintDoc is the answer of GET lint.
+type lintDoc struct {
+	Counts   map[lint.Kind]int `json:"counts"`
+	Findings []lint.Finding    `json:"findings"` // the most harmful kinds first, at most mostFaults
+}
+
+func (s *Server) serveLint(_ url.Values, now time.Time) (any, *failure) {
+	found := s.faultsNow(now)
+	doc := lintDoc{Counts: lint.Count(found), Findings: []lint.Finding{}}
+	doc.Findings = append(doc.Findings, found[:min(len(found), mostFaults)]...)
+	return doc, nil
+}
