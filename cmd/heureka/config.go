@@ -10,11 +10,13 @@ import (
 
 func (p *program) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "config [KEY] [--key=value ...]",
+		Use:   "config [KEY | WORD] [--key=value ...]",
 		Short: "Show the settings and where each comes from",
 		Long: `Show the settings that heureka serve would use with the same arguments, environment
-and files, and where each comes from. With KEY, explain that one.`,
+and files, and where each comes from. With KEY, explain that one; with a WORD, list those whose name
+or description has it.`,
 		Example: `  heureka config eureka.server.eviction-interval-timer-in-ms
+  heureka config eviction
   heureka config -o yaml --spring.profiles.active=peer1 > settings.yml`,
 	}
 	cmd.Flags().StringP("output", "o", "table", "table, yaml or json")
@@ -39,7 +41,9 @@ func (p *program) config(cmd *cobra.Command, args settingsArgs) error {
 	switch len(args.positional) {
 	case 0:
 	case 1:
-		return p.explain(settings, args.positional[0], view)
+		if view.Word = args.positional[0]; !isWord(view.Word) {
+			return p.explain(settings, view.Word, view)
+		}
 	default:
 		return unexpected(args.positional[1])
 	}
@@ -53,6 +57,12 @@ func (p *program) config(cmd *cobra.Command, args settingsArgs) error {
 	default:
 		return &failure{status: statusUsage, err: fmt.Errorf("unknown output %q", output), hint: "want table, yaml or json"}
 	}
+}
+
+// isWord reports whether name is neither a key nor what somebody types who means one, but is found in keys.
+func isWord(name string) bool {
+	_, known := config.FindKey(name)
+	return !known && config.Nearest(name) == nil && config.Mentioned(name)
 }
 
 // explain prints one key.

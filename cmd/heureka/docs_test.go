@@ -114,7 +114,7 @@ Common to all:
   the environment variable EUREKA_SERVER_URL, else http://localhost:8761/eureka/. Credentials go into the URL.
 - --timeout 8s: how long to wait for each server.
 - -o FORMAT: table, wide, json, yaml, name, as far as a command has them. JSON of instances is that of the servers' own API. Colours are
-  for terminals only, and not if NO_COLOR is set.
+  for terminals only, and not if NO_COLOR is set. --no-headers leaves out the heading of a table.
 - An instance is named by APP ID or, as -o name prints it, APP/ID.
 - Exit status: 0 done; 1 a server said no, or cannot be reached, or what was asked for is not there, or differs; 2 a mistake in the
   command line, and nothing was sent.
@@ -156,7 +156,7 @@ func text(cmd *cobra.Command) string {
 func ownFlags(cmd *cobra.Command) string {
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if !slices.Contains([]string{"server", "timeout", "output", "help"}, f.Name) {
+		if !slices.Contains([]string{"server", "timeout", "output", "no-headers", "help"}, f.Name) {
 			own.AddFlag(f)
 		}
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -23,9 +24,9 @@ type serverHealth struct {
 	Error     string `json:"error,omitempty"`
 
 	// Of a heureka node.
-	SelfPreservation   string `json:"selfPreservation,omitempty"`
-	RenewalsLastMinute string `json:"renewalsLastMinute,omitempty"`
-	RenewalThreshold   string `json:"renewalThreshold,omitempty"`
+	SelfPreservation   string      `json:"selfPreservation,omitempty"`
+	RenewalsLastMinute json.Number `json:"renewalsLastMinute,omitempty"`
+	RenewalThreshold   json.Number `json:"renewalThreshold,omitempty"`
 
 	err error // why it is not healthy
 }
@@ -121,7 +122,7 @@ func (h *serverHealth) add(doc *healthDocument) {
 	default:
 		h.SelfPreservation = "ready"
 	}
-	h.RenewalsLastMinute, h.RenewalThreshold = protection.text("renewalsLastMinute"), protection.text("renewalThreshold")
+	h.RenewalsLastMinute, h.RenewalThreshold = protection.number("renewalsLastMinute"), protection.number("renewalThreshold")
 }
 
 func (o *printer) health(all []serverHealth) error {
@@ -138,7 +139,7 @@ func (o *printer) health(all []serverHealth) error {
 		names = append(names, h.Server)
 		renewals := "-"
 		if h.RenewalThreshold != "" {
-			renewals = h.RenewalsLastMinute + "/" + h.RenewalThreshold
+			renewals = fmt.Sprintf("%s/%s", h.RenewalsLastMinute, h.RenewalThreshold)
 		}
 		row := []string{h.Server, o.good(h.Healthy, printable(h.Status)), orDash(h.Phase), fmt.Sprint(h.Instances), orDash(h.Hash), orDash(h.SelfPreservation), renewals}
 		if o.wide() {

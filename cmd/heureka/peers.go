@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -17,11 +18,13 @@ import (
 
 // A peerState is what one server says of one of its peers.
 type peerState struct {
-	Server  string            `json:"server"`
-	Peer    string            `json:"peer"`
-	State   string            `json:"state"`
-	Details map[string]string `json:"details,omitempty"` // of heureka nodes
+	Server  string                     `json:"server"`
+	Peer    string                     `json:"peer"`
+	State   string                     `json:"state"`
+	Details map[string]json.RawMessage `json:"details,omitempty"` // of heureka nodes
 }
+
+func (s *peerState) detail(name string) string { return healthComponent{Details: s.Details}.text(name) }
 
 func (p *program) peersCommand() *cobra.Command {
 	return p.remoteCommand(&cobra.Command{
@@ -91,14 +94,14 @@ func (p *probe) peers(ctx context.Context) ([]peerState, error) {
 	if err != nil {
 		return nil, err
 	}
-	details := map[string]map[string]string{}
+	details := map[string]healthComponent{}
 	if health, err := p.health(ctx); err == nil {
 		details = health.Components["peers"].nested()
 	}
 	var all []peerState
 	available := spring.SplitList(page.Stats.Available)
 	for _, peer := range spring.SplitList(page.Stats.Registered) {
-		s := peerState{Server: p.shown, Peer: outbound.Hide(peer), State: "unavailable", Details: details[peer]}
+		s := peerState{Server: p.shown, Peer: outbound.Hide(peer), State: "unavailable", Details: details[peer].Details}
 		if slices.Contains(available, peer) {
 			s.State = "available"
 		}
@@ -119,7 +122,7 @@ func (o *printer) peers(all []peerState) error {
 	var names []string
 	for _, s := range all {
 		names = append(names, s.Peer)
-		row := []string{s.Server, printable(s.Peer), o.good(s.State == "available", s.State), orDash(s.Details["pending"]), orDash(s.Details["lag"])}
+		row := []string{s.Server, printable(s.Peer), o.good(s.State == "available", s.State), orDash(s.detail("pending")), orDash(s.detail("lag"))}
 		if o.wide() {
 			row = append(row, orDash(s.rest()))
 		}
@@ -136,7 +139,7 @@ func (s *peerState) rest() string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(s.Details)) {
 		if k != "pending" && k != "lag" {
-			parts = append(parts, k+"="+s.Details[k])
+			parts = append(parts, k+"="+s.detail(k))
 		}
 	}
 	return strings.Join(parts, " ")

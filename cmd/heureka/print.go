@@ -24,6 +24,7 @@ type printer struct {
 	w      io.Writer
 	format string
 	colour bool
+	bare   bool // tables have no head
 }
 
 func newPrinter(w io.Writer, format string) *printer {
@@ -129,6 +130,19 @@ func yamlContainer(d *json.Decoder, opened json.Delim) (*yaml.Node, error) {
 	return n, err
 }
 
+// asJSON turns YAML into JSON, and leaves JSON as it is. Text that YAML would take for a number, a time or a truth value has
+// quotes where writeYAML wrote it.
+func asJSON(doc []byte) ([]byte, error) {
+	if begins := bytes.TrimSpace(doc); len(begins) == 0 || begins[0] == '{' {
+		return doc, nil
+	}
+	var v any
+	if err := yaml.Unmarshal(doc, &v); err != nil {
+		return nil, err
+	}
+	return json.Marshal(v)
+}
+
 // registryJSON is the document of GET /eureka/apps.
 func registryJSON(apps *heureka.Applications) []byte {
 	form := wire.Form{Format: wire.JSON}
@@ -157,7 +171,7 @@ func instanceJSON(in *heureka.Instance) []byte { return wire.JSON.AppendSingle(n
 
 // table prints rows below a head, in columns. Cells may have colours.
 func (o *printer) table(head []string, rows [][]string) error {
-	if head != nil {
+	if head != nil && !o.bare {
 		rows = append([][]string{head}, rows...)
 	}
 	var b strings.Builder

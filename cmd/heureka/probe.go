@@ -92,17 +92,20 @@ func (c healthComponent) text(name string) string {
 	return string(raw)
 }
 
-// nested returns details that are objects themselves, their values as text.
-func (c healthComponent) nested() map[string]map[string]string {
-	all := map[string]map[string]string{}
+// number returns a detail that is a number, "" if there is none.
+func (c healthComponent) number(name string) json.Number {
+	var n json.Number
+	_ = json.Unmarshal(c.Details[name], &n) // what is no number is left out
+	return n
+}
+
+// nested returns details that are objects themselves.
+func (c healthComponent) nested() map[string]healthComponent {
+	all := map[string]healthComponent{}
 	for name, raw := range c.Details {
 		var inner healthComponent
-		if json.Unmarshal(raw, &inner.Details) != nil {
-			continue
-		}
-		all[name] = map[string]string{}
-		for k := range inner.Details {
-			all[name][k] = inner.text(k)
+		if json.Unmarshal(raw, &inner.Details) == nil {
+			all[name] = inner
 		}
 	}
 	return all

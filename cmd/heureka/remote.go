@@ -34,6 +34,7 @@ type remote struct {
 	servers []string
 	timeout time.Duration
 	output  string
+	bare    bool
 	header  http.Header
 	at      string // when the registry is looked at; "" for now
 
@@ -52,6 +53,9 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 	fl.DurationVar(&r.timeout, "timeout", 8*time.Second, "how long to wait for each server")
 	if len(formats) > 0 {
 		fl.StringVarP(&r.output, "output", "o", formats[0], strings.Join(formats, ", "))
+	}
+	if slices.Contains(formats, "wide") {
+		fl.BoolVar(&r.bare, "no-headers", false, "leave out the heading of a table")
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(formats) > 0 && !slices.Contains(formats, r.output) {
@@ -102,6 +106,7 @@ func (r *remote) prepare() error {
 	}
 	r.cfg = r.configOf(r.servers)
 	r.out = newPrinter(r.stdout, r.output)
+	r.out.bare = r.bare
 	var err error
 	r.api, err = apiOf(r.cfg)
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,6 +29,7 @@ type runFlags struct {
 	health         string
 	healthInterval time.Duration
 	drainTime      time.Duration
+	drainsAlways   bool // not for SIGTERM alone
 }
 
 func (p *program) runCommand() *cobra.Command {
@@ -38,12 +40,16 @@ func (p *program) runCommand() *cobra.Command {
 		Long: `Run any program and keep it registered while it runs. If no server can be reached, the program runs all the same and is
 registered as soon as one can.
 
-With --health, the program is STARTING until that URL answers with success, and DOWN whenever it does not any more.
+With --health, the program is STARTING until that URL answers with success, and DOWN whenever it does not any more. Each check that
+fails for another reason than the one before is logged.
 
-SIGTERM and SIGINT take the instance out of service first: it is registered as DOWN for --drain-time, so that callers
-have time to notice, then removed, and only then the program gets the signal. A second signal ends the wait. All other
-signals go to the program at once. The exit status is that of the program, or 128 and the number of the signal that
-killed it.`,
+SIGTERM takes the instance out of service first: it is registered as DOWN for --drain-time, by default 20s, so that callers
+have time to notice, then removed, and only then the program gets the signal. Whatever sends SIGTERM must wait longer than that before
+it kills: Kubernetes waits 30s, docker stop 10s unless told otherwise. A second signal ends the wait, and an instance that
+no server knows is not waited for. SIGINT does the same only if --drain-time is given. All other signals go to the program at once.
+
+As process 1 of a container, it also reaps the processes that others leave behind. The exit status is that of the program, 128 and
+the number of the signal that killed it, 126 if the program cannot be executed, and 127 if there is none of that name.`,
 		Example: `  heureka run --app orders --port 8080 --health http://localhost:8080/healthz --drain-time 95s -- ./orders --port 8080`,
 		Args:    cobra.MinimumNArgs(1),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
@@ -58,9 +64,13 @@ killed it.`,
 	f.instanceFlags.add(fl)
 	fl.StringVar(&f.health, "health", "", "URL that answers with success while the program is healthy")
 	fl.DurationVar(&f.healthInterval, "health-interval", 10*time.Second, "interval between checks")
-	fl.DurationVar(&f.drainTime, "drain-time", 0, "how long to be registered as DOWN before the program is stopped; heureka status set --help explains why 95s is enough")
+	fl.DurationVar(&f.drainTime, "drain-time", usualDrain, "how long to be registered as DOWN before the program is stopped; heureka status set --help explains why 95s is enough")
+	cmd.PreRun = func(cmd *cobra.Command, _ []string) { f.drainsAlways = cmd.Flags().Changed("drain-time") }
 	return cmd
 }
+
+// usualDrain leaves a program ten of the 30 seconds that Kubernetes gives it.
+const usualDrain = 20 * time.Second
 
 // A supervisor runs a program and speaks for it to the registry.
 type supervisor struct {
@@ -69,6 +79,8 @@ type supervisor struct {
 	client *client.Client
 	reg    *client.Registration
 	drain  time.Duration
+	always bool // drain after any signal that stops
+	log    *slog.Logger
 
 	leaving atomic.Bool // the health check must not bring it back
 }
@@ -82,10 +94,11 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 	if f.drainTime < 0 || f.healthInterval <= 0 {
 		return nil, usage("", "--drain-time must not be negative, --health-interval more than 0")
 	}
-	s := &supervisor{remote: r, drain: f.drainTime, child: exec.Command(argv[0], argv[1:]...)}
+	s := &supervisor{remote: r, drain: f.drainTime, always: f.drainsAlways, child: exec.Command(argv[0], argv[1:]...)}
+	s.log = slog.New(slog.NewTextHandler(r.stderr, nil))
 	s.child.Stdin, s.child.Stdout, s.child.Stderr, s.child.Env = r.stdin, behind(r.stdout), behind(r.stderr), r.env
 	if f.health != "" {
-		if _, err := http.NewRequest(http.MethodGet, f.health, nil); err != nil {
+		if _, err := outbound.ParseURL(f.health); err != nil {
 			return nil, usage("for example --health http://localhost:8080/healthz", "--health: %v", err)
 		}
 		ic.InitialStatus, ic.HealthCheckURL = heureka.StatusStarting, f.health
@@ -94,7 +107,7 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 	cfg := r.cfg
 	cfg.DisableFetch = true
 	cfg.ReplicationInterval, cfg.InitialReplicationDelay = f.healthInterval, min(f.healthInterval, time.Second)
-	cfg.Logger = slog.New(slog.NewTextHandler(r.stderr, nil))
+	cfg.Logger = s.log
 	if s.client, err = client.New(cfg); err != nil {
 		return nil, r.failed(err)
 	}
@@ -106,6 +119,7 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 
 // healthCheck asks a URL. A program that has not been healthy yet is still starting.
 func (s *supervisor) healthCheck(url string) client.HealthCheck {
+	said := ""
 	return func(ctx context.Context, current heureka.Status) (heureka.Status, error) {
 		if s.leaving.Load() {
 			return current, nil
@@ -114,10 +128,13 @@ func (s *supervisor) healthCheck(url string) client.HealthCheck {
 		switch {
 		case err == nil:
 			return heureka.StatusUp, nil
-		case current == heureka.StatusStarting:
-			return current, nil
+		case current != heureka.StatusStarting:
+			return heureka.StatusDown, err // the client logs it
+		case err.Error() != said:
+			said = err.Error()
+			s.log.Warn("health check fails, still starting", "url", url, "err", err)
 		}
-		return heureka.StatusDown, err
+		return current, nil
 	}
 }
 
@@ -145,11 +162,11 @@ func (s *supervisor) run(ctx context.Context) error {
 	signal.Notify(signals, forwarded...)
 	defer signal.Stop(signals)
 	if err := s.child.Start(); err != nil {
-		return usage("the command after -- must be a program", "%v", err)
+		return cannotStart(err)
 	}
 	ended := make(chan error, 1)
 	var running sync.WaitGroup
-	running.Go(func() { ended <- s.child.Wait() })
+	running.Go(func() { ended <- wait(s.child) })
 	ctx, stop := context.WithCancel(ctx)
 	running.Go(func() {
 		if err := s.client.Run(ctx); err != nil {
@@ -187,7 +204,7 @@ func (s *supervisor) attend(ctx context.Context, signals <-chan os.Signal, ended
 				first, out = sig, make(chan struct{})
 				var leaving context.Context
 				leaving, hurry = context.WithCancel(ctx)
-				go s.leaveService(leaving, out)
+				go s.leaveService(leaving, sig, out)
 			default:
 				hurry()
 			}
@@ -197,16 +214,19 @@ func (s *supervisor) attend(ctx context.Context, signals <-chan os.Signal, ended
 
 func stops(sig os.Signal) bool { return sig == os.Interrupt || sig == syscall.SIGTERM }
 
-// leaveService registers the instance as DOWN for the drain time, and closes out.
-func (s *supervisor) leaveService(ctx context.Context, out chan<- struct{}) {
+// leaveService registers the instance as DOWN for the drain time, if that is for this signal, and closes out.
+func (s *supervisor) leaveService(ctx context.Context, sig os.Signal, out chan<- struct{}) {
 	defer close(out)
-	if s.drain == 0 {
+	if s.drain == 0 || sig == os.Interrupt && !s.always {
 		return
 	}
 	s.leaving.Store(true)
-	if s.reg.SetStatus(heureka.StatusDown) != nil || s.reg.Wait(ctx) != nil {
-		return
+	told, stop := context.WithTimeout(ctx, s.timeout)
+	defer stop()
+	if s.reg.SetStatus(heureka.StatusDown) != nil || s.reg.Wait(told) != nil {
+		return // no server knows it
 	}
+	s.log.Info("draining, the program gets the signal afterwards", "signal", sig, "takes", s.drain)
 	_ = s.pause(ctx, s.drain) // a second signal ends it
 }
 
@@ -219,8 +239,25 @@ func (s *supervisor) deregister(ctx context.Context) {
 	}
 }
 
+// The exit statuses by which shells tell that there is no such program, or that it cannot be executed.
+const (
+	statusNotExecutable = 126
+	statusNoProgram     = 127
+)
+
+func cannotStart(err error) error {
+	f := &failure{status: statusNotExecutable, err: err, hint: "the command after -- must be a program"}
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		f.status = statusNoProgram
+	}
+	return f
+}
+
 // outcome turns the end of a program into ours.
 func outcome(name string, err error) error {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	switch {
 	case err == nil:

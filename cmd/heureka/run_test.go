@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -29,11 +31,11 @@ func eventually(t *testing.T, what string, holds func() bool) {
 }
 
 // supervise starts heureka run with a program that ends cleanly when it is told to, and waits until that is ready.
-func supervise(t *testing.T, srv *heurekatest.Server, flags ...string) (*exec.Cmd, *bytes.Buffer) {
+func supervise(t *testing.T, srv *heurekatest.Server, flags ...string) (*exec.Cmd, *lockedBuffer) {
 	t.Helper()
 	args := append([]string{"run", "--server", srv.URL, "--app", "orders", "--id", "a", "--port", "8080", "--host", "h"}, flags...)
 	cmd := exec.Command("heureka", append(args, "--", "sh", "-c", "trap 'exit 0' INT TERM; echo ready; read never")...)
-	var problems bytes.Buffer
+	var problems lockedBuffer
 	cmd.Stderr = &problems
 	_, inErr := cmd.StdinPipe() // stays open
 	stdout, outErr := cmd.StdoutPipe()
@@ -45,6 +47,24 @@ func supervise(t *testing.T, srv *heurekatest.Server, flags ...string) (*exec.Cm
 		t.Fatalf("the program said %q: %v", line, err)
 	}
 	return cmd, &problems
+}
+
+// A lockedBuffer may be read while a program writes.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 func shows(srv *heurekatest.Server, want heureka.Status) func() bool {
@@ -73,9 +93,56 @@ func TestRunStopsAfterDrain(t *testing.T) {
 	}
 }
 
-func TestRunStopsAtOnceWithoutDrain(t *testing.T) {
+// SIGTERM drains by default and says so; for a registry that does not answer nobody waits longer than for one call.
+func TestRunDrainsByDefault(t *testing.T) {
 	srv := heurekatest.NewServer(t)
 	cmd, output := supervise(t, srv)
+	eventually(t, "it is registered", shows(srv, heureka.StatusUp))
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it is out of service", shows(srv, heureka.StatusDown))
+	eventually(t, "it says how long it drains", func() bool { return strings.Contains(output.String(), "takes=20s") })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil { // ends the wait
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v\n%s", err, output)
+	}
+	srv.Stop()
+	cmd, output = supervise(t, srv, "--timeout", "100ms", "--drain-time", "1h")
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("without a server: ended with %v\n%s", err, output)
+	}
+}
+
+// A program that is not healthy yet has its reason in the log, once.
+func TestRunLogsFailedChecks(t *testing.T) {
+	var checks atomic.Int64
+	health := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		checks.Add(1)
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer health.Close()
+	cmd, output := supervise(t, heurekatest.NewServer(t), "--health", health.URL, "--health-interval", "20ms", "--drain-time", "0s")
+	eventually(t, "it was asked several times", func() bool { return checks.Load() > 2 })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v\n%s", err, output)
+	}
+	if n := strings.Count(output.String(), "health check fails, still starting"); n != 1 || !strings.Contains(output.String(), "answered 503") {
+		t.Errorf("%d lines, want one that tells of 503:\n%s", n, output)
+	}
+}
+
+func TestRunStopsAtOnceWithoutDrain(t *testing.T) {
+	srv := heurekatest.NewServer(t)
+	cmd, output := supervise(t, srv) // the default is for SIGTERM
 	eventually(t, "it is registered", shows(srv, heureka.StatusUp))
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
@@ -97,7 +164,7 @@ func TestRunFollowsHealth(t *testing.T) {
 	}))
 	defer health.Close()
 	srv := heurekatest.NewServer(t)
-	cmd, output := supervise(t, srv, "--health", health.URL, "--health-interval", "20ms")
+	cmd, output := supervise(t, srv, "--health", health.URL, "--health-interval", "20ms", "--drain-time", "0s")
 	eventually(t, "it is registered as starting", shows(srv, heureka.StatusStarting))
 	healthy.Store(true)
 	eventually(t, "it is up", shows(srv, heureka.StatusUp))

@@ -96,7 +96,11 @@ func (p *program) exported(args []string) (*heureka.Applications, error) {
 	if err != nil {
 		return nil, err
 	}
-	apps, err := wire.DecodeApplications(wire.JSON, body)
+	doc, err := asJSON(body)
+	if err != nil {
+		return nil, usage("want what heureka export writes", "%s: %v", name, err)
+	}
+	apps, err := wire.DecodeApplications(wire.JSON, doc)
 	if err != nil {
 		return nil, usage("want what heureka export writes", "%s: %v", name, err)
 	}

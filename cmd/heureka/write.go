@@ -95,7 +95,7 @@ heureka run keeps a program registered.`,
 	p.act(cmd)
 	f.add(cmd.Flags())
 	cmd.Flags().StringVar(&f.status, "status", "UP", "UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN")
-	cmd.Flags().StringVarP(&file, "file", "f", "", `read the instance from this file, as heureka get -o json writes it ("-": standard input)`)
+	cmd.Flags().StringVarP(&file, "file", "f", "", `read the instance from this file, as heureka get -o json or -o yaml writes it ("-": standard input)`)
 	for _, name := range []string{"app", "port", "secure-port", "id", "host", "ip", "vip", "secure-vip", "metadata", "status", "lease", "renewal-interval"} {
 		cmd.MarkFlagsMutuallyExclusive("file", name)
 	}
@@ -110,12 +110,16 @@ func (p *program) described(f *instanceFlags, file string) (*heureka.Instance, e
 	if err != nil {
 		return nil, err
 	}
-	in, err := wire.DecodeInstance(wire.JSON, body)
+	doc, err := asJSON(body)
+	if err != nil {
+		return nil, usage("want what heureka get -o json or -o yaml writes", "%s: %v", file, err)
+	}
+	in, err := wire.DecodeInstance(wire.JSON, doc)
 	if err == nil {
 		err = wire.CheckRegistration(in, in.App)
 	}
 	if err != nil {
-		return nil, usage("want what heureka get -o json writes", "%s: %v", file, err)
+		return nil, usage("want what heureka get -o json or -o yaml writes", "%s: %v", file, err)
 	}
 	return in, nil
 }

@@ -5,30 +5,50 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
 
 // A View chooses what is printed of Settings.
 type View struct {
-	Secrets bool // show passwords
-	Inert   bool // list known keys without effect too, also those that nobody has set
+	Secrets bool   // show passwords
+	Inert   bool   // list known keys without effect too, also those that nobody has set
+	Word    string // list only keys whose name or description has it, whatever its spelling; "" lists all
+}
+
+// Mentioned reports whether a word is in the name or the description of any key.
+func Mentioned(word string) bool {
+	return slices.ContainsFunc(Keys(), func(k *Key) bool { return k.mentions(word) })
+}
+
+// mentions compares without case and without what separates the words of a name.
+func (k *Key) mentions(word string) bool {
+	plain := func(s string) string {
+		return strings.NewReplacer("-", "", ".", "", "_", "", " ", "").Replace(strings.ToLower(s))
+	}
+	return slices.ContainsFunc(append(k.names(), k.Doc), func(s string) bool { return strings.Contains(plain(s), plain(word)) })
 }
 
 func (s *Settings) viewed(v View) []Setting {
 	var shown []Setting
 	for _, x := range s.All() {
-		if x.Key.Effective() || v.Inert || x.Origin.Source != Default {
+		if (x.Key.Effective() || v.Inert || x.Origin.Source != Default) && (v.Word == "" || x.Key.mentions(v.Word)) {
 			shown = append(shown, x)
 		}
 	}
 	return shown
 }
 
-// WriteTable prints settings for people: key, value with its unit, origin, and the default of what is set.
+// WriteTable prints settings for people: key, value with its unit, origin, and the default of what is set; what they are for, if they
+// were looked for by a word.
 func (s *Settings) WriteTable(w io.Writer, v View) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "KEY\tVALUE\tFROM")
+	head := "KEY\tVALUE\tFROM"
+	if v.Word != "" {
+		head += "\tWHAT"
+	}
+	fmt.Fprintln(t, head)
 	for _, x := range s.viewed(v) {
 		origin := x.Origin.String()
 		if x.Origin.Source != Default && !x.Key.Map {
@@ -36,6 +56,9 @@ func (s *Settings) WriteTable(w io.Writer, v View) error {
 		}
 		if !x.Key.Effective() {
 			origin += ", no effect"
+		}
+		if v.Word != "" {
+			origin += "\t" + x.Key.Doc
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\n", x.Name, x.withUnit(v.Secrets), origin)
 	}
