@@ -133,22 +133,26 @@ func (ps *Peers) Run(ctx context.Context) {
 			return
 		case <-ps.reload:
 		case pause := <-ps.look:
-			ps.pause(ctx, time.Until(looked.Add(pause)))
+			ps.pause(ctx, looked, pause)
 		case <-time.After(jitter(ps.rng, next)):
 		}
 	}
 }
 
-// pause waits before a look-up that strangers and failing peers have asked for; whoever reloads does not wait.
-func (ps *Peers) pause(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-ps.reload:
-	case <-time.After(d):
-	}
-	select { // what was asked for meanwhile comes with this one
-	case <-ps.look:
-	default:
+// pause waits before a look-up that strangers and failing peers have asked for, until the shortest pause that one of them asks
+// for is over; whoever reloads does not wait.
+func (ps *Peers) pause(ctx context.Context, looked time.Time, pause time.Duration) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ps.reload:
+			return
+		case another := <-ps.look:
+			pause = min(pause, another)
+		case <-time.After(time.Until(looked.Add(pause))):
+			return
+		}
 	}
 }
 
