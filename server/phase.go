@@ -23,9 +23,11 @@ const (
 // atomic load.
 type phases struct {
 	reads atomic.Bool
+	opens chan struct{} // closed when the node opens for the first time
 	ended chan struct{} // closed when the node stops
 
 	mu    sync.Mutex
+	once  sync.Once // closes opens
 	now   Phase
 	why   string
 	since time.Time
@@ -34,7 +36,7 @@ type phases struct {
 // newPhases begins with syncing where there are peers to sync from. Without, reads are allowed at once, though the tasks
 // that open begins with have not run.
 func newPhases(cfg Config) *phases {
-	p := &phases{ended: make(chan struct{}), now: Syncing, why: "no peer has been asked yet"}
+	p := &phases{opens: make(chan struct{}), ended: make(chan struct{}), now: Syncing, why: "no peer has been asked yet"}
 	if !cfg.hasPeers() {
 		p.why = "the node's tasks have not started"
 		p.reads.Store(true)
@@ -70,6 +72,7 @@ func (p *phases) open(why string, now time.Time) bool {
 	}
 	p.now, p.why, p.since = Open, why, now
 	p.reads.Store(true)
+	p.once.Do(func() { close(p.opens) })
 	return true
 }
 

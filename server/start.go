@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"heureka.internal/heureka"
@@ -10,27 +11,29 @@ import (
 )
 
 // start takes the node from its first phase to open. Registrations and heartbeats are accepted from the first moment; only
-// reads wait. It reports false if ctx ended before.
-func (s *Server) start(ctx context.Context) bool {
+// reads wait. It goes on with copying from the other peers when the node is open.
+func (s *Server) start(ctx context.Context) {
 	if s.peers == nil {
 		s.open("no peers are configured", 0)
 		s.watchForEarlierLife()
-		return ctx.Err() == nil
+		return
 	}
 	s.join()
 	if s.cfg.SyncRetries < 0 {
 		s.open("copying from peers is disabled", 0)
 		s.watchForEarlierLife()
-		return ctx.Err() == nil
+		return
 	}
 	join := s.joining(time.Now())
 	s.phase.set(Syncing, "asking peers for a copy of the registry, none complete yet", join.Began)
 	wait, cancel := context.WithDeadline(ctx, join.Began.Add(join.Limit))
 	defer cancel()
+	copier := s.peers.Copier(ctx)
+	defer copier.Close()
 	for asking := ctx; ; asking = wait { // the first round comes to its end, however short the wait
-		r := s.askPeers(asking)
-		if ctx.Err() != nil {
-			return false
+		r := s.askPeers(copier.Round(asking))
+		if r.Cut = asking.Err() != nil; ctx.Err() != nil {
+			return
 		}
 		why, open := join.Open(&r, &s.node.arrivals, time.Now())
 		if open {
@@ -38,14 +41,14 @@ func (s *Server) start(ctx context.Context) bool {
 			if r.Peers == 0 {
 				s.watchForEarlierLife()
 			}
-			return true
+			return
 		}
 		s.waiting(why, join.Began)
 		if r.Unfound {
 			s.peers.Reload()
 		}
 		if !pause(ctx, join.Pause(s.cfg.SyncRetryWait, time.Now())) {
-			return false
+			return
 		}
 	}
 }
@@ -58,10 +61,10 @@ func (s *Server) joining(began time.Time) replication.Join {
 
 // askPeers goes once over all peers. The first complete answer opens the node at once (S-DEF-21 has it whole); the others
 // are merged behind it.
-func (s *Server) askPeers(ctx context.Context) replication.Round {
+func (s *Server) askPeers(round iter.Seq[replication.Copied]) replication.Round {
 	log := logs.Named(s.log, logs.Client)
 	var r replication.Round
-	for c := range s.peers.Sync(ctx) {
+	for c := range round {
 		if c.Complete() {
 			log.Info("registry copied from peer", "peer", c.Peer, "new_here", c.Changed, "instances", s.reg.Len(), "took", c.Took.Round(time.Millisecond))
 		} else {
@@ -71,7 +74,6 @@ func (s *Server) askPeers(ctx context.Context) replication.Round {
 			s.open("copied the registry of "+c.Peer, s.reg.Len())
 		}
 	}
-	r.Cut = ctx.Err() != nil
 	r.Looked(s.peers.Unfound())
 	return r
 }

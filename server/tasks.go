@@ -32,8 +32,11 @@ func (s *Server) Run(ctx context.Context) {
 		wg.Go(func() { every(ctx, s.cfg.renewalInterval(), s.keepAlive) })
 	}
 	wg.Go(func() { s.minded(ctx) })
+	wg.Go(func() { s.start(ctx) })
 	wg.Go(func() {
-		if s.start(ctx) {
+		select {
+		case <-ctx.Done():
+		case <-s.phase.opens:
 			every(ctx, s.cfg.EvictionInterval, func(now time.Time) { s.evict(ctx, now) })
 		}
 	})

@@ -56,6 +56,8 @@ func (p *peer) mayExchange(now time.Time) bool {
 // exchange takes over what the peer knows better. What this node knows better the peer finds out in the same way, soon,
 // because the request tells it that the digests differ.
 func (p *peer) exchange(ctx context.Context) (healed int, err error) {
+	ctx, cancel := within(ctx, syncPatience)
+	defer cancel()
 	store := p.set.cfg.Store
 	f := p.fetcher(registry.BySync)
 	e, err := p.compare(ctx, f)

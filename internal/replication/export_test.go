@@ -1,13 +1,24 @@
 package replication
 
 import (
+	"context"
 	"io"
+	"iter"
 	"net/http"
 	"strings"
 )
 
 // Bare reports whether a batch only asks whether the peer is there.
 func (b *Batch) Bare() bool { return b.bare }
+
+// Sync is one round.
+func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
+	return func(yield func(Copied) bool) {
+		c := ps.Copier(ctx)
+		defer c.Close()
+		c.Round(ctx)(yield)
+	}
+}
 
 // Wrap joins the set with an API that serves batches and more, as package httpapi does.
 func (ps *Peers) Wrap(api http.Handler) http.Handler {

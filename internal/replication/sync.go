@@ -18,52 +18,120 @@ import (
 const (
 	maxRegistry  = 512 << 20       // of a whole registry, decompressed
 	syncPatience = 2 * time.Minute // with one peer that keeps sending
+	leaveAfter   = 8 * time.Second // more than a silent peer is given, usually
 )
 
-// Sync copies the registry of each peer, those of the own zone first, and says after each what came of it: an iteration is
-// one round. Peers are asked in turn; the next one's turn comes after HedgeAfter even if the last has not finished. What a
-// heureka node has comes with overrides, ages and cancellations, and is merged as in anti-entropy. Of another server's
-// records each is taken that is newer than what is there (S-DEF-21). A node that takes clients from the first complete
-// answer on loses nothing by going on with the rest meanwhile.
+// A Copier copies the registries of the other nodes when this one starts. It is for one goroutine.
+type Copier struct {
+	set     *Peers
+	ask     func(*peer)
+	answers chan copyAnswer
+	asked   map[*peer]bool // and have not answered, perhaps since an earlier round
+
+	// Close ends what is under way.
+	Close func()
+}
+
+type copyAnswer struct {
+	from   *peer
+	copied *Copied // nil from this node itself
+}
+
+// Copier returns one that works until ctx ends, at the latest.
+func (ps *Peers) Copier(ctx context.Context) *Copier {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &Copier{set: ps, answers: make(chan copyAnswer), asked: make(map[*peer]bool)}
+	var asking sync.WaitGroup
+	c.ask = func(p *peer) {
+		asking.Go(func() {
+			select {
+			case c.answers <- copyAnswer{p, ps.copyFrom(ctx, p)}:
+			case <-ctx.Done():
+			}
+		})
+	}
+	c.Close = func() { cancel(); asking.Wait() }
+	return c
+}
+
+// Round copies the registry of each peer, those of the own zone first, and says after each what came of it. Peers are asked in
+// turn; the next one's turn comes after HedgeAfter even if the last has not finished. While nobody has given a whole registry,
+// those that are still sending a while after the last turn are left behind if there are others to be asked again; the next
+// round does not ask them anew. What a heureka node has comes with overrides, ages and cancellations, and is merged as in
+// anti-entropy. Of another server's records each is taken that is newer than what is there (S-DEF-21). A node that takes
+// clients from the first complete answer on loses nothing by going on with the rest meanwhile.
 //
 // It waits until Run has resolved the peers. Whatever a peer answers, it costs bounded time and memory.
-func (ps *Peers) Sync(ctx context.Context) iter.Seq[Copied] {
+func (c *Copier) Round(ctx context.Context) iter.Seq[Copied] {
 	return func(yield func(Copied) bool) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-ps.resolved:
+		case <-c.set.resolved:
 		}
-		ctx, cancel := context.WithCancel(ctx)
-		var asking sync.WaitGroup
-		defer asking.Wait()
-		defer cancel()
-		peers := slices.DeleteFunc(slices.Clone(*ps.list.Load()), func(p *peer) bool { return p.has(ThisNode) })
-		answers := make(chan *Copied, len(peers))
+		peers := slices.DeleteFunc(slices.Clone(*c.set.list.Load()), func(p *peer) bool { return p.has(ThisNode) })
 		turn := time.NewTimer(0)
 		defer turn.Stop()
-		for asked, answered := 0, 0; answered < len(peers); {
-			wait := time.Duration(0)
+		for next, left := 0, slices.Clone(peers); len(left) > 0; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-turn.C:
-				p := peers[asked]
-				asking.Go(func() { answers <- ps.copyFrom(ctx, p) })
-				asked++
-				wait = HedgeAfter
-			case c := <-answers:
-				if ctx.Err() != nil || c != nil && !yield(*c) {
+				var wait time.Duration
+				if next < len(peers) {
+					if p := peers[next]; slices.Contains(left, p) { // or it has answered what an earlier round asked
+						wait = c.begin(p)
+					}
+					next++
+				} else if len(left) < len(peers) {
+					c.leaveBehind(left, yield)
 					return
 				}
-				answered++
-			}
-			if asked < len(peers) {
+				if next == len(peers) {
+					wait = leaveAfter
+				}
 				turn.Reset(wait)
+			case a := <-c.answers:
+				delete(c.asked, a.from)
+				i := slices.Index(left, a.from)
+				if i < 0 {
+					continue // it is no peer any more
+				}
+				left = slices.Delete(left, i, i+1)
+				if ctx.Err() != nil || a.copied != nil && !yield(*a.copied) {
+					return
+				}
+				if next < len(peers) {
+					turn.Reset(0)
+				} else if a.copied != nil && a.copied.Complete() {
+					turn.Stop() // nobody waits for the others
+				}
 			}
 		}
 	}
 }
+
+// begin asks a peer, unless that is under way, and returns when it is the next one's turn.
+func (c *Copier) begin(p *peer) time.Duration {
+	if c.asked[p] {
+		return 0
+	}
+	c.asked[p] = true
+	c.ask(p)
+	return HedgeAfter
+}
+
+// leaveBehind says of peers that they have not finished.
+func (c *Copier) leaveBehind(left []*peer, yield func(Copied) bool) {
+	for _, p := range left {
+		if !yield(Copied{Peer: p.conn.URL(), Err: errSending}) {
+			return
+		}
+	}
+}
+
+// errSending says why there is no answer of a peer yet.
+var errSending = errors.New("its registry has not arrived as a whole yet")
 
 // copyFrom copies the registry of one peer. It returns nil if that turned out to be this node.
 func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {

@@ -235,6 +235,67 @@ func TestSyncDoesNotWaitForASlowPeer(t *testing.T) {
 	})
 }
 
+// While nobody has a whole registry, a peer that keeps sending does not keep the others from being asked again, and what it has
+// sent in the end counts in whatever round that is.
+func TestASlowPeerIsLeftBehind(t *testing.T) {
+	inRing(t, func(t *testing.T, r *ring) {
+		var phase atomic.Value
+		phase.Store("waiting")
+		ready := make(chan struct{})
+		var asked atomic.Int32
+		r.start("slow", nil, java, func(_ *node, _ *replication.Config, h *http.Handler) {
+			plain := *h
+			*h = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if strings.HasSuffix(req.URL.Path, "/apps/") {
+					asked.Add(1)
+					w = trickling(w, req, ready)
+				}
+				plain.ServeHTTP(w, req)
+			})
+		}).register("1")
+		r.start("starts", nil, func(_ *node, cfg *replication.Config, _ *http.Handler) {
+			cfg.Phase = func() string { return phase.Load().(string) }
+		})
+		b := r.start("b", []string{"slow", "starts"}, quiet)
+		copier := b.peers.Copier(t.Context())
+		defer copier.Close()
+		round := func() (order []string) {
+			began := time.Now()
+			for c := range copier.Round(t.Context()) {
+				order = append(order, fmt.Sprint(c.Peer, " ", c.Complete(), " ", time.Since(began).Round(time.Second)))
+			}
+			return order
+		}
+		if diff := cmp.Diff([]string{url("starts") + " false 3s", url("slow") + " false 11s"}, round()); diff != "" {
+			t.Errorf("the first round (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{url("starts") + " false 0s", url("slow") + " false 8s"}, round()); diff != "" {
+			t.Errorf("the second round (-want +got):\n%s", diff)
+		}
+		close(ready)
+		r.wait(2 * time.Second)
+		phase.Store(replication.PhaseOpen)
+		if got := round(); len(got) != 2 || !b.has("1") || asked.Load() != 1 {
+			t.Errorf("the third round brings %q; 1 is there: %t; asked %d times", got, b.has("1"), asked.Load())
+		}
+	})
+}
+
+// trickling holds an answer back until ready is closed, and sends a blank each second meanwhile.
+func trickling(w http.ResponseWriter, req *http.Request, ready <-chan struct{}) http.ResponseWriter {
+	for {
+		select {
+		case <-ready:
+			return w
+		case <-req.Context().Done():
+			return w
+		case <-time.After(time.Second):
+			_, _ = io.WriteString(w, " ")
+			_ = http.NewResponseController(w).Flush()
+		}
+	}
+}
+
 // What a node that is itself starting knows is taken, but is no complete registry.
 func TestSyncFromStartingHeureka(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
