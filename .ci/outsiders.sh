@@ -59,6 +59,6 @@ git init -q . && git add -A
 ./do move-module example.org/Registry/eureka-go
 ! grep -rIF "$module" --exclude-dir=.git . || { echo "the old path is still there"; exit 1; }
 [ -z "$(gofmt -l .)" ] || { echo "not formatted any more: $(gofmt -l .)"; exit 1; }
-modules=(./... ./grpcresolver/... $(printf './adapters/%s/... ' $adapters))
+modules=(./... ./grpcresolver/... ./examples/connect/... $(printf './adapters/%s/... ' $adapters))
 go build "${modules[@]}" && go vet "${modules[@]}" && go test .
 echo "ok move-module"

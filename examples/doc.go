@@ -4,5 +4,6 @@
 //	go run ./examples/service -listen :8081     # registers itself as ORDERS; start several
 //	go run ./examples/caller                    # calls them by that name
 //
-// The test in testing shows how to test such programs. The same pair for gRPC is in grpcresolver/examples.
+// The test in testing shows how to test such programs. The same pair for gRPC is in grpcresolver/examples,
+// one for connect-go in connect, a module of its own.
 package examples
