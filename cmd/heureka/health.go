@@ -32,7 +32,8 @@ type serverHealth struct {
 }
 
 func (p *program) healthCommand() *cobra.Command {
-	var explain bool
+	var explain, local bool
+	var files string
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "health",
 		Short: "Check each server: reachable, phase, self-preservation, registry",
@@ -41,9 +42,15 @@ one, says UP. The exit status is 1 if any is not. PHASE, PROTECTION and RENEWALS
 below which evictions stop) are known for heureka nodes only; a Java server reports self-preservation on its page at /.
 
 With --explain, heureka nodes explain what self-preservation is doing and why: the numbers that decide, who is silent since when,
-what each application lost, what will happen when, and the ways out.`,
+what each application lost, what will happen when, and the ways out.
+
+With --local, only the node on this machine is asked, at the port of the settings that it was started with, as far as they are in
+the environment and in files. This is the health check of containers: one that waits for a copy of the registry is healthy.`,
 		Args: cobra.NoArgs,
 	}, []string{"table", "wide", "json", "yaml", "name"}, func(ctx context.Context, r *remote, _ []string) error {
+		if local {
+			return r.healthHere(ctx, files)
+		}
 		if explain {
 			return r.explain(ctx)
 		}
@@ -69,6 +76,8 @@ what each application lost, what will happen when, and the ways out.`,
 		return errors.Join(append(sick, &failure{status: statusFailed, err: summary})...)
 	})
 	cmd.Flags().BoolVar(&explain, "explain", false, "explain what self-preservation is doing and why")
+	cmd.Flags().BoolVar(&local, "local", false, "ask the node on this machine, at the port of its settings")
+	cmd.Flags().StringVar(&files, configFlag, "", "with --local: read settings from this file or directory instead of ./ and ./config/")
 	return cmd
 }
 

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"heureka.internal/heureka/internal/config"
+)
+
+func TestLocalHealthURL(t *testing.T) {
+	for _, tt := range []struct{ args, want string }{
+		{"", "http://localhost:8761/actuator/health"},
+		{"--server.port=8080 --server.servlet.context-path=/registry", "http://localhost:8080/registry/actuator/health"},
+		{"--server.address=192.0.2.1", "http://192.0.2.1:8761/actuator/health"},
+		{"--management.server.port=9000", "http://localhost:9000/actuator/health"},
+		{"--management.server.port=9000 --management.server.address=0.0.0.0 --management.endpoints.web.base-path=/", "http://localhost:9000/health"},
+		{"--management.endpoints.web.path-mapping.health=alive", "http://localhost:8761/actuator/alive"},
+	} {
+		s, err := config.Load(config.Options{Args: strings.Fields(tt.args)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := localHealthURL(s); got != tt.want {
+			t.Errorf("with %q the node is asked at %s, want %s", tt.args, got, tt.want)
+		}
+	}
+}
+
+func TestHealthLocal(t *testing.T) {
+	answer := http.StatusOK
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(answer)
+		_, _ = w.Write([]byte(`{"status":"` + map[bool]string{true: "UP", false: "DOWN"}[answer == http.StatusOK] + `"}`))
+	}))
+	defer srv.Close()
+	u, err := url.Parse(srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv("SERVER_ADDRESS", u.Hostname())
+	t.Setenv("SERVER_PORT", u.Port())
+	check := func(want int, words string) {
+		t.Helper()
+		var out strings.Builder
+		if status := run([]string{"health", "--local"}, nil, &out, &out); status != want || !strings.Contains(out.String(), words) {
+			t.Errorf("heureka health --local: status %d, %q; want %d, %q", status, out.String(), want, words)
+		}
+	}
+	check(0, "/actuator/health UP in ")
+	answer = http.StatusNotFound // health is not exposed: whoever answers is alive
+	check(0, "")
+	answer = http.StatusServiceUnavailable
+	check(1, "answered 503 DOWN")
+	srv.Close()
+	check(1, "connection refused")
+}
