@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"bench/baseline":  {},
 	"bench/ring":      {"", "internal/bench", "internal/remote", "internal/outbound"},
 	"internal/bench":  {"", "internal/wire", "internal/outbound"},
+	"release":         {},
 	"internal/cgroup": {},
 	"internal/scenario": {"", "internal/wire", "internal/registry", "internal/registry/registrytest", "internal/replication", "internal/httpapi",
 		"internal/respcache", "internal/respcache/respcachetest"},

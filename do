@@ -15,6 +15,9 @@ do_nightly() { .ci/run nightly; }
 #: build                  the static binary, ./heureka
 do_build() { CGO_ENABLED=0 go build -trimpath -ldflags="-s -w $(stamp)" -o heureka ./cmd/heureka; }
 
+#: release VERSION [FLAG]  everything that users install, in dist/: binaries, packages, images, checksums
+do_release() { local version=${1:?usage: ./do release v0.1.0 [FLAG...]}; shift; go run ./release "$@" "$version"; }
+
 #: golden [PACKAGE...]    rewrite the golden files with what the code answers now; read the difference before you commit it
 do_golden() {
   [ $# -gt 0 ] || set -- ./cmd/heureka ./internal/config ./internal/scenario
