@@ -26,13 +26,24 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "interop: error: %v\n", err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	whole := code == 0 && !some() && os.Getenv("INTEROP_NIGHTLY") != "" && target == heurekaGen
+	if err := checkClientsDoc(whole); err != nil {
+		fmt.Fprintf(os.Stderr, "interop: error: %v\n", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// some reports whether only some of the tests are asked for.
+func some() bool {
+	return flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.list").Value.String() != ""
 }
 
 // prepareAll builds every fixture before the tests' time limit starts to count.
 // When only some tests are asked for, they build what they need themselves.
 func prepareAll() error {
-	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" {
+	if some() {
 		return nil
 	}
 	for _, prepare := range []func() (string, error){

@@ -4,7 +4,6 @@ package interop
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -33,9 +32,7 @@ var losses = []loss{
 //
 //	INTEROP_NIGHTLY=1 go test -tags interop -timeout 30m -parallel 5 -v -run TestProtection ./interop/...
 func TestProtection(t *testing.T) {
-	if os.Getenv("INTEROP_NIGHTLY") == "" {
-		t.Skip("INTEROP_NIGHTLY is not set")
-	}
+	nightly(t)
 	for _, l := range losses {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()

@@ -79,6 +79,7 @@ func send(method, url string, in, out any) error {
 // An instance is one record as a server shows it.
 type instance struct {
 	ID         string         `json:"instanceId"`
+	Host       string         `json:"hostName"`
 	App        string         `json:"app"`
 	Status     string         `json:"status"`
 	Overridden string         `json:"overriddenStatus"`
@@ -107,6 +108,9 @@ func apps(base string) (registry, error) {
 	all := registry{doc.Applications.Hash, map[string]instance{}}
 	for _, app := range doc.Applications.Apps {
 		for _, in := range app.Instances {
+			if in.ID == "" { // of a client from before there were ids
+				in.ID = in.Host
+			}
 			all.instances[in.App+"/"+in.ID] = in
 		}
 	}

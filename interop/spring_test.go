@@ -112,6 +112,7 @@ func TestSpring(t *testing.T) {
 		s.leave(t, srv, all[i])
 		s.crash(t, srv, all[i+2])
 		s.end(versions[i])
+		s.see(all[i].kind.name, versions[i])
 	})
 }
 

@@ -288,4 +288,5 @@ func tellPair(t *testing.T, name string, first, second kind) {
 	s.leave(t, srv, a)
 	s.crash(t, srv, b)
 	s.end(version)
+	s.see(first.name, version)
 }
