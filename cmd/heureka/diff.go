@@ -12,18 +12,30 @@ import (
 	"github.com/spf13/cobra"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 func (p *program) diffCommand() *cobra.Command {
-	return p.remoteCommand(&cobra.Command{
-		Use:   "diff URL URL",
-		Short: "Compare the registries of two servers",
+	var ring bool
+	cmd := p.remoteCommand(&cobra.Command{
+		Use:   "diff URL URL | --ring",
+		Short: "Compare the registries of two servers, or of a ring",
 		Long: `Compare the registries of two servers, for instance during a migration. Times and what servers record about themselves are
 ignored. A Java server lists a change up to 30s late, so a difference may be only temporary. The exit status is 1 if
-anything differs.`,
-		Example: "  heureka diff http://old:8761/eureka/ http://new:8761/eureka/",
-		Args:    cobra.ExactArgs(2),
+anything differs.
+
+With --ring, compare the first server with each of the other nodes of its ring.`,
+		Example: "  heureka diff http://old:8761/eureka/ http://new:8761/eureka/\n  heureka diff --ring",
+		Args: func(cmd *cobra.Command, args []string) error {
+			if ring {
+				return cobra.NoArgs(cmd, args)
+			}
+			return cobra.ExactArgs(2)(cmd, args)
+		},
 	}, []string{"table", "json", "yaml", "name"}, func(ctx context.Context, r *remote, args []string) error {
+		if ring {
+			return r.diffRing(ctx)
+		}
 		a, b, err := r.fetchBoth(ctx, args[0], args[1])
 		if err != nil {
 			return err
@@ -38,6 +50,60 @@ anything differs.`,
 		}
 		return nil
 	})
+	addRing(cmd, &ring)
+	return cmd
+}
+
+// A comparison is how a node of a ring differs from the first one.
+type comparison struct {
+	First       string       `json:"first"`
+	Second      string       `json:"second"`
+	Differences []difference `json:"differences"`
+
+	a, b *heureka.Applications
+}
+
+// diffRing compares the first server with the others. One that cannot be read is a failure, and the rest is compared.
+func (r *remote) diffRing(ctx context.Context) error {
+	r.wholeRing(ctx)
+	var all []comparison
+	var failures []error
+	total := 0
+	for _, other := range r.servers[1:] {
+		a, b, err := r.fetchBoth(ctx, r.servers[0], other)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		c := comparison{First: outbound.Hide(r.servers[0]), Second: outbound.Hide(other), Differences: compare(a, b), a: a, b: b}
+		total += len(c.Differences)
+		all = append(all, c)
+	}
+	if len(r.servers) == 1 {
+		return &failure{status: statusFailed, err: fmt.Errorf("%s names no peers", outbound.Hide(r.servers[0])), hint: "heureka diff URL URL compares any two servers"}
+	}
+	if total > 0 {
+		failures = append(failures, &failure{status: statusFailed, err: fmt.Errorf("%s", count(total, "instance differs", "instances differ")),
+			hint: "heureka nodes agree again by themselves within seconds; " + listsLag})
+	}
+	return errors.Join(append([]error{r.out.comparisons(all)}, failures...)...)
+}
+
+func (o *printer) comparisons(all []comparison) error {
+	if done, err := o.value(all); done {
+		return err
+	}
+	for _, c := range all {
+		if o.format != "name" {
+			if err := o.say("%s -> %s", printable(c.First), printable(c.Second)); err != nil {
+				return err
+			}
+		}
+		if err := o.differences(c.Differences, byKey(c.a), byKey(c.b)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (r *remote) fetchBoth(ctx context.Context, urlA, urlB string) (a, b *heureka.Applications, err error) {

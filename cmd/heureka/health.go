@@ -32,7 +32,7 @@ type serverHealth struct {
 }
 
 func (p *program) healthCommand() *cobra.Command {
-	var explain, local bool
+	var explain, local, ring bool
 	var files string
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "health",
@@ -50,6 +50,9 @@ the environment and in files. This is the health check of containers: one that w
 	}, []string{"table", "wide", "json", "yaml", "name"}, func(ctx context.Context, r *remote, _ []string) error {
 		if local {
 			return r.healthHere(ctx, files)
+		}
+		if ring {
+			r.wholeRing(ctx)
 		}
 		if explain {
 			return r.explain(ctx)
@@ -75,6 +78,7 @@ the environment and in files. This is the health check of containers: one that w
 		summary := fmt.Errorf("%d of %s not healthy", len(sick), count(len(all), "server is", "servers are"))
 		return errors.Join(append(sick, &failure{status: statusFailed, err: summary})...)
 	})
+	addRing(cmd, &ring)
 	cmd.Flags().BoolVar(&explain, "explain", false, "explain what self-preservation is doing and why")
 	cmd.Flags().BoolVar(&local, "local", false, "ask the node on this machine, at the port of its settings")
 	cmd.Flags().StringVar(&files, configFlag, "", "with --local: read settings from this file or directory instead of ./ and ./config/")

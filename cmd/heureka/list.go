@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -113,12 +114,13 @@ func distinct(app *heureka.Application, f func(*heureka.Instance) string) []stri
 type filter struct {
 	status    []heureka.Status
 	zone, vip string
+	metadata  selector
 	expired   map[heureka.Key]bool // nil: all
 }
 
 func (f *filter) admits(in *heureka.Instance) bool {
 	return (f.expired == nil || f.expired[in.Key()]) && (len(f.status) == 0 || slices.Contains(f.status, in.Status)) &&
-		(f.zone == "" || strings.EqualFold(f.zone, client.Zone(in))) &&
+		f.metadata.admits(in) && (f.zone == "" || strings.EqualFold(f.zone, client.Zone(in))) &&
 		(f.vip == "" || listed(in.VIPAddress, f.vip) || listed(in.SecureVIPAddress, f.vip))
 }
 
@@ -146,7 +148,7 @@ func (f *filter) apply(apps *heureka.Applications) *heureka.Applications {
 
 func (p *program) instancesCommand() *cobra.Command {
 	var f filter
-	var statuses []string
+	var statuses, selectors []string
 	var at string
 	var expired bool
 	cmd := p.remoteCommand(&cobra.Command{
@@ -154,7 +156,7 @@ func (p *program) instancesCommand() *cobra.Command {
 		Aliases: []string{"list"},
 		Short:   "List instances",
 		Example: `  heureka instances ORDERS --status DOWN,OUT_OF_SERVICE
-  heureka instances --zone eu-1a -o name`,
+  heureka instances --zone eu-1a -l version!=2.0 -o name`,
 		Args: cobra.MaximumNArgs(1),
 	}, allFormats, func(ctx context.Context, r *remote, args []string) error {
 		for _, name := range statuses {
@@ -163,6 +165,10 @@ func (p *program) instancesCommand() *cobra.Command {
 				return err
 			}
 			f.status = append(f.status, s)
+		}
+		var err error
+		if f.metadata, err = parseSelector(selectors); err != nil {
+			return err
 		}
 		r.at = at
 		apps, err := r.registryOf(ctx, args)
@@ -178,6 +184,7 @@ func (p *program) instancesCommand() *cobra.Command {
 	})
 	cmd.Flags().BoolVar(&expired, "expired", false, "only instances whose lease has expired (heureka nodes only)")
 	cmd.Flags().StringSliceVar(&statuses, "status", nil, "only instances with one of these statuses")
+	addSelector(cmd, &selectors)
 	cmd.Flags().StringVar(&f.zone, "zone", "", "only in this zone")
 	addAt(cmd, &at)
 	cmd.Flags().StringVar(&f.vip, "vip", "", "only with this VIP address or secure VIP address")
@@ -265,24 +272,60 @@ func metadata(in *heureka.Instance) string {
 
 func (p *program) getCommand() *cobra.Command {
 	return p.remoteCommand(&cobra.Command{
-		Use:   "get APP ID",
-		Short: "Show one instance as the server has it now",
-		Long: `Show one instance as the server has it now.
+		Use:   "get APP ID...",
+		Short: "Show instances as the server has them now",
+		Long: `Show one instance, or several, as the server has them now.
 
-The output of -o json can be given to heureka register -f.`,
+The output of -o json or -o yaml can be given to heureka register -f; of several instances, to heureka import.`,
 		Example: "  heureka get ORDERS host1:orders:8080\n  heureka get ORDERS/host1:orders:8080 -o json",
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    cobra.MinimumNArgs(1),
 	}, []string{"table", "json", "yaml", "name"}, func(ctx context.Context, r *remote, args []string) error {
-		key, err := onlyKey(args)
+		keys, err := keysOf(args)
 		if err != nil {
 			return err
 		}
-		in, err := r.api.Instance(ctx, key)
-		if err != nil {
-			return r.notFound(ctx, key, err)
+		var found []*heureka.Instance
+		err = r.each(ctx, keys, func(key heureka.Key) error {
+			in, err := r.api.Instance(ctx, key)
+			if err == nil {
+				found = append(found, in)
+			}
+			return err
+		})
+		if len(found) == 0 {
+			return err
 		}
-		return r.out.instance(in)
+		return errors.Join(r.out.several(found), err)
 	})
+}
+
+// several prints instances; more than one as a registry, where that is for programs.
+func (o *printer) several(list []*heureka.Instance) error {
+	if len(list) > 1 && o.format != "table" && o.format != "name" {
+		apps := &heureka.Applications{}
+		for _, in := range list {
+			app := findApp(apps, in.App)
+			if app == nil {
+				app = &heureka.Application{Name: in.App}
+				apps.Apps = append(apps.Apps, app)
+			}
+			app.Instances = append(app.Instances, in)
+		}
+		apps.Hash = apps.Count().Hash()
+		_, err := o.machine(registryJSON(apps))
+		return err
+	}
+	for i, in := range list {
+		if i > 0 && o.format == "table" {
+			if err := o.say(""); err != nil {
+				return err
+			}
+		}
+		if err := o.instance(in); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o *printer) instance(in *heureka.Instance) error {

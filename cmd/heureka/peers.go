@@ -27,7 +27,8 @@ type peerState struct {
 func (s *peerState) detail(name string) string { return healthComponent{Details: s.Details}.text(name) }
 
 func (p *program) peersCommand() *cobra.Command {
-	return p.remoteCommand(&cobra.Command{
+	var ring bool
+	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "peers",
 		Short: "Show what each server reports about its peers",
 		Long: `Show what each server of --server reports about its peers on its status page; for heureka nodes also how replication to them is doing.
@@ -37,6 +38,9 @@ A Java server does not contact its peers to find out: it reports those as availa
 with the host name of their URL. Replication to an unavailable one may work nevertheless, and replication to an available one may fail.`,
 		Args: cobra.NoArgs,
 	}, []string{"table", "wide", "json", "yaml", "name"}, func(ctx context.Context, r *remote, _ []string) error {
+		if ring {
+			r.wholeRing(ctx)
+		}
 		all := []peerState{}
 		var failures []error
 		for _, server := range r.servers {
@@ -53,6 +57,8 @@ with the host name of their URL. Replication to an unavailable one may work neve
 		}
 		return errors.Join(failures...)
 	})
+	addRing(cmd, &ring)
+	return cmd
 }
 
 func (r *remote) peersOf(ctx context.Context, server string) ([]peerState, error) {

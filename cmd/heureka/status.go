@@ -26,67 +26,78 @@ func (p *program) statusCommand() *cobra.Command {
 func (p *program) statusSetCommand() *cobra.Command {
 	var drain bool
 	var drainTime time.Duration
+	var selectors []string
 	cmd := p.remoteCommand(&cobra.Command{
-		Use:   "set APP ID STATUS",
+		Use:   "set APP ID... STATUS",
 		Short: "Set an override, which takes precedence over the status that the instance reports",
 		Long: `Set an override, which takes precedence over the status that the instance reports until heureka status clear.
 
 With --drain, STATUS is OUT_OF_SERVICE and may be left out, and the command waits until callers have had time to notice:
 a Java server's responses are up to 30 s old, callers fetch them every 30 s, and Spring's load balancer caches the result
 for another 35 s. After that no caller should use the instance any more, and its program can be stopped without a failed request.`,
-		Example: `  heureka status set ORDERS host1:orders:8080 --drain && systemctl stop orders`,
-		Args:    cobra.RangeArgs(1, 3),
+		Example: `  heureka status set ORDERS host1:orders:8080 --drain && systemctl stop orders
+  heureka status set ORDERS -l zone=eu-1a OUT_OF_SERVICE --reason "power cut"`,
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
-		key, status, err := overrideOf(args, drain)
+		names, status, err := overrideOf(args, drain)
 		if err != nil {
 			return err
 		}
 		if drainTime < 0 {
 			return usage("", "--drain-time must not be negative: %v", drainTime)
 		}
-		if err := r.api.SetOverride(ctx, key, status); err != nil {
-			return r.notFound(ctx, key, err)
-		}
-		if err := r.out.say("%s is %s until heureka status clear", key, status); err != nil || !drain {
+		keys, err := r.targets(ctx, names, selectors)
+		if err != nil {
 			return err
 		}
-		return r.drain(ctx, key, drainTime)
+		err = r.each(ctx, keys, func(key heureka.Key) error {
+			if err := r.api.SetOverride(ctx, key, status); err != nil {
+				return err
+			}
+			return r.out.say("%s is %s until heureka status clear", key, status)
+		})
+		if err != nil || !drain {
+			return err
+		}
+		return r.drain(ctx, keys, drainTime)
 	})
 	p.act(cmd)
+	addSelector(cmd, &selectors)
 	cmd.Flags().BoolVar(&drain, "drain", false, "set OUT_OF_SERVICE and wait until callers have had time to notice")
 	cmd.Flags().DurationVar(&drainTime, "drain-time", untilNoticed, "how long to wait")
 	return cmd
 }
 
-// overrideOf reads APP ID STATUS.
-func overrideOf(args []string, drain bool) (heureka.Key, heureka.Status, error) {
-	key, rest, err := keyOf(args)
+// overrideOf reads NAME... STATUS.
+func overrideOf(args []string, drain bool) (names []string, status heureka.Status, err error) {
+	if len(args) > 0 {
+		if status, err = parseStatus(args[len(args)-1]); err == nil {
+			names = args[:len(args)-1]
+		}
+	}
 	switch {
-	case err != nil:
-		return key, 0, err
-	case len(rest) > 1:
-		return key, 0, usage("", "unexpected argument %q", rest[1])
-	case len(rest) == 0 && drain:
-		return key, heureka.StatusOutOfService, nil
-	case len(rest) == 0:
-		return key, 0, usage("want UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN after the id", "no status given")
+	case names != nil && drain && status != heureka.StatusOutOfService:
+		return nil, 0, usage("leave the status out", "--drain sets OUT_OF_SERVICE, not %s", status)
+	case names != nil:
+		return names, status, nil
+	case drain:
+		return args, heureka.StatusOutOfService, nil
 	}
-	status, err := parseStatus(rest[0])
-	if err == nil && drain && status != heureka.StatusOutOfService {
-		err = usage("leave the status out", "--drain sets OUT_OF_SERVICE, not %s", status)
-	}
-	return key, status, err
+	return nil, 0, usage("want UP, DOWN, STARTING, OUT_OF_SERVICE or UNKNOWN as the last argument", "no status given")
 }
 
-func (r *remote) drain(ctx context.Context, key heureka.Key, wait time.Duration) error {
-	if err := r.out.say("waiting %v: callers may call %s until they fetch the registry anew", wait, key); err != nil {
+func (r *remote) drain(ctx context.Context, keys []heureka.Key, wait time.Duration) error {
+	what := keys[0].String()
+	if len(keys) > 1 {
+		what = count(len(keys), "instance", "instances")
+	}
+	if err := r.out.say("waiting %v: callers may call %s until they fetch the registry anew", wait, what); err != nil {
 		return err
 	}
 	if err := r.pause(ctx, wait); err != nil {
-		return &failure{status: statusFailed, err: fmt.Errorf("interrupted: callers may still call %s", key),
-			hint: "the override stays; heureka status clear " + key.String() + " removes it"}
+		return &failure{status: statusFailed, err: fmt.Errorf("interrupted: callers may still call %s", what),
+			hint: "the override stays; heureka status clear " + keys[0].String() + " removes it"}
 	}
-	return r.out.say("drained %s", key)
+	return r.out.say("drained %s", what)
 }
 
 // pause waits, with a countdown on a terminal.
@@ -112,31 +123,34 @@ func (p *program) pause(ctx context.Context, wait time.Duration) error {
 
 func (p *program) statusClearCommand() *cobra.Command {
 	var as string
+	var selectors []string
 	cmd := p.remoteCommand(&cobra.Command{
-		Use:   "clear APP ID",
-		Short: "Remove an override",
-		Long: `Remove an override. The instance is then shown as UNKNOWN, or with the status of --as, until its program registers again;
+		Use:   "clear APP ID...",
+		Short: "Remove overrides",
+		Long: `Remove overrides. An instance is then shown as UNKNOWN, or with the status of --as, until its program registers again;
 UNKNOWN makes it do so at its next heartbeat.`,
-		Args: cobra.RangeArgs(1, 2),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
-		key, err := onlyKey(args)
-		if err != nil {
-			return err
-		}
 		status, err := parseStatus(as)
 		if err != nil {
 			return err
 		}
-		if err := r.api.ClearOverride(ctx, key, status); err != nil {
-			return r.notFound(ctx, key, err)
+		keys, err := r.targets(ctx, args, selectors)
+		if err != nil {
+			return err
 		}
-		// Where there was no override, servers change nothing and still say that all is well (S-STATUS-5).
-		if in, err := r.api.Instance(ctx, key); err == nil && in.Status != status {
-			return r.out.say("%s has no override, and is %s", key, in.Status)
-		}
-		return r.out.say("%s has no override any more, and is %s until it registers again", key, status)
+		return r.each(ctx, keys, func(key heureka.Key) error {
+			if err := r.api.ClearOverride(ctx, key, status); err != nil {
+				return err
+			}
+			// Where there was no override, servers change nothing and still say that all is well (S-STATUS-5).
+			if in, err := r.api.Instance(ctx, key); err == nil && in.Status != status {
+				return r.out.say("%s has no override, and is %s", key, in.Status)
+			}
+			return r.out.say("%s has no override any more, and is %s until it registers again", key, status)
+		})
 	})
 	p.act(cmd)
+	addSelector(cmd, &selectors)
 	cmd.Flags().StringVar(&as, "as", "UNKNOWN", "status to show until then")
 	return cmd
 }

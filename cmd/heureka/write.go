@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -139,33 +140,36 @@ func (p *program) readFile(name string) (body []byte, err error) {
 
 func (p *program) deregisterCommand() *cobra.Command {
 	var expired bool
+	var selectors []string
 	cmd := p.remoteCommand(&cobra.Command{
-		Use:   "deregister APP ID | --expired",
-		Short: "Remove an instance, or all whose leases have expired",
-		Long: `Remove an instance. If its program still runs, its next heartbeat brings it back: to keep callers away from it,
+		Use:   "deregister APP ID... | [APP] --selector KEY=VALUE | --expired",
+		Short: "Remove instances, or all whose leases have expired",
+		Long: `Remove instances. If the program of one still runs, its next heartbeat brings it back: to keep callers away from it,
 use heureka status set APP ID OUT_OF_SERVICE.
 
 With --expired, remove all instances whose leases have expired on the server, which must be a heureka node. Use it when
 self-preservation keeps instances that are known to be dead; heureka instances --expired lists them first. A node lists 10,000 at a time.`,
-		Example: "  heureka deregister ORDERS host1:orders:8080\n  heureka deregister --expired",
-		Args:    cobra.RangeArgs(0, 2),
+		Example: "  heureka deregister ORDERS host1:orders:8080 host2:orders:8080\n  heureka deregister ORDERS -l zone=eu-1a\n  heureka deregister --expired",
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
-		if expired && len(args) == 0 {
+		if expired && len(args)+len(selectors) == 0 {
 			return r.deregisterExpired(ctx)
 		}
 		if expired {
-			return usage("", "--expired stands alone: unexpected argument %q", args[0])
+			return usage("", "--expired stands alone: unexpected argument %q", append(args, selectors...)[0])
 		}
-		key, err := onlyKey(args)
+		keys, err := r.targets(ctx, args, selectors)
 		if err != nil {
 			return err
 		}
-		if err := r.api.Cancel(ctx, key); err != nil {
-			return r.notFound(ctx, key, err)
-		}
-		return r.out.say("removed %s", key)
+		return r.each(ctx, keys, func(key heureka.Key) error {
+			if err := r.api.Cancel(ctx, key); err != nil {
+				return err
+			}
+			return r.out.say("removed %s", key)
+		})
 	})
 	p.act(cmd)
+	addSelector(cmd, &selectors)
 	cmd.Flags().BoolVar(&expired, "expired", false, "remove all instances whose leases have expired")
 	return cmd
 }
@@ -174,29 +178,45 @@ func (p *program) metadataCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "metadata", Short: "Change the metadata of an instance"}
 	cmd.Args = needSubcommand
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(p.act(p.remoteCommand(&cobra.Command{
-		Use:   "set APP ID KEY=VALUE ...",
+	var selectors []string
+	set := p.act(p.remoteCommand(&cobra.Command{
+		Use:   "set APP ID... KEY=VALUE...",
 		Short: "Add or replace metadata",
 		Long:  `Add or replace metadata on the servers. It lasts until the instance registers again, for instance when its program restarts.`,
-		Args:  cobra.MinimumNArgs(2),
+		Args:  cobra.MinimumNArgs(1),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
-		key, rest, err := keyOf(args)
-		if err != nil {
-			return err
-		}
-		set, err := pairs(rest)
+		names, entries := entriesOf(args)
+		set, err := pairs(entries)
 		if err != nil {
 			return err
 		}
 		if len(set) == 0 {
-			return usage("heureka metadata set "+key.App+" "+key.ID+" zone=eu-1a", "nothing to set")
+			return usage("heureka metadata set "+strings.Join(names, " ")+" zone=eu-1a", "nothing to set")
 		}
-		if err := r.api.SetMetadata(ctx, key, set); err != nil {
-			return r.notFound(ctx, key, err)
+		keys, err := r.targets(ctx, names, selectors)
+		if err != nil {
+			return err
 		}
-		return r.out.say("set %s of %s", count(len(set), "entry", "entries"), key)
-	})))
+		return r.each(ctx, keys, func(key heureka.Key) error {
+			if err := r.api.SetMetadata(ctx, key, set); err != nil {
+				return err
+			}
+			return r.out.say("set %s of %s", count(len(set), "entry", "entries"), key)
+		})
+	}))
+	addSelector(set, &selectors)
+	cmd.AddCommand(set)
 	return cmd
+}
+
+// entriesOf parts the names of instances from the KEY=VALUE after them.
+func entriesOf(args []string) (names, entries []string) {
+	for i, arg := range args {
+		if strings.Contains(arg, "=") {
+			return args[:i], args[i:]
+		}
+	}
+	return args, nil
 }
 
 // needSubcommand is for commands that do nothing themselves.
