@@ -54,6 +54,7 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 	if len(formats) > 0 {
 		fl.StringVarP(&r.output, "output", "o", formats[0], strings.Join(formats, ", "))
 	}
+	p.completions = append(p.completions, func() { r.completes(cmd, formats) }) // once cmd has all its flags
 	if slices.Contains(formats, "wide") {
 		fl.BoolVar(&r.bare, "no-headers", false, "leave out the heading of a table")
 	}

@@ -230,6 +230,7 @@ func TestTopLooksWhenThereIsNews(t *testing.T) {
 		time.Sleep(500 * time.Millisecond)
 		news <- struct{}{} // during the first look
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if looks != 2 {
 			t.Errorf("%d looks, want a second one half a second after the first", looks)
 		}
