@@ -19,6 +19,9 @@ func (s *Server) Run(ctx context.Context) {
 	}
 	wg.Go(func() { every(ctx, giveBackInterval, s.giveBack) })
 	wg.Go(func() { every(ctx, maintainInterval, s.maintain) })
+	if len(s.tls.uses()) > 0 {
+		wg.Go(func() { every(ctx, tlsInterval, s.refreshTLS) })
+	}
 	wg.Go(func() { s.follow(ctx) })
 	wg.Go(func() { every(ctx, lintInterval, s.lookForFaults) })
 	wg.Go(func() { s.logEvents(ctx) })

@@ -32,6 +32,9 @@ type Conn struct {
 	marked    atomic.Int64 // by whoever serves it, likewise
 	cut       atomic.Bool  // nothing more is to be written
 	closed    sync.Once
+
+	first  [1]byte // what was read to see whether it is TLS
+	peeked bool    // Read has not returned it yet; whoever reads owns both
 }
 
 func newConn(raw net.Conn, l *Listener) *Conn {
