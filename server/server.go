@@ -79,7 +79,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s.history = changes.NewHistory(cfg.history(), s.reg.Feed(), s.node.started)
-	s.watching.life = strconv.FormatUint(s.cfg.Rand.Uint64(), 36)
+	s.watching.life = strconv.FormatUint(s.cfg.Rand.Uint64()^uint64(s.node.started.UnixNano()), 36) // a fixed seed makes no two lives alike
 	s.crowd = newCrowd(&s.cfg)
 	if err := s.routes(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)

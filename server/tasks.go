@@ -12,6 +12,10 @@ import (
 func (s *Server) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() {
+		<-ctx.Done()
+		s.phase.end()
+	})
 	wg.Go(func() { every(ctx, s.cfg.DeltaRetentionTimer, s.cache.PurgeDelta) })
 	wg.Go(func() { every(ctx, s.cfg.RenewalThresholdUpdateInterval, s.reg.UpdateThreshold) })
 	if *s.cfg.UseReadOnlyResponseCache {
