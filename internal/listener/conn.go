@@ -42,7 +42,7 @@ func newConn(raw net.Conn, l *Listener) *Conn {
 	c := &Conn{Conn: raw, ln: l}
 	c.idleSince.Store(now)
 	c.progress.Store(now)
-	limitUnsent(raw, l.cfg.Unsent)
+	limitUnsent(raw, l.cfg.Unsent, l.cfg.Stall)
 	return c
 }
 
