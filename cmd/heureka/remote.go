@@ -125,8 +125,10 @@ func (r *remote) configOf(servers []string) client.Config {
 	cfg := client.Config{
 		Region: region, AvailabilityZones: map[string][]string{region: {first}},
 		ServiceURLs: map[string][]string{first: servers[:1]},
-		Attempts:    len(servers), SessionDuration: -1, AllowRedirects: true,
-		ConnectTimeout: r.timeout, ReadTimeout: r.timeout, Header: r.header, TLS: r.tls,
+		Attempts:    len(servers), SessionDuration: -1,
+		HTTP: client.HTTPConfig{
+			AllowRedirects: true, ConnectTimeout: r.timeout, ReadTimeout: r.timeout, Header: r.header, TLS: r.tls,
+		},
 		Logger: slog.New(slog.DiscardHandler), // commands say themselves what fails
 	}
 	if len(servers) > 1 {
