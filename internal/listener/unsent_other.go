@@ -2,13 +2,10 @@
 
 package listener
 
-import (
-	"net"
-	"time"
-)
+import "net"
 
 // limitUnsent bounds what the kernel keeps for a peer that does not read.
-func limitUnsent(c net.Conn, bytes int, _ time.Duration) {
+func limitUnsent(c net.Conn, bytes int) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetWriteBuffer(bytes) // a system that refuses keeps what it likes, as it did
 	}

@@ -10,17 +10,22 @@ import (
 type Arrivals struct {
 	clients atomic.Int64 // that have come
 	longest atomic.Int64 // of their heartbeat intervals, in seconds
+	first   atomic.Pointer[time.Time]
 	seconds [QuietToOpen/time.Second + 1]second
 }
 
-// A second is how many came in it.
+// A second is how many came in it. Seconds count from the first arrival, and not as a clock has them that people may set meanwhile.
 type second struct{ at, n atomic.Int64 }
 
 // Add notes that an instance has come that sends a heartbeat each interval, in seconds.
 func (a *Arrivals) Add(now time.Time, interval int64) {
 	a.clients.Add(1)
 	a.longest.Store(max(a.longest.Load(), interval))
-	at := now.Unix()
+	if a.first.Load() == nil {
+		first := now
+		a.first.Store(&first)
+	}
+	at := int64(now.Sub(*a.first.Load()) / time.Second)
 	s := &a.seconds[at%int64(len(a.seconds))]
 	if s.at.Load() != at {
 		s.n.Store(0)
@@ -34,7 +39,11 @@ func (a *Arrivals) Clients() int64 { return a.clients.Load() }
 
 // recent returns how many came within QuietToOpen.
 func (a *Arrivals) recent(now time.Time) (n int64) {
-	since := now.Add(-QuietToOpen).Unix()
+	first := a.first.Load()
+	if first == nil {
+		return 0
+	}
+	since := int64((now.Sub(*first) - QuietToOpen) / time.Second)
 	for i := range a.seconds {
 		if s := &a.seconds[i]; s.at.Load() > since {
 			n += s.n.Load()

@@ -33,6 +33,8 @@ const (
 	LongLeases      Bug = "a renewed lease lasts twice as long"
 	ShortLeases     Bug = "leases end after 20 s"
 	NobodyAsked     Bug = "nobody is asked before an eviction"
+	OpensAlone      Bug = "a node whose peers are all gone opens at once"
+	NobodyLooks     Bug = "peers are only looked up when it is time"
 	NobodyCounts    Bug = "clients count as little as nodes"
 )
 
@@ -40,11 +42,25 @@ const (
 func Bugs() []Bug {
 	return []Bug{
 		LostTombstones, NoRetry, NoRevisions, LateBatches, NoIncarnations, NoAntiEntropy, BlindDigest,
-		NoEvictionLimit, NoProtection, UnboundedQueue, CountedBeats, OneIsMany, LateProtection, LongLeases, ShortLeases, NobodyCounts, NobodyAsked,
+		NoEvictionLimit, NoProtection, UnboundedQueue, CountedBeats, OneIsMany, LateProtection, LongLeases, ShortLeases, NobodyCounts, NobodyAsked, OpensAlone, NobodyLooks,
 	}
 }
 
 func (b Bug) is(other Bug) bool { return b == other }
+
+// suit has a story have much of what the bug takes to be seen.
+func (b Bug) suit(t *story) {
+	switch b {
+	case LateBatches:
+		t.busy, t.twice, t.clients = 60, 0.3, 4
+	case NoIncarnations:
+		t.busy, t.clients, t.faults = 100, 3, 6
+	case NoEvictionLimit:
+		t.busy, t.clients = 30, 30
+	case NobodyAsked:
+		t.pending, t.longest = 3, 7*time.Minute
+	}
+}
 
 func (b Bug) configure(cfg *registry.Config) {
 	switch b {
@@ -64,6 +80,9 @@ func (b Bug) configure(cfg *registry.Config) {
 		cfg.OwnApp = keyOf(0).App
 	}
 }
+
+// opens reports whether a node opens although it should not.
+func (b Bug) opens(r *replication.Round) bool { return b == OpensAlone && r.Refusing == r.Peers }
 
 // plan is the first half of a tick.
 func (b Bug) plan(r *registry.Registry, now time.Time) *registry.Plan {

@@ -11,7 +11,7 @@ import (
 	"heureka.internal/heureka/internal/registry/registrytest"
 )
 
-// heartbeat is the longest interval of a client.
+// heartbeat is the usual interval of a client, and the longest in most stories.
 const heartbeat = 30 * time.Second
 
 type clientState uint8
@@ -35,6 +35,7 @@ type client struct {
 	at       int // node that it talks to
 	turn     int // counts registrations of a new life: timers of an earlier one end
 
+	came                  time.Duration // when it registered, for the first time or again
 	heardSince, lastHeard time.Duration
 	talked                []time.Duration // by node: when it was heard there last
 	cancelledAt           time.Duration
@@ -42,13 +43,16 @@ type client struct {
 	heardOn, heardLife    int // where it was heard last
 }
 
-func (s *sim) newClient(i int) *client {
+func (s *sim) newClient(i int, in time.Duration) *client {
 	c := &client{
 		s: s, key: keyOf(i), interval: heartbeat, at: s.rng.IntN(len(s.nodes)),
 		talked: make([]time.Duration, len(s.nodes)), cancelledOn: -1,
 	}
 	if s.chance(0.4) {
 		c.interval = []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second, 10 * time.Second}[s.rng.IntN(4)]
+	}
+	if s.story.slow {
+		c.interval = s.story.beat
 	}
 	c.pace = c.interval
 	if c.interval > 5*time.Second && s.chance(0.1) {
@@ -57,7 +61,7 @@ func (s *sim) newClient(i int) *client {
 	if s.story.skew > 0 {
 		c.offset = s.upTo(2*s.story.skew) - s.story.skew
 	}
-	s.after(3*time.Second+s.upTo(2*time.Minute), c.start)
+	s.after(in, c.start)
 	return c
 }
 
@@ -76,7 +80,7 @@ func (c *client) start() {
 	}
 	c.turn++
 	c.state, c.cancelledOn, c.heardLife = running, -1, -1
-	c.heardSince, c.lastHeard = c.s.now, c.s.now
+	c.came, c.heardSince, c.lastHeard = c.s.now, c.s.now, c.s.now
 	c.renewRecord(heureka.StatusUp)
 	c.beatAfter(c.pace)
 }
@@ -119,7 +123,7 @@ func (c *client) try(do func(*node) error) {
 	for range len(c.s.nodes) {
 		n := c.s.nodes[c.at]
 		lost := c.s.chance(c.s.story.clientLoss)
-		if n.up && c.s.silent == 0 && (!lost || c.s.chance(0.5)) {
+		if n.runs() && c.s.silent == 0 && (!lost || c.s.chance(0.5)) {
 			c.s.note("is heard", n.name, c.key.ID, int(c.state))
 			if err := do(n); err == nil {
 				c.heard(n)
@@ -128,8 +132,16 @@ func (c *client) try(do func(*node) error) {
 				return
 			}
 		}
-		c.at = (c.at + 1 + c.s.rng.IntN(len(c.s.nodes)-1)) % len(c.s.nodes)
+		c.at = (c.at + 1 + c.elsewhere()) % len(c.s.nodes)
 	}
+}
+
+// elsewhere is how many nodes to pass over: none where all have to be tried, because most may be down.
+func (c *client) elsewhere() int {
+	if c.s.story.restarts > 0 {
+		return 0
+	}
+	return c.s.rng.IntN(len(c.s.nodes) - 1)
 }
 
 func (c *client) heard(n *node) {
@@ -172,7 +184,7 @@ func (s *sim) change() {
 	case 4, 5:
 		c.renewRecord([]heureka.Status{heureka.StatusUp, heureka.StatusDown, heureka.StatusStarting}[s.rng.IntN(3)])
 	case 6, 7, 8, 9:
-		if n.up && s.silent == 0 {
+		if n.runs() && s.silent == 0 {
 			s.note("is operated on", n.name, c.key.ID, kind)
 			operate(n, c, kind)
 		}
@@ -191,6 +203,9 @@ func operate(n *node, c *client, kind int) {
 	}
 }
 
+// brief reports whether leases of the client may run out on a node before others have found its new address.
+func (c *client) brief() bool { return 3*c.interval < c.s.story.finding.found()+2*slack }
+
 // find returns what a node knows of the client: its record, or its tombstone.
 func (c *client) find(n *node) (registry.Entry, bool) {
 	for _, e := range n.reg.Bucket(bucketOf(c.key), n.now()) {
@@ -202,7 +217,7 @@ func (c *client) find(n *node) (registry.Entry, bool) {
 }
 
 // mostClients is how many clients a story may have.
-const mostClients = 32
+const mostClients = 96
 
 func keyOf(i int) heureka.Key { return heureka.Key{App: "APP", ID: fmt.Sprint("i", i)} }
 

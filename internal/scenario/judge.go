@@ -28,7 +28,7 @@ const Agreement = readTimeout + replication.ExchangeInterval + replication.Probe
 const slack = 5 * time.Second
 
 // listing is for how long an instance that is heard may be missing: it must be heard once to be there.
-const listing = Agreement + heartbeat
+func (j *judge) listing() time.Duration { return Agreement + j.s.story.beat }
 
 // A judge looks at everything and knows what nodes do not.
 type judge struct {
@@ -64,9 +64,10 @@ func (j *judge) look() {
 		}
 	}
 	for _, n := range j.s.nodes {
-		if n.up {
+		if n.runs() {
 			j.queues(n)
 			j.clients(n)
+			j.opens(n)
 		}
 	}
 }
@@ -204,11 +205,11 @@ func (j *judge) clients(n *node) {
 }
 
 func (j *judge) listed(n *node, c *client) {
-	if j.s.now-c.lastHeard > c.pace+2*time.Second || j.s.now-c.heardSince < listing {
+	if j.s.now-c.lastHeard > c.pace+2*time.Second || j.s.now-c.heardSince < j.listing() {
 		return
 	}
 	for i, at := range c.talked {
-		if j.s.now-at < listing && !j.s.net.talking(n, j.s.nodes[i], listing) {
+		if j.s.now-at < j.listing() && !j.s.net.talking(n, j.s.nodes[i], j.listing()) {
 			return
 		}
 	}
@@ -320,7 +321,9 @@ func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 
 // planned: a tick chooses as many as it may when enough are heard.
 func (j *judge) planned(n *node, b before, chosen int) {
-	if limit := b.limit(); !b.protected && chosen < min(b.expired, limit) {
+	late := n.thawed // which leases are given time for
+	n.thawed = false
+	if limit := b.limit(); !late && !b.protected && chosen < min(b.expired, limit) {
 		j.s.fail("", "%s is about to evict %d of %d expired instances, although enough are heard to evict %d", n.name, chosen, b.expired, limit)
 	}
 	if says, is := n.reg.Stats(n.now()).Overdue, n.recount().overdue; says != is {
@@ -360,6 +363,38 @@ func union(a, b map[heureka.Key]*registry.Entry) map[heureka.Key]*registry.Entry
 	return all
 }
 
-// asks is after how long a node asks another one before it evicts: a request that went into the dark is given up, and then a
-// probe a second or two later shows that the other is there.
-const asks = readTimeout + 2*time.Second + slack
+// asks is after how long a node asks another one before it evicts: requests that went into the dark, one after the
+// other, are given up, and then a probe a second or two later shows that the other is there.
+const asks = 2*readTimeout + 2*time.Second + slack
+
+// opened: no node lets readers in that lacks somebody who was there before it began, and goes on beating. Whoever has been
+// heard by a node in the same time must be known, because nothing else is wrong.
+func (j *judge) opened(n *node) {
+	if !j.undisturbed(n) {
+		return
+	}
+	for _, c := range j.s.clients {
+		if c.state != running || c.came+c.pace > n.began || c.brief() {
+			continue
+		}
+		if _, here := n.reg.Find(c.key); !here {
+			j.s.fail(c.key.ID, "%s lets readers in after %v, and does not list %s, which is there since %v", n.name, j.s.now-n.began, c.key, c.came)
+		}
+	}
+}
+
+// undisturbed reports whether nothing has gone wrong since shortly before the node began, but that others restarted.
+func (j *judge) undisturbed(n *node) bool {
+	return j.s.story.clientLoss == 0 && j.s.wrong == 0 && j.s.wrongLast < n.began-time.Minute && n.began > 3*time.Minute
+}
+
+// opens: a node that may open does so in time.
+func (j *judge) opens(n *node) {
+	waited := n.now().Sub(n.join.Began)
+	if most := leaseTime + replication.QuietToOpen + replication.RetryWhileWaiting + 2*slack; !n.open && waited > most && j.undisturbed(n) {
+		j.s.fail("", "%s has not let readers in for %v", n.name, waited)
+	}
+	if most := joinLimit + time.Minute; !n.open && waited > most {
+		j.s.fail("", "%s has not let readers in for %v, whatever has happened", n.name, waited)
+	}
+}

@@ -46,7 +46,7 @@ func newNetwork(s *sim, nodes int) network {
 func (n *network) update() {
 	for i := range n.links {
 		for j := range n.links {
-			switch clean := n.links[i][j].clean() && n.links[j][i].clean() && n.s.nodes[i].up && n.s.nodes[j].up; {
+			switch clean := n.links[i][j].clean() && n.links[j][i].clean() && n.s.nodes[i].reachable() && n.s.nodes[j].reachable(); {
 			case !clean:
 				n.since[i][j] = never
 			case n.since[i][j] == never:
@@ -81,9 +81,9 @@ func (n *network) latency(l *link) time.Duration {
 // sender restarts.
 func (s *sim) request(from *node, req *http.Request, done func(*http.Response, error)) {
 	c := &exchange{s: s, from: from, life: from.life, msg: s.opt.Bug.sent(messageOf(req)), done: done}
-	to, err := s.net.dial(req.URL.Hostname())
+	to, takes, err := s.net.dial(req.URL.Hostname())
 	if err != nil {
-		c.settle(time.Millisecond, nil, dialError(err))
+		c.settle(takes, nil, dialError(err))
 		return
 	}
 	c.to = to
@@ -105,16 +105,6 @@ func (s *sim) request(from *node, req *http.Request, done func(*http.Response, e
 
 func dialError(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
 
-// dial returns the node that a host stands for.
-func (n *network) dial(host string) (*node, error) {
-	for _, to := range n.s.nodes {
-		if to.name == host {
-			return to, nil
-		}
-	}
-	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-}
-
 // An exchange is one request, under way.
 type exchange struct {
 	s              *sim
@@ -129,11 +119,13 @@ type exchange struct {
 // settle ends it in d, if it has not ended before.
 func (c *exchange) settle(d time.Duration, answer *http.Response, err error) {
 	c.s.after(d, func() {
-		if !c.settled && c.from.up && c.from.life == c.life {
-			c.settled = true
-			answer, err = c.s.opt.Bug.came(answer, err)
-			c.done(answer, err)
-		}
+		c.from.whenItRuns(func() {
+			if !c.settled && c.from.up && c.from.life == c.life {
+				c.settled = true
+				answer, err = c.s.opt.Bug.came(answer, err)
+				c.done(answer, err)
+			}
+		})
 	})
 }
 
@@ -159,6 +151,9 @@ func (c *exchange) deliver() {
 	switch {
 	case !c.to.up || c.to.life != c.receiver:
 		c.settle(0, nil, errReset)
+		return
+	case c.to.frozen(): // its kernel takes the request
+		c.to.whenItRuns(c.deliver)
 		return
 	case c.out.drop > 0:
 		return

@@ -3,6 +3,7 @@ package scenario
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -19,7 +20,11 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-const evictionInterval = time.Minute
+const (
+	evictionInterval = time.Minute
+	leaseTime        = 90 * time.Second
+	joinLimit        = 5 * time.Minute // of the wait for a peer's registry
+)
 
 // digest is what nodes compare.
 type digest = [registry.Buckets]uint64
@@ -27,13 +32,18 @@ type digest = [registry.Buckets]uint64
 // A node is a server without goroutines and clock, and with a network that the simulation plays: registry, replication, API
 // and cached answers are the product's.
 type node struct {
-	s      *sim
-	index  int
-	name   string
-	offset time.Duration // of its wall clock
+	s               *sim
+	index           int
+	name            string
+	clock           clock
+	addr, published string // its address, and where names lead
+	knownFrom       time.Duration
+	thaws           time.Duration // when it goes on if it stands still
+	thawed          bool          // it has stood still since the last tick
 
 	up    bool
 	life  int // counts starts
+	began time.Duration
 	open  bool
 	join  replication.Join
 	came  *replication.Arrivals
@@ -58,13 +68,19 @@ type node struct {
 
 func (s *sim) newNode(i int) *node {
 	n := &node{s: s, index: i, name: string(rune('a' + i))}
+	n.addr = n.name
+	if s.story.finding != fixed {
+		s.addresses++
+		n.addr = fmt.Sprintf("10.0.0.%d", s.addresses)
+	}
+	n.published = n.addr
 	if s.story.skew > 0 {
-		n.offset = s.upTo(2*s.story.skew) - s.story.skew
+		n.clock.offset = s.upTo(2*s.story.skew) - s.story.skew
 	}
 	return n
 }
 
-func (n *node) now() time.Time { return epoch.Add(n.s.now + n.offset) }
+func (n *node) now() time.Time { return n.clock.read(n.s.now) }
 
 // start starts the node with an empty registry.
 func (n *node) start() {
@@ -72,9 +88,13 @@ func (n *node) start() {
 		return
 	}
 	n.life++
-	n.up, n.open, n.came = true, false, new(replication.Arrivals)
+	n.up, n.open, n.began, n.came = true, false, n.s.now, new(replication.Arrivals)
+	n.thaws, n.thawed = 0, false
+	if n.life > 1 {
+		n.move()
+	}
 	n.flows, n.peers, n.looking = map[*flow]bool{}, nil, false
-	n.join = replication.Join{Began: n.now(), Limit: 5 * time.Minute, Interval: 30 * time.Second, Lease: 90 * time.Second}
+	n.join = replication.Join{Began: n.now(), Limit: joinLimit, Interval: n.s.story.expected, Lease: leaseTime}
 	if err := n.build(); err != nil {
 		panic(err) // a mistake in this package
 	}
@@ -114,11 +134,19 @@ func (n *node) replication() replication.Config {
 	bug := n.s.opt.Bug
 	return replication.Config{
 		Store: n.store, Resolver: finder{n}, Transport: n, Logger: slog.New(slog.DiscardHandler), Rand: n.source(2),
-		Hosts: []string{n.name + ":8761"}, Phase: n.phase, Now: n.now,
-		UpdateInterval: 10 * time.Minute, ReadTimeout: time.Hour, // the network ends what takes too long
+		Hosts: []string{n.host() + ":8761"}, Phase: n.phase, Now: n.now,
+		UpdateInterval: n.s.story.lookUps, ReadTimeout: time.Hour, // the network ends what takes too long
 		MaxPending: bug.pending(n.s.story.pending), MaxAge: maxAge, Linger: replication.Linger,
 		DisableAntiEntropy: !n.s.story.compares || bug.is(NoAntiEntropy), ExchangeInterval: replication.ExchangeInterval,
 	}
+}
+
+// host is what URLs have that lead to the node.
+func (n *node) host() string {
+	if n.s.story.finding == headless {
+		return n.addr
+	}
+	return n.name
 }
 
 func (n *node) phase() string {
@@ -137,6 +165,7 @@ func (n *node) kill() {
 	n.s.note("is killed", n.name, "", n.life)
 	n.end()
 	n.endFlows()
+	n.leave()
 	n.s.net.down(n.index)
 	n.s.net.update()
 	n.s.judge.forget(n)
@@ -151,9 +180,11 @@ func (n *node) source(use uint64) rand.Source {
 func (n *node) inThisLife(do func()) func() {
 	life := n.life
 	return func() {
-		if n.up && n.life == life {
-			do()
-		}
+		n.whenItRuns(func() {
+			if n.up && n.life == life {
+				do()
+			}
+		})
 	}
 }
 
@@ -189,6 +220,10 @@ func (n *node) copyAll() {
 			r.peers = append(r.peers, p)
 		}
 	}
+	if len(r.peers) == 0 {
+		n.decide(r)
+		return
+	}
 	n.copyFrom(r)
 }
 
@@ -219,10 +254,13 @@ func (n *node) copyFrom(r *round) {
 
 func (n *node) decide(r *round) {
 	r.Looked(n.ring.Unfound())
-	if _, open := n.join.Open(&r.Round, n.came, n.now()); open {
+	if _, open := n.join.Open(&r.Round, n.came, n.now()); open || n.s.opt.Bug.opens(&r.Round) {
 		n.openForTraffic()
 		n.s.after(evictionInterval, n.inThisLife(n.tick))
 		return
+	}
+	if r.Unfound {
+		n.lookUp()
 	}
 	n.s.after(n.join.Pause(time.Minute, n.now()), n.inThisLife(n.copyAll))
 }
@@ -232,6 +270,7 @@ func (n *node) openForTraffic() {
 		n.open = true
 		n.reg.OpenForTraffic(0, n.now())
 		n.s.note("opens", n.name, "", n.reg.Len())
+		n.s.judge.opened(n)
 	}
 }
 

@@ -24,9 +24,10 @@ type peer struct {
 type finder struct{ n *node }
 
 // Resolve implements replication.PeerFinder.
-func (f finder) Resolve(context.Context) (all []replication.Target, err error) {
-	for _, n := range f.n.s.nodes {
-		all = append(all, replication.Target{URL: "http://" + n.name + ":8761/eureka/"})
+func (f finder) Resolve(context.Context) ([]replication.Target, error) {
+	all := f.n.s.targets()
+	if len(all) == 0 {
+		return nil, noSuchName("eureka")
 	}
 	return all, nil
 }
@@ -62,10 +63,10 @@ func (n *node) meet() {
 
 // attend does what parts of the product that have been called want to be done soon.
 func (n *node) attend() {
-	if !n.up {
+	if !n.runs() {
 		return
 	}
-	if pause, wanted := n.ring.Looks(); wanted && !n.looking {
+	if pause, wanted := n.ring.Looks(); wanted && !n.looking && !n.s.opt.Bug.is(NobodyLooks) {
 		n.looking = true
 		n.s.after(max(0, n.looked+pause-n.s.now), n.inThisLife(func() {
 			n.looking = false

@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"math/rand/v2"
@@ -15,6 +16,9 @@ var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type Options struct {
 	Seed uint64
 	Bug  Bug // put in on purpose, to see whether it is found
+
+	// Story has the simulation without a bug be that in which this one would be put in. Some bugs need much of what is rare.
+	Story Bug
 }
 
 // A Result is what came of a simulation.
@@ -65,16 +69,22 @@ type sim struct {
 	opt   Options
 	story story
 	rng   *rand.Rand
+	extra *rand.Rand    // see more
 	now   time.Duration // since the epoch
 	end   time.Duration
 	queue eventQueue
 	seq   uint64
 
-	nodes   []*node
-	clients []*client
-	net     network
-	silent  int // faults that keep all clients from being heard
-	judge   judge
+	nodes     []*node
+	clients   []*client
+	net       network
+	free      []string // addresses that nodes have had
+	addresses int
+	silent    int           // faults that keep all clients from being heard
+	wrong     int           // faults that are going on
+	wrongLast time.Duration // when the last one ended
+	crashing  *client       // of those that never stay
+	judge     judge
 
 	log       tracer
 	events    int
@@ -82,8 +92,10 @@ type sim struct {
 }
 
 func newSim(opt Options) *sim {
-	s := &sim{opt: opt, rng: rand.New(rand.NewPCG(opt.Seed, 0x5ce7a210))}
+	s := &sim{opt: opt, rng: rand.New(rand.NewPCG(opt.Seed, 0x5ce7a210)), extra: rand.New(rand.NewPCG(opt.Seed, 0x5ce7a211))}
 	s.story = s.tell()
+	s.more(&s.story)
+	cmp.Or(opt.Bug, opt.Story).suit(&s.story)
 	s.end = s.story.chaos + s.story.quiet
 	s.net = newNetwork(s, s.story.nodes)
 	for i := range s.story.nodes {
@@ -94,9 +106,10 @@ func newSim(opt Options) *sim {
 		s.after(s.upTo(2*time.Second), n.start)
 	}
 	for i := range s.story.clients {
-		s.clients = append(s.clients, s.newClient(i))
+		s.clients = append(s.clients, s.newClient(i, 3*time.Second+s.upTo(2*time.Minute)))
 	}
 	s.plan()
+	s.upheavals()
 	s.every(time.Second, s.judge.look)
 	return s
 }

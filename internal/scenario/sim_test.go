@@ -108,7 +108,7 @@ func recorded(t *testing.T, file string) map[scenario.Bug][]uint64 {
 // shows reports whether a seed shows a bug.
 func shows(seed uint64, bug scenario.Bug) bool {
 	return scenario.Run(scenario.Options{Seed: seed, Bug: bug}).Violation != nil &&
-		scenario.Run(scenario.Options{Seed: seed}).Violation == nil
+		scenario.Run(scenario.Options{Seed: seed, Story: bug}).Violation == nil
 }
 
 // searchBugs returns seeds for each bug, one bug a line: of the recorded ones those that still show it, if there are two, else

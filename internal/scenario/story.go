@@ -15,6 +15,15 @@ type story struct {
 	compares       bool // anti-entropy; without it nodes are to each other as Java servers
 	faults         int
 	longest        time.Duration // fault
+	beat           time.Duration // longest interval of a client
+
+	busy             int           // more things that people and clients do
+	clocks, restarts int           // how often clocks are disturbed, and the ring restarts
+	churn            time.Duration // an instance comes each time that crashes, and comes back as another; 0: none does
+	slow             bool          // clients beat each beat
+	finding          finding
+	lookUps          time.Duration // between two
+	expected         time.Duration // what nodes take for the interval of clients
 }
 
 // tell draws the story.
@@ -25,7 +34,7 @@ func (s *sim) tell() story {
 		chaos: 8 * time.Minute, quiet: Agreement + heartbeat + 30*time.Second,
 		latency: pick(2*time.Millisecond, 50*time.Millisecond, 300*time.Millisecond),
 		skew:    pick(0, 0, time.Minute, time.Hour), loss: 0.3, pending: 10_000, compares: true,
-		faults: 1 + s.rng.IntN(6), longest: pick(20*time.Second, 2*time.Minute, 7*time.Minute),
+		faults: 1 + s.rng.IntN(6), beat: heartbeat, lookUps: 10 * time.Minute, expected: heartbeat, longest: pick(20*time.Second, 2*time.Minute, 7*time.Minute),
 	}
 	if s.chance(0.5) {
 		t.twice = 0.05
@@ -47,7 +56,7 @@ func (s *sim) plan() {
 	for range s.story.faults {
 		s.after(s.upTo(s.story.chaos), s.fault)
 	}
-	for range 5 + s.rng.IntN(20) {
+	for range 5 + s.rng.IntN(20) + s.story.busy {
 		s.after(10*time.Second+s.upTo(s.story.chaos+time.Minute), s.change)
 	}
 }
@@ -110,6 +119,7 @@ func (s *sim) forAWhile(d time.Duration, links []*link, count func(*link) *int) 
 	for _, l := range links {
 		*count(l)++
 	}
+	s.amiss(d)
 	s.net.update()
 	s.after(d, func() {
 		for _, l := range links {
@@ -120,10 +130,20 @@ func (s *sim) forAWhile(d time.Duration, links []*link, count func(*link) *int) 
 	})
 }
 
+// amiss notes that something is wrong for d.
+func (s *sim) amiss(d time.Duration) {
+	s.wrong++
+	s.after(d, func() {
+		s.wrong--
+		s.wrongLast = s.now
+	})
+}
+
 // silence keeps all clients from being heard.
 func (s *sim) silence(d time.Duration) {
 	s.note("silence", "", "", 0)
 	s.silent++
+	s.amiss(d)
 	s.after(d, func() {
 		s.silent--
 		s.note("silence ends", "", "", 0)
