@@ -32,3 +32,18 @@ func TestOperateNamesRealLogLines(t *testing.T) {
 		}
 	}
 }
+
+// The sizes that docs/operate.md quotes are those that were measured.
+func TestOperateQuotesMeasuredMemory(t *testing.T) {
+	measured := readFile(t, "docs/performance.md")
+	rows := regexp.MustCompile(`(?m)^\| ([\d,]+) \| (\d+ MB) \|$`).FindAllStringSubmatch(readFile(t, "docs/operate.md"), -1)
+	if len(rows) == 0 {
+		t.Fatal("docs/operate.md has no sizes")
+	}
+	for _, row := range rows {
+		claim := regexp.MustCompile(`resident memory, ` + strings.ReplaceAll(row[1], ",", "") + ` instances.* \| ` + row[2] + ` \|`)
+		if !claim.MatchString(measured) {
+			t.Errorf("docs/operate.md: %s instances, %s is not in docs/performance.md", row[1], row[2])
+		}
+	}
+}
