@@ -78,11 +78,11 @@ func (s *following) tell() {
 	}
 }
 
-// afterNews is how soon to refresh because of news. When a stream ends, all clients of the server learn that at once: they come back one
-// by one.
+// afterNews is how soon to refresh because of news. When a server ends, all its clients learn that at once, and each fetches
+// everything from another: they do so over a third of the interval.
 func (f *refresher) afterNews(last time.Time, took time.Duration) time.Duration {
 	if !f.following.live.Load() {
-		return spread(f.rand, f.cfg.FetchInterval/10)
+		return spread(f.rand, f.cfg.FetchInterval/3)
 	}
 	pause := min(max(newsPause, newsShare*took), f.cfg.FetchInterval)
 	return max(0, time.Until(last.Add(pause)))
