@@ -87,7 +87,7 @@ func New(cfg Config) (*Client, error) {
 		c.cfg.Transport = c.ownHTTP
 	}
 	c.servers = &serverList{cfg: &c.cfg, transport: c.cfg.Transport, clientID: spring.LocalIP(), rand: c.generator(), again: make(chan struct{}, 1)}
-	if cfg.DNS == DNSOff {
+	if cfg.DNS.Records == DNSOff {
 		if err := c.servers.setStatic(time.Now()); err != nil {
 			return nil, fmt.Errorf("client configuration: %w", err)
 		}
@@ -121,40 +121,40 @@ func newTransport(cfg *Config) (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	proxy := cfg.Proxy
+	proxy := cfg.HTTP.Proxy
 	if proxy == nil {
 		proxy = http.ProxyFromEnvironment
 	}
-	t := outbound.Transport(&net.Dialer{Timeout: cfg.ConnectTimeout})
+	t := outbound.Transport(&net.Dialer{Timeout: cfg.HTTP.ConnectTimeout})
 	t.Proxy, t.TLSClientConfig, t.ForceAttemptHTTP2 = proxy, tlsConfig, true
-	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = cfg.MaxConns, cfg.MaxConnsPerHost, cfg.MaxConnsPerHost
-	t.IdleConnTimeout = cfg.IdleTimeout
+	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = cfg.HTTP.MaxConns, cfg.HTTP.MaxConnsPerHost, cfg.HTTP.MaxConnsPerHost
+	t.IdleConnTimeout = cfg.HTTP.IdleTimeout
 	return t, nil
 }
 
 // tlsConfig adds the files to the program's own settings. Verification stays on unless those turn it off (C-TL-1).
 func tlsConfig(cfg *Config) (*tls.Config, error) {
 	t := &tls.Config{}
-	if cfg.TLS != nil {
-		t = cfg.TLS.Clone()
+	if cfg.HTTP.TLS != nil {
+		t = cfg.HTTP.TLS.Clone()
 	}
-	if cfg.TLSCertFile != "" {
-		key := cfg.TLSKeyFile
-		setDefault(&key, cfg.TLSCertFile)
-		pair, err := tls.LoadX509KeyPair(cfg.TLSCertFile, key)
+	if cfg.HTTP.TLSCertFile != "" {
+		key := cfg.HTTP.TLSKeyFile
+		setDefault(&key, cfg.HTTP.TLSCertFile)
+		pair, err := tls.LoadX509KeyPair(cfg.HTTP.TLSCertFile, key)
 		if err != nil {
 			return nil, fmt.Errorf("TLS certificate: %w", err)
 		}
 		t.Certificates = append(t.Certificates, pair)
 	}
-	if cfg.TLSCAFile != "" {
-		pem, err := os.ReadFile(cfg.TLSCAFile)
+	if cfg.HTTP.TLSCAFile != "" {
+		pem, err := os.ReadFile(cfg.HTTP.TLSCAFile)
 		if err != nil {
 			return nil, fmt.Errorf("TLS roots: %w", err)
 		}
 		t.RootCAs = x509.NewCertPool()
 		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("TLS roots: no certificate in %s", cfg.TLSCAFile)
+			return nil, fmt.Errorf("TLS roots: no certificate in %s", cfg.HTTP.TLSCAFile)
 		}
 	}
 	return t, nil
@@ -339,7 +339,7 @@ func (c *Client) end() error {
 
 // findServers asks DNS, if that is how servers are found, and goes on asking.
 func (c *Client) findServers(ctx context.Context) error {
-	if c.cfg.DNS == DNSOff {
+	if c.cfg.DNS.Records == DNSOff {
 		return nil
 	}
 	l := &serverFinder{client: c, start: backoff{longest: min(c.cfg.ServerPollInterval, finderBackoff)}}

@@ -34,19 +34,9 @@ type Config struct {
 	IgnoreZone bool
 
 	// DNS finds the servers by DNS instead of ServiceURLs.
-	DNS DNSRecords
-	// DNSName is the domain below which the TXT records are, or the name with the SRV or address records.
-	DNSName string
-	// DNSPort is the port of the servers; required unless SRV records tell it.
-	DNSPort int
-	// DNSPath is the path of the API: "eureka" by default, "/" for the root.
-	DNSPath string
-	// DNSSecure makes the URLs https. TXT records stand for http in Java.
-	DNSSecure bool
-	// ServerPollInterval is how often DNS is asked again: 5 min.
+	DNS DNSConfig
+	// ServerPollInterval is how often DNS is asked again, and a list that does not change is put into another order: 5 min.
 	ServerPollInterval time.Duration
-	// Resolver asks DNS. Nil: the system's name servers, with the strings of a TXT record kept apart (C-DN-4).
-	Resolver Resolver
 
 	// DisableFetch keeps no registry: all lookups find nothing (fetch-registry: false).
 	DisableFetch bool
@@ -113,8 +103,41 @@ type Config struct {
 	// QuarantineThreshold is the part of the servers that may be in quarantine before all get another chance: 0.66.
 	QuarantineThreshold float64
 
-	// Transport does the exchanges with the servers. Nil: an http.Transport made of the following fields.
+	// Transport does the exchanges with the servers. Nil: an http.Transport made of HTTP.
 	Transport http.RoundTripper
+	// HTTP is how the servers are talked to.
+	HTTP HTTPConfig
+
+	// Balancer is what Pick and Transport use. Nil: RoundRobin.
+	Balancer Balancer
+	// Hooks are called on what happens.
+	Hooks Hooks
+	// Logger gets one line for every change for the worse or the better and, at level Debug, for every request. Nil:
+	// slog.Default, because a wrong URL must not be a secret; slog.DiscardHandler silences it.
+	Logger *slog.Logger
+	// Rand is the source of all randomness. Nil: seeded from the system.
+	Rand rand.Source
+}
+
+// A DNSConfig says how DNS knows the servers.
+type DNSConfig struct {
+	// Records are what to ask for. DNSOff: nothing, and the other fields do not count.
+	Records DNSRecords
+	// Name is the domain below which the TXT records are, or the name with the SRV or address records.
+	Name string
+	// Port is the port of the servers; required unless SRV records tell it.
+	Port int
+	// Path is the path of the API: "eureka" by default, "/" for the root.
+	Path string
+	// Secure makes the URLs https. TXT records stand for http in Java.
+	Secure bool
+	// Resolver asks DNS. Nil: the system's name servers, with the strings of a TXT record kept apart (C-DN-4).
+	Resolver Resolver
+}
+
+// An HTTPConfig says how to talk to the servers. With a Transport of the program's own, connections are that one's affair:
+// only ReadTimeout, MaxRegistryBytes, Header, DisableGzip and AllowRedirects count.
+type HTTPConfig struct {
 	// TLS sets up https; nil: the system's roots. The three files, in PEM, add to it: a client certificate with its key
 	// (which may be in the same file), and the roots to trust instead of the system's.
 	TLS                                *tls.Config
@@ -136,16 +159,6 @@ type Config struct {
 	DisableGzip bool
 	// AllowRedirects announces that redirects are welcome, and follows them to the other server (C-RD-4).
 	AllowRedirects bool
-
-	// Balancer is what Pick and Transport use. Nil: RoundRobin.
-	Balancer Balancer
-	// Hooks are called on what happens.
-	Hooks Hooks
-	// Logger gets one line for every change for the worse or the better and, at level Debug, for every request. Nil:
-	// slog.Default, because a wrong URL must not be a secret; slog.DiscardHandler silences it.
-	Logger *slog.Logger
-	// Rand is the source of all randomness. Nil: seeded from the system.
-	Rand rand.Source
 }
 
 // DNSRecords says where in DNS the servers are.
@@ -155,11 +168,11 @@ type DNSRecords uint8
 const (
 	// DNSOff uses ServiceURLs.
 	DNSOff DNSRecords = iota
-	// DNSTXT is Netflix's scheme: TXT records of txt.<region>.<DNSName> name zones, those of the zones name servers (C-DN-1).
+	// DNSTXT is Netflix's scheme: TXT records of txt.<region>.<Name> name zones, those of the zones name servers (C-DN-1).
 	DNSTXT
-	// DNSSRV takes hosts and ports of the SRV records of DNSName, best priority first.
+	// DNSSRV takes hosts and ports of the SRV records of Name, best priority first.
 	DNSSRV
-	// DNSHost takes the addresses of DNSName, as a headless Kubernetes service has them.
+	// DNSHost takes the addresses of Name, as a headless Kubernetes service has them.
 	DNSHost
 )
 
@@ -196,18 +209,18 @@ func (cfg Config) withDefaults() (Config, error) {
 	setDefault(&cfg.Attempts, 3)
 	setDefault(&cfg.SessionDuration, 20*time.Minute)
 	setDefault(&cfg.QuarantineThreshold, 0.66)
-	setDefault(&cfg.ConnectTimeout, 5*time.Second)
-	setDefault(&cfg.ReadTimeout, 8*time.Second)
-	setDefault(&cfg.MaxConns, 200)
-	setDefault(&cfg.MaxConnsPerHost, 50)
-	setDefault(&cfg.IdleTimeout, 30*time.Second)
-	setDefault(&cfg.MaxRegistryBytes, remote.DefaultMaxRegistryBytes)
-	setDefault(&cfg.DNSPath, "eureka")
+	setDefault(&cfg.HTTP.ConnectTimeout, 5*time.Second)
+	setDefault(&cfg.HTTP.ReadTimeout, 8*time.Second)
+	setDefault(&cfg.HTTP.MaxConns, 200)
+	setDefault(&cfg.HTTP.MaxConnsPerHost, 50)
+	setDefault(&cfg.HTTP.IdleTimeout, 30*time.Second)
+	setDefault(&cfg.HTTP.MaxRegistryBytes, remote.DefaultMaxRegistryBytes)
+	setDefault(&cfg.DNS.Path, "eureka")
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
-	if cfg.Resolver == nil {
-		cfg.Resolver = discover.System()
+	if cfg.DNS.Resolver == nil {
+		cfg.DNS.Resolver = discover.System()
 	}
 	if cfg.Rand == nil {
 		cfg.Rand = rand.NewPCG(rand.Uint64(), rand.Uint64()) // the one place where chance comes in
@@ -226,8 +239,8 @@ func (cfg *Config) validate() error {
 		{"ServerPollInterval", cfg.ServerPollInterval}, {"FetchInterval", cfg.FetchInterval},
 		{"DeltaRetention", cfg.DeltaRetention},
 		{"ReplicationInterval", cfg.ReplicationInterval}, {"InitialReplicationDelay", cfg.InitialReplicationDelay},
-		{"ShutdownTimeout", cfg.ShutdownTimeout}, {"ConnectTimeout", cfg.ConnectTimeout},
-		{"ReadTimeout", cfg.ReadTimeout}, {"IdleTimeout", cfg.IdleTimeout},
+		{"ShutdownTimeout", cfg.ShutdownTimeout}, {"HTTP.ConnectTimeout", cfg.HTTP.ConnectTimeout},
+		{"HTTP.ReadTimeout", cfg.HTTP.ReadTimeout}, {"HTTP.IdleTimeout", cfg.HTTP.IdleTimeout},
 	} {
 		if d.value < 0 {
 			wrong("%s must not be negative: %v", d.name, d.value)
@@ -244,8 +257,8 @@ func (cfg *Config) validate() error {
 			wrong("%s must be at least 1: %d", n.name, n.value)
 		}
 	}
-	if cfg.MaxRegistryBytes < 0 {
-		wrong("MaxRegistryBytes must not be negative: %d", cfg.MaxRegistryBytes)
+	if cfg.HTTP.MaxRegistryBytes < 0 {
+		wrong("HTTP.MaxRegistryBytes must not be negative: %d", cfg.HTTP.MaxRegistryBytes)
 	}
 	if cfg.Jitter > 1 {
 		wrong("Jitter must not be more than 1: %v", cfg.Jitter)
@@ -253,14 +266,14 @@ func (cfg *Config) validate() error {
 	if cfg.QuarantineThreshold < 0 {
 		wrong("QuarantineThreshold must not be negative: %v", cfg.QuarantineThreshold)
 	}
-	if cfg.DNS > DNSHost {
-		wrong("unknown DNS records: %d", cfg.DNS)
+	if cfg.DNS.Records > DNSHost {
+		wrong("unknown DNS records: %d", cfg.DNS.Records)
 	}
-	if cfg.DNS != DNSOff && cfg.DNSName == "" {
-		wrong("DNSName is required to find servers by DNS")
+	if cfg.DNS.Records != DNSOff && cfg.DNS.Name == "" {
+		wrong("DNS.Name is required to find servers by DNS")
 	}
-	if (cfg.DNS == DNSTXT || cfg.DNS == DNSHost) && (cfg.DNSPort < 1 || cfg.DNSPort > 65535) {
-		wrong("DNSPort is required with these DNS records: %d", cfg.DNSPort)
+	if (cfg.DNS.Records == DNSTXT || cfg.DNS.Records == DNSHost) && (cfg.DNS.Port < 1 || cfg.DNS.Port > 65535) {
+		wrong("DNS.Port is required with these DNS records: %d", cfg.DNS.Port)
 	}
 	return errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"strings"
@@ -20,16 +21,16 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{
-		"Region": "us-east-1", "Zone": "defaultZone", "DNSPath": "eureka",
+		"Region": "us-east-1", "Zone": "defaultZone", "DNS.Path": "eureka",
 		"ServerPollInterval": 300 * time.Second, "FetchInterval": 30 * time.Second, "FetchBackoffBound": 10,
-		"MaxRegistryBytes": int64(128 << 20), "Jitter": 0.1, "DeltaRetention": 180 * time.Second, "FullFetchInterval": 30 * time.Minute,
+		"HTTP.MaxRegistryBytes": int64(128 << 20), "Jitter": 0.1, "DeltaRetention": 180 * time.Second, "FullFetchInterval": 30 * time.Minute,
 		"ReplicationInterval": 30 * time.Second, "InitialReplicationDelay": 40 * time.Second, "HeartbeatBackoffBound": 10,
 		"ShutdownTimeout": 5 * time.Second, "Attempts": 3, "SessionDuration": 1200 * time.Second, "QuarantineThreshold": 0.66,
-		"ConnectTimeout": 5 * time.Second, "ReadTimeout": 8 * time.Second, "MaxConns": 200, "MaxConnsPerHost": 50,
-		"IdleTimeout": 30 * time.Second,
+		"HTTP.ConnectTimeout": 5 * time.Second, "HTTP.ReadTimeout": 8 * time.Second, "HTTP.MaxConns": 200, "HTTP.MaxConnsPerHost": 50,
+		"HTTP.IdleTimeout": 30 * time.Second,
 	}
 	v := reflect.ValueOf(cfg)
-	for f := range v.Type().Fields() {
+	for f := range settings() {
 		got := v.FieldByIndex(f.Index)
 		if w, ok := want[f.Name]; ok {
 			if diff := cmp.Diff(w, got.Interface()); diff != "" {
@@ -37,17 +38,36 @@ func TestDefaults(t *testing.T) {
 			}
 			continue
 		}
-		if set := !got.IsZero(); set != slices.Contains([]string{"Resolver", "Logger", "Rand"}, f.Name) {
+		if set := !got.IsZero(); set != slices.Contains([]string{"DNS.Resolver", "Logger", "Rand"}, f.Name) {
 			t.Errorf("%s = %v", f.Name, got)
+		}
+	}
+}
+
+// settings are the fields of Config, and those of DNS and HTTP by their whole name.
+func settings() iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for f := range reflect.TypeFor[Config]().Fields() {
+			if f.Name != "DNS" && f.Name != "HTTP" {
+				if !yield(f) {
+					return
+				}
+				continue
+			}
+			for part := range f.Type.Fields() {
+				part.Name, part.Index = f.Name+"."+part.Name, append(f.Index, part.Index...)
+				if !yield(part) {
+					return
+				}
+			}
 		}
 	}
 }
 
 // TestEveryMistakeIsTold sets each duration and number to nonsense in turn.
 func TestEveryMistakeIsTold(t *testing.T) {
-	mayBeNegative := []string{"SessionDuration", "FullFetchInterval", "Jitter", "MaxConns", "MaxConnsPerHost", "DNSPort"} // no session end, no limit, unused
-	v := reflect.ValueOf(new(Config)).Elem()
-	for f := range v.Type().Fields() {
+	mayBeNegative := []string{"SessionDuration", "FullFetchInterval", "Jitter", "HTTP.MaxConns", "HTTP.MaxConnsPerHost", "DNS.Port"} // no session end, no limit, unused
+	for f := range settings() {
 		var cfg Config
 		switch field := reflect.ValueOf(&cfg).Elem().FieldByIndex(f.Index); field.Kind() {
 		case reflect.Int, reflect.Int64:

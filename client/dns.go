@@ -20,12 +20,12 @@ type Resolver interface {
 // lookup returns the servers that DNS knows. Any failing lookup fails the whole (C-DN-5). A server is in the own zone if
 // nothing else is known of it.
 func (cfg *Config) lookup(ctx context.Context) ([]address, error) {
-	switch cfg.DNS {
+	switch cfg.DNS.Records {
 	case DNSTXT:
-		found, err := discover.TXT(ctx, cfg.Resolver, cfg.Region, cfg.DNSName)
+		found, err := discover.TXT(ctx, cfg.DNS.Resolver, cfg.Region, cfg.DNS.Name)
 		return cfg.addresses(found, func(s discover.Server) string { return s.Zone }), err
 	case DNSSRV:
-		found, err := discover.SRV(ctx, cfg.Resolver, cfg.DNSName)
+		found, err := discover.SRV(ctx, cfg.DNS.Resolver, cfg.DNS.Name)
 		return cfg.addresses(found, func(s discover.Server) string {
 			if s.Priority > found[0].Priority {
 				return "" // behind those of the best priority, as another zone would be
@@ -33,7 +33,7 @@ func (cfg *Config) lookup(ctx context.Context) ([]address, error) {
 			return cfg.Zone
 		}), err
 	default:
-		found, err := discover.Addresses(ctx, cfg.Resolver, cfg.DNSName)
+		found, err := discover.Addresses(ctx, cfg.DNS.Resolver, cfg.DNS.Name)
 		return cfg.addresses(found, func(discover.Server) string { return cfg.Zone }), err
 	}
 }
@@ -42,8 +42,8 @@ func (cfg *Config) addresses(found []discover.Server, zone func(discover.Server)
 	var all []address
 	for _, s := range found {
 		port := s.Port
-		if cfg.DNS != DNSSRV {
-			port = cfg.DNSPort
+		if cfg.DNS.Records != DNSSRV {
+			port = cfg.DNS.Port
 		}
 		all = append(all, address{cfg.urlAt(s.Host, port), zone(s)})
 	}
@@ -53,11 +53,11 @@ func (cfg *Config) addresses(found []discover.Server, zone func(discover.Server)
 // urlAt returns the base URL of a server found by DNS (C-DN-3).
 func (cfg *Config) urlAt(host string, port int) string {
 	scheme := "http"
-	if cfg.DNSSecure {
+	if cfg.DNS.Secure {
 		scheme = "https"
 	}
 	u := scheme + "://" + net.JoinHostPort(host, strconv.Itoa(port)) + "/"
-	if path := strings.Trim(cfg.DNSPath, "/"); path != "" {
+	if path := strings.Trim(cfg.DNS.Path, "/"); path != "" {
 		u += path + "/"
 	}
 	return u

@@ -77,14 +77,14 @@ func TestServersByDNS(t *testing.T) {
 		want []string // sorted
 		head string   // first in order
 	}{
-		{"C-DN-1 TXT", client.Config{DNS: client.DNSTXT, DNSName: "example.com", DNSPort: 80, Region: "eu", DNSPath: "/eureka/v2", Zone: "eu-b"},
+		{"C-DN-1 TXT", client.Config{DNS: client.DNSConfig{Records: client.DNSTXT, Name: "example.com", Port: 80, Path: "/eureka/v2"}, Region: "eu", Zone: "eu-b"},
 			[]string{"http://s1.example.com:80/eureka/v2/", "http://s2.example.com:80/eureka/v2/", "http://s3.example.com:80/eureka/v2/"}, "http://s3"},
-		{"C-DN-5 no names", client.Config{DNS: client.DNSTXT, DNSName: "example.com", DNSPort: 80, Region: "empty"}, nil, ""},
-		{"C-DN-5 zone without record", client.Config{DNS: client.DNSTXT, DNSName: "example.com", DNSPort: 80, Region: "dangling"}, nil, ""},
-		{"addresses", client.Config{DNS: client.DNSHost, DNSName: "eureka.svc", DNSPort: 8761, DNSSecure: true},
+		{"C-DN-5 no names", client.Config{DNS: client.DNSConfig{Records: client.DNSTXT, Name: "example.com", Port: 80}, Region: "empty"}, nil, ""},
+		{"C-DN-5 zone without record", client.Config{DNS: client.DNSConfig{Records: client.DNSTXT, Name: "example.com", Port: 80}, Region: "dangling"}, nil, ""},
+		{"addresses", client.Config{DNS: client.DNSConfig{Records: client.DNSHost, Name: "eureka.svc", Port: 8761, Secure: true}},
 			[]string{"https://192.0.2.1:8761/eureka/", "https://[2001:db8::1]:8761/eureka/"}, ""},
-		{"no addresses", client.Config{DNS: client.DNSHost, DNSName: "nowhere", DNSPort: 8761}, nil, ""},
-		{"SRV", client.Config{DNS: client.DNSSRV, DNSName: "_eureka._tcp.example.com", DNSPath: "/"},
+		{"no addresses", client.Config{DNS: client.DNSConfig{Records: client.DNSHost, Name: "nowhere", Port: 8761}}, nil, ""},
+		{"SRV", client.Config{DNS: client.DNSConfig{Records: client.DNSSRV, Name: "_eureka._tcp.example.com", Path: "/"}},
 			[]string{"http://backup:1/", "http://main:2/"}, "http://main"},
 	}
 	for _, tt := range tests {
@@ -92,7 +92,7 @@ func TestServersByDNS(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
 				tt.cfg.DisableFetch = true
-				tt.cfg.Resolver = &names{
+				tt.cfg.DNS.Resolver = &names{
 					txt:  txt,
 					host: map[string][]string{"eureka.svc": {"192.0.2.1", "2001:db8::1", "192.0.2.1"}},
 					srv: map[string][]*net.SRV{"_eureka._tcp.example.com": {
@@ -128,7 +128,7 @@ func TestDNSIsAskedAgain(t *testing.T) {
 		w.server("s2").put(inst("a", "1", up))
 		dns := new(names)
 		var infos journal[client.ServersInfo]
-		cfg := client.Config{DNS: client.DNSHost, DNSName: "eureka", DNSPort: 8761, Resolver: dns}
+		cfg := client.Config{DNS: client.DNSConfig{Records: client.DNSHost, Name: "eureka", Port: 8761, Resolver: dns}}
 		cfg.Hooks.Servers = infos.add
 		c := w.client(cfg)
 		w.run(c)
@@ -162,7 +162,7 @@ func TestDNSIsAskedAgain(t *testing.T) {
 func TestEnforceWithoutDNS(t *testing.T) { // C-ST-8
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		c := w.client(client.Config{DNS: client.DNSHost, DNSName: "eureka", DNSPort: 8761, Resolver: new(names), EnforceFetch: true})
+		c := w.client(client.Config{DNS: client.DNSConfig{Records: client.DNSHost, Name: "eureka", Port: 8761, Resolver: new(names)}, EnforceFetch: true})
 		if err := c.Run(t.Context()); !errors.Is(err, errNXDomain) {
 			t.Errorf("Run = %v", err)
 		}

@@ -52,7 +52,7 @@
 //
 // Lookups return the instances that are UP. When the registry cannot be fetched, the copy stays as it is: an old list of
 // instances is better than none, and Transport copes with those that are gone. An instance registered a moment ago is found
-// after the next refresh; Refresh triggers one at once.
+// after the next refresh; Refresh triggers one at once. Heureka servers tell the client of changes, so that it refreshes within half a second.
 //
 // A program that only calls registers nothing; one that is only called sets Config.DisableFetch.
 //

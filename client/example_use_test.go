@@ -190,7 +190,7 @@ func register(registry, app string) {
 // How many servers there are, and where, can be left to DNS: here, the addresses of a headless service in Kubernetes.
 func ExampleConfig_dns() {
 	c, err := client.New(client.Config{
-		DNS: client.DNSHost, DNSName: "eureka.platform.svc.cluster.local", DNSPort: 8761,
+		DNS: client.DNSConfig{Records: client.DNSHost, Name: "eureka.platform.svc.cluster.local", Port: 8761},
 	})
 	fmt.Println(err, c.Stats().Servers) // Run asks DNS, and so does the first call of API
 	// Output:

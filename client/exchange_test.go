@@ -44,15 +44,15 @@ func TestHeaders(t *testing.T) { // C-HT-2, C-HT-3, C-VP-8, W-GOCLI-12
 	}{
 		{"accept", client.Config{}, "Accept", "application/json"},
 		{"gzip", client.Config{}, "Accept-Encoding", "gzip"},
-		{"no gzip", client.Config{DisableGzip: true}, "Accept-Encoding", "identity"},
+		{"no gzip", client.Config{HTTP: client.HTTPConfig{DisableGzip: true}}, "Accept-Encoding", "identity"},
 		{"full", client.Config{}, "X-Eureka-Accept", ""},
 		{"compact", client.Config{Compact: true}, "X-Eureka-Accept", "compact"},
 		{"name", client.Config{}, "DiscoveryIdentity-Name", "DefaultClient"},
 		{"version", client.Config{}, "DiscoveryIdentity-Version", "1.4"},
 		{"no redirects", client.Config{}, "X-Discovery-AllowRedirect", ""},
-		{"redirects", client.Config{AllowRedirects: true}, "X-Discovery-AllowRedirect", "true"},
-		{"own header", client.Config{Header: http.Header{"Authorization": {"Bearer x"}}}, "Authorization", "Bearer x"},
-		{"own header and redirects", client.Config{Header: http.Header{"x-own": {"y"}}, AllowRedirects: true}, "X-Own", "y"},
+		{"redirects", client.Config{HTTP: client.HTTPConfig{AllowRedirects: true}}, "X-Discovery-AllowRedirect", "true"},
+		{"own header", client.Config{HTTP: client.HTTPConfig{Header: http.Header{"Authorization": {"Bearer x"}}}}, "Authorization", "Bearer x"},
+		{"own header and redirects", client.Config{HTTP: client.HTTPConfig{Header: http.Header{"x-own": {"y"}}, AllowRedirects: true}}, "X-Own", "y"},
 		{"C-AU-1 credentials", client.Config{Servers: []string{"http://u:p%40:s@eureka:8761/eureka"}}, "Authorization", "Basic dTpwQDpz"},
 		{"no credentials", client.Config{}, "Authorization", ""},
 	}
@@ -141,11 +141,11 @@ func TestTLS(t *testing.T) {
 		cfg client.Config
 		ok  bool
 	}{
-		"files":         {client.Config{TLSCAFile: roots, TLSCertFile: own}, true},
-		"tls.Config":    {client.Config{TLS: &tls.Config{RootCAs: poolOf(srv.Certificate()), Certificates: srv.TLS.Certificates}}, true},
-		"both":          {client.Config{TLS: &tls.Config{Certificates: srv.TLS.Certificates}, TLSCAFile: roots}, true},
-		"unknown roots": {client.Config{TLSCertFile: own}, false},
-		"no own":        {client.Config{TLSCAFile: roots}, false},
+		"files":         {client.Config{HTTP: client.HTTPConfig{TLSCAFile: roots, TLSCertFile: own}}, true},
+		"tls.Config":    {client.Config{HTTP: client.HTTPConfig{TLS: &tls.Config{RootCAs: poolOf(srv.Certificate()), Certificates: srv.TLS.Certificates}}}, true},
+		"both":          {client.Config{HTTP: client.HTTPConfig{TLS: &tls.Config{Certificates: srv.TLS.Certificates}, TLSCAFile: roots}}, true},
+		"unknown roots": {client.Config{HTTP: client.HTTPConfig{TLSCertFile: own}}, false},
+		"no own":        {client.Config{HTTP: client.HTTPConfig{TLSCAFile: roots}}, false},
 	} {
 		tt.cfg.Servers = []string{srv.URL + "/eureka/"}
 		c, err := client.New(tt.cfg)

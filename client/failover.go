@@ -233,7 +233,7 @@ func (s *session) report(ctx context.Context, info *RequestInfo) {
 // redirected returns the server that an answer points to, nil if it points nowhere or that is not wanted.
 func (s *session) redirected(from *remote.Conn, err error) *remote.Conn {
 	redirect, ok := errors.AsType[*remote.RedirectError](err)
-	if !ok || redirect.Base == "" || !s.cfg.AllowRedirects {
+	if !ok || redirect.Base == "" || !s.cfg.HTTP.AllowRedirects {
 		return nil
 	}
 	to, err := from.At(redirect.Base)

@@ -361,7 +361,7 @@ func TestRedirects(t *testing.T) {
 					w.WriteHeader(302)
 					return true
 				})
-				c := w.client(client.Config{Servers: []string{url("front")}, AllowRedirects: allowed})
+				c := w.client(client.Config{Servers: []string{url("front")}, HTTP: client.HTTPConfig{AllowRedirects: allowed}})
 				for range 3 {
 					if err := c.API().Register(t.Context(), inst("orders", "1", up)); (err == nil) != allowed {
 						t.Errorf("Register: %v", err)

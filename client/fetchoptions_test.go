@@ -25,7 +25,7 @@ var fetchOptions = []option{{
 }, {
 	field: "FetchBackoffBound", byDefault: "20", want: "42", // refreshes that take 2 min each, and the pauses between
 	base: func(_ *optionRig, c *client.Config) {
-		c.ReadTimeout, c.DisableDelta = time.Hour, true
+		c.HTTP.ReadTimeout, c.DisableDelta = time.Hour, true
 	},
 	set: func(_ *optionRig, c *client.Config) { c.FetchBackoffBound = 2 },
 	see: func(r *optionRig) string {
@@ -82,8 +82,8 @@ var fetchOptions = []option{{
 	base: func(r *optionRig, _ *client.Config) { r.a.interfere(answerAll(503)) },
 	set:  func(_ *optionRig, c *client.Config) { c.Backup = twoOrders{} },
 }, {
-	field: "MaxRegistryBytes", see: known, byDefault: "1", want: "0",
-	set: func(_ *optionRig, c *client.Config) { c.MaxRegistryBytes = 100 },
+	field: "HTTP.MaxRegistryBytes", see: known, byDefault: "1", want: "0",
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.MaxRegistryBytes = 100 },
 }}
 
 func firstURI(r *optionRig) string { return r.first().RequestURI }

@@ -37,45 +37,45 @@ var serverOptions = []option{{
 	base: func(_ *optionRig, c *client.Config) { twoZones(c) },
 	set:  func(_ *optionRig, c *client.Config) { c.IgnoreZone = true },
 }, {
-	field: "DNS", see: asked, byDefault: "a", want: "192.0.2.1",
+	field: "DNS.Records", see: asked, byDefault: "a", want: "192.0.2.1",
 	base: func(r *optionRig, c *client.Config) {
 		byName(r, c)
-		c.DNS = client.DNSOff
+		c.DNS.Records = client.DNSOff
 	},
-	set: func(_ *optionRig, c *client.Config) { c.DNS = client.DNSHost },
+	set: func(_ *optionRig, c *client.Config) { c.DNS.Records = client.DNSHost },
 }, {
-	field: "DNSName", see: asked, byDefault: "192.0.2.1", want: "192.0.2.2",
+	field: "DNS.Name", see: asked, byDefault: "192.0.2.1", want: "192.0.2.2",
 	base: byName,
-	set:  func(_ *optionRig, c *client.Config) { c.DNSName = "other.test" },
+	set:  func(_ *optionRig, c *client.Config) { c.DNS.Name = "other.test" },
 }, {
-	field: "DNSPort", byDefault: "8761", want: "4711",
+	field: "DNS.Port", byDefault: "8761", want: "4711",
 	base: byName,
-	set:  func(_ *optionRig, c *client.Config) { c.DNSPort = 4711 },
+	set:  func(_ *optionRig, c *client.Config) { c.DNS.Port = 4711 },
 	see: func(r *optionRig) string {
 		_, port, _ := net.SplitHostPort(r.first().Host)
 		return port
 	},
 }, {
-	field: "DNSPath", byDefault: "/eureka/apps/", want: "/v2/apps/",
+	field: "DNS.Path", byDefault: "/eureka/apps/", want: "/v2/apps/",
 	base: byName,
-	set:  func(_ *optionRig, c *client.Config) { c.DNSPath = "v2" },
+	set:  func(_ *optionRig, c *client.Config) { c.DNS.Path = "v2" },
 	see:  func(r *optionRig) string { return r.first().URL.Path },
 }, {
-	field: "DNSSecure", see: known, byDefault: "1", want: "0", // the server speaks no TLS
+	field: "DNS.Secure", see: known, byDefault: "1", want: "0", // the server speaks no TLS
 	base: byName,
-	set:  func(_ *optionRig, c *client.Config) { c.DNSSecure = true },
+	set:  func(_ *optionRig, c *client.Config) { c.DNS.Secure = true },
 }, {
 	field: "ServerPollInterval", byDefault: "13", want: "121",
 	base: func(r *optionRig, c *client.Config) {
 		byName(r, c)
-		c.Resolver = questions{r}
+		c.DNS.Resolver = questions{r}
 	},
 	set: func(_ *optionRig, c *client.Config) { c.ServerPollInterval = 30 * time.Second },
 	see: after(time.Hour, func(r *optionRig) string { return fmt.Sprint(r.counted.Load()) }),
 }, {
-	field: "Resolver", byDefault: "0", want: "1",
+	field: "DNS.Resolver", byDefault: "0", want: "1",
 	base: byName,
-	set:  func(r *optionRig, c *client.Config) { c.Resolver = questions{r} },
+	set:  func(r *optionRig, c *client.Config) { c.DNS.Resolver = questions{r} },
 	see:  func(r *optionRig) string { return fmt.Sprint(r.counted.Load()) },
 }, {
 	field: "Attempts", byDefault: "3", want: "1",
@@ -130,7 +130,7 @@ func byName(r *optionRig, c *client.Config) {
 	r.serve("192.0.2.1", 4711)
 	r.serve("192.0.2.2", 8761)
 	r.names.host = map[string][]string{"eureka.test": {"192.0.2.1"}, "other.test": {"192.0.2.2"}}
-	c.DNS, c.DNSName, c.DNSPort, c.Resolver = client.DNSHost, "eureka.test", 8761, &r.names
+	c.DNS = client.DNSConfig{Records: client.DNSHost, Name: "eureka.test", Port: 8761, Resolver: &r.names}
 }
 
 // questions counts what DNS is asked.

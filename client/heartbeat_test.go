@@ -64,7 +64,7 @@ func TestMovedServersAreFoundInTime(t *testing.T) {
 		w := newWorld(t)
 		old, moved := w.server("192.0.2.1"), w.server("192.0.2.2")
 		dns := &names{host: map[string][]string{"eureka.svc": {"192.0.2.1"}}}
-		c := w.client(client.Config{DNS: client.DNSHost, DNSName: "eureka.svc", DNSPort: 8761, Resolver: dns, DisableFetch: true})
+		c := w.client(client.Config{DNS: client.DNSConfig{Records: client.DNSHost, Name: "eureka.svc", Port: 8761, Resolver: dns}, DisableFetch: true})
 		if _, err := c.Register(orders("h")); err != nil {
 			t.Fatal(err)
 		}

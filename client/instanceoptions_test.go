@@ -54,7 +54,7 @@ var instanceOptions = []option{{
 		in := orders("h1")
 		in.LeaseDuration = 1000 * time.Hour // else that bounds the pauses
 		r.own = []client.InstanceConfig{in}
-		c.DisableFetch, c.ReadTimeout = true, time.Hour
+		c.DisableFetch, c.HTTP.ReadTimeout = true, time.Hour
 	},
 	set: func(_ *optionRig, c *client.Config) { c.HeartbeatBackoffBound = 2 },
 	see: func(r *optionRig) string {

@@ -137,7 +137,7 @@ func TestDeltaThatComesTooLate(t *testing.T) {
 		w := newWorld(t)
 		eureka := w.server("eureka")
 		eureka.put(inst("a", "old", up))
-		c := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 80 * time.Second, ReadTimeout: time.Hour})
+		c := w.client(client.Config{Servers: []string{url("eureka")}, FetchInterval: 80 * time.Second, HTTP: client.HTTPConfig{ReadTimeout: time.Hour}})
 		w.run(c)
 		sleep(79 * time.Second)
 		eureka.interfere(func(_ http.ResponseWriter, r *http.Request) bool {

@@ -135,7 +135,7 @@ func (r *optionRig) heardBefore(h http.Handler) http.Handler {
 // config is what the client has in every row: times are counted exactly, and chance is always the same.
 func (r *optionRig) config() client.Config {
 	return client.Config{
-		Servers: []string{url("a")}, Jitter: -1, Rand: rand.NewPCG(1, 2), Proxy: noProxy,
+		Servers: []string{url("a")}, Jitter: -1, Rand: rand.NewPCG(1, 2), HTTP: client.HTTPConfig{Proxy: noProxy},
 		Logger: slog.New(slog.NewTextHandler(r.t.Output(), nil)),
 	}
 }

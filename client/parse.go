@@ -290,9 +290,9 @@ func (p *parser) finish() {
 		p.Client.DisableFetch, p.Client.DisableRegistration = true, true
 	}
 	if p.useDNS {
-		p.Client.DNS = DNSTXT
+		p.Client.DNS.Records = DNSTXT
 		if strings.Contains(p.spelled["eurekaport"], ".") { // in Netflix files it stands for eurekaServer.port too
-			setDefault(&p.Client.DNSPort, p.ports.plain)
+			setDefault(&p.Client.DNS.Port, p.ports.plain)
 		}
 	}
 	if p.starting && p.Instance.InitialStatus == heureka.StatusUnknown {

@@ -66,7 +66,7 @@ eureka:
 				"defaultZone": {"http://user:pw@a:8761/eureka/", "http://b:8761/eureka"}, "zoneB": {"http://c/"},
 			},
 			Region: "eu", AvailabilityZones: map[string][]string{"eu": {"zoneA", "zoneB"}},
-			FetchInterval: 5 * time.Second, ReadTimeout: 2 * time.Second, IgnoreZone: true, Compact: true,
+			FetchInterval: 5 * time.Second, HTTP: client.HTTPConfig{ReadTimeout: 2 * time.Second}, IgnoreZone: true, Compact: true,
 			RemoteRegions: []string{"us-east-1", "us-west-2"}, SessionDuration: time.Minute, QuarantineThreshold: 0.5,
 		},
 		Instance: client.InstanceConfig{
@@ -121,7 +121,7 @@ eureka.preferSameZone
 		Client: client.Config{
 			ServiceURLs: map[string][]string{"default": {"http://a/eureka/v2/", "http://b/eureka/v2/"}},
 			Region:      "default-region", AvailabilityZones: map[string][]string{"default-region": {"z1", "z2"}},
-			DisableRegistration: true, DNS: client.DNSTXT, DNSName: "example.com", DNSPort: 80, DNSPath: "eureka/v2",
+			DisableRegistration: true, DNS: client.DNSConfig{Records: client.DNSTXT, Name: "example.com", Port: 80, Path: "eureka/v2"},
 			ServerPollInterval: 1500 * time.Millisecond, FetchInterval: 7 * time.Second,
 		},
 		Instance: client.InstanceConfig{
@@ -251,11 +251,11 @@ func TestParseExchange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, err := s.Client.Proxy(&http.Request{URL: &neturl.URL{Scheme: "http", Host: "x"}})
+	u, err := s.Client.HTTP.Proxy(&http.Request{URL: &neturl.URL{Scheme: "http", Host: "x"}})
 	if err != nil || u.String() != "http://u:p@proxy:3128" {
 		t.Errorf("proxy %v, %v", u, err)
 	}
-	if c := s.Client; c.TLSCertFile != "/k.pem" || c.TLSCAFile != "/t.pem" || !c.DisableGzip {
+	if c := s.Client; c.HTTP.TLSCertFile != "/k.pem" || c.HTTP.TLSCAFile != "/t.pem" || !c.HTTP.DisableGzip {
 		t.Errorf("client %+v", c)
 	}
 	if in := s.Instance; in.Port != 0 || in.SecurePort != 8443 {

@@ -49,11 +49,11 @@ func (p *parser) serverRows() []row {
 		{"client.availability-zones.*", "", lists(&c.AvailabilityZones, asSpelled)},
 		{"client.prefer-same-zone-eureka", "preferSameZone", off(&c.IgnoreZone)},
 		{"client.use-dns-for-fetching-service-urls", "shouldUseDns", on(&p.useDNS)},
-		{"client.eureka-server-d-n-s-name", "eurekaServer.domainName", text(&c.DNSName)},
-		{"", "domainName", text(&c.DNSName)},
-		{"client.eureka-server-port", "eurekaServer.port", number(&c.DNSPort)},
-		{"client.eureka-server-u-r-l-context", "eurekaServer.context", text(&c.DNSPath)},
-		{"", "context", text(&c.DNSPath)},
+		{"client.eureka-server-d-n-s-name", "eurekaServer.domainName", text(&c.DNS.Name)},
+		{"", "domainName", text(&c.DNS.Name)},
+		{"client.eureka-server-port", "eurekaServer.port", number(&c.DNS.Port)},
+		{"client.eureka-server-u-r-l-context", "eurekaServer.context", text(&c.DNS.Path)},
+		{"", "context", text(&c.DNS.Path)},
 		{"client.eureka-service-url-poll-interval-seconds", "", seconds(&c.ServerPollInterval)},
 		{"", "serviceUrlPollIntervalMs", duration(&c.ServerPollInterval, time.Millisecond)},
 		{"client.transport.sessioned-client-reconnect-interval-seconds",
@@ -81,13 +81,13 @@ func (p *parser) registryRows() []row {
 func (p *parser) exchangeRows() []row {
 	c := &p.Client
 	return []row{
-		{"client.allow-redirects", "allowRedirects", on(&c.AllowRedirects)},
-		{"client.g-zip-content", "eurekaServer.gzipContent", off(&c.DisableGzip)},
-		{"client.eureka-server-connect-timeout-seconds", "eurekaServer.connectTimeout", seconds(&c.ConnectTimeout)},
-		{"client.eureka-server-read-timeout-seconds", "eurekaServer.readTimeout", seconds(&c.ReadTimeout)},
-		{"client.eureka-server-total-connections", "eurekaServer.maxTotalConnections", number(&c.MaxConns)},
-		{"client.eureka-server-total-connections-per-host", "eurekaServer.maxConnectionsPerHost", number(&c.MaxConnsPerHost)},
-		{"client.eureka-connection-idle-timeout-seconds", "eurekaserver.connectionIdleTimeoutInSeconds", seconds(&c.IdleTimeout)},
+		{"client.allow-redirects", "allowRedirects", on(&c.HTTP.AllowRedirects)},
+		{"client.g-zip-content", "eurekaServer.gzipContent", off(&c.HTTP.DisableGzip)},
+		{"client.eureka-server-connect-timeout-seconds", "eurekaServer.connectTimeout", seconds(&c.HTTP.ConnectTimeout)},
+		{"client.eureka-server-read-timeout-seconds", "eurekaServer.readTimeout", seconds(&c.HTTP.ReadTimeout)},
+		{"client.eureka-server-total-connections", "eurekaServer.maxTotalConnections", number(&c.HTTP.MaxConns)},
+		{"client.eureka-server-total-connections-per-host", "eurekaServer.maxConnectionsPerHost", number(&c.HTTP.MaxConnsPerHost)},
+		{"client.eureka-connection-idle-timeout-seconds", "eurekaserver.connectionIdleTimeoutInSeconds", seconds(&c.HTTP.IdleTimeout)},
 		{"client.proxy-host", "eurekaServer.proxyHost", text(&p.proxy.host)},
 		{"client.proxy-port", "eurekaServer.proxyPort", text(&p.proxy.port)},
 		{"client.proxy-user-name", "eurekaServer.proxyUserName", text(&p.proxy.user)},
@@ -242,7 +242,7 @@ func (ts *tlsSettings) apply(c *Config) error {
 			return fmt.Errorf("eureka.client.tls: %s: %w", file, errKeyStore)
 		}
 	}
-	c.TLSCertFile, c.TLSCAFile = strings.TrimPrefix(ts.keyStore, "file:"), strings.TrimPrefix(ts.trustStore, "file:")
+	c.HTTP.TLSCertFile, c.HTTP.TLSCAFile = strings.TrimPrefix(ts.keyStore, "file:"), strings.TrimPrefix(ts.trustStore, "file:")
 	return nil
 }
 
@@ -259,6 +259,6 @@ func (ps *proxySettings) apply(c *Config) error {
 	if ps.user != "" {
 		u.User = url.UserPassword(ps.user, ps.password)
 	}
-	c.Proxy = http.ProxyURL(u)
+	c.HTTP.Proxy = http.ProxyURL(u)
 	return nil
 }

@@ -137,8 +137,8 @@ func TestParseNetflixDNSPort(t *testing.T) {
 		7: {"eureka.port": 7}, 8: {"eureka.port": 7, "eureka.eurekaServer.port": 8}, 0: client.Environ([]string{"EUREKA_PORT=7"}),
 	} {
 		source["eureka.shouldUseDns"] = "true"
-		if s, err := client.ParseConfig(source); err != nil || s.Client.DNSPort != want {
-			t.Errorf("ParseConfig(%v): port %d, %v", source, s.Client.DNSPort, err)
+		if s, err := client.ParseConfig(source); err != nil || s.Client.DNS.Port != want {
+			t.Errorf("ParseConfig(%v): port %d, %v", source, s.Client.DNS.Port, err)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func oneInstance(r *http.Request) (*http.Response, error) {
 func TestGoroutines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, dns := range []DNSRecords{DNSOff, DNSHost} {
-			cfg := Config{Transport: roundTripper(oneInstance), DNS: dns, DNSName: "eureka", DNSPort: 1, Resolver: oneHost{}}
+			cfg := Config{Transport: roundTripper(oneInstance), DNS: DNSConfig{Records: dns, Name: "eureka", Port: 1, Resolver: oneHost{}}}
 			c, err := New(cfg)
 			if err != nil {
 				t.Fatal(err)

@@ -90,15 +90,15 @@ func (l *serverList) conn(url string) (*remote.Conn, error) {
 		return conn, nil
 	}
 	cfg := remote.Config{
-		URL: url, Transport: l.transport, Header: l.cfg.Header.Clone(),
+		URL: url, Transport: l.transport, Header: l.cfg.HTTP.Header.Clone(),
 		ClientName: clientName, ClientVersion: clientVer, ClientID: l.clientID,
-		DisableGzip: l.cfg.DisableGzip, ReadTimeout: l.cfg.ReadTimeout,
-		MaxRegistryBytes: l.cfg.MaxRegistryBytes,
+		DisableGzip: l.cfg.HTTP.DisableGzip, ReadTimeout: l.cfg.HTTP.ReadTimeout,
+		MaxRegistryBytes: l.cfg.HTTP.MaxRegistryBytes,
 	}
 	if l.cfg.Compact {
 		cfg.Detail = wire.Compact
 	}
-	if l.cfg.AllowRedirects {
+	if l.cfg.HTTP.AllowRedirects {
 		if cfg.Header == nil {
 			cfg.Header = make(http.Header, 1)
 		}
@@ -150,17 +150,17 @@ func (l *serverList) reshuffle(now time.Time) {
 func (l *serverList) resolve(ctx context.Context) error {
 	known, err := l.cfg.lookup(ctx)
 	if err != nil {
-		return fmt.Errorf("find servers of %s: %w", l.cfg.DNSName, err)
+		return fmt.Errorf("find servers of %s: %w", l.cfg.DNS.Name, err)
 	}
 	if len(known) == 0 {
-		return fmt.Errorf("find servers of %s: no records", l.cfg.DNSName)
+		return fmt.Errorf("find servers of %s: no records", l.cfg.DNS.Name)
 	}
 	return l.set(time.Now(), known)
 }
 
 // ensure asks DNS if nobody has yet: a call may come before Run, or without it.
 func (l *serverList) ensure(ctx context.Context) error {
-	if l.cfg.DNS == DNSOff || len(l.ordered()) > 0 {
+	if l.cfg.DNS.Records == DNSOff || len(l.ordered()) > 0 {
 		return nil
 	}
 	return l.resolve(ctx)

@@ -98,9 +98,9 @@ func TestNoServerURL(t *testing.T) {
 
 func TestConfigMistakes(t *testing.T) {
 	_, err := client.New(client.Config{
-		FetchInterval: -1, Attempts: -1, DNS: client.DNSTXT, QuarantineThreshold: -1,
+		FetchInterval: -1, Attempts: -1, DNS: client.DNSConfig{Records: client.DNSTXT}, QuarantineThreshold: -1,
 	})
-	for _, want := range []string{"FetchInterval", "Attempts", "DNSName", "DNSPort", "QuarantineThreshold"} {
+	for _, want := range []string{"FetchInterval", "Attempts", "DNS.Name", "DNS.Port", "QuarantineThreshold"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not name %s", err, want)
 		}
@@ -111,13 +111,13 @@ func TestConfigMistakes(t *testing.T) {
 		}
 	}
 	for name, cfg := range map[string]client.Config{
-		"certificate": {TLSCertFile: "no/such/file"}, "roots": {TLSCAFile: "no/such/file"}, "no roots": {TLSCAFile: "failover_test.go"},
+		"certificate": {HTTP: client.HTTPConfig{TLSCertFile: "no/such/file"}}, "roots": {HTTP: client.HTTPConfig{TLSCAFile: "no/such/file"}}, "no roots": {HTTP: client.HTTPConfig{TLSCAFile: "failover_test.go"}},
 	} {
 		if _, err := client.New(cfg); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	if diff := cmp.Diff(client.DNSOff, client.Config{}.DNS); diff != "" {
+	if diff := cmp.Diff(client.DNSOff, client.Config{}.DNS.Records); diff != "" {
 		t.Error(diff)
 	}
 }

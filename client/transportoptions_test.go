@@ -25,59 +25,59 @@ var transportOptions = []option{{
 	set: func(r *optionRig, c *client.Config) { c.Transport = countedTrips{r.transport(), &r.counted} },
 	see: func(r *optionRig) string { return fmt.Sprint(r.counted.Load() > 0) },
 }, {
-	field: "TLS", base: overTLS(8443), see: known, byDefault: "0", want: "1",
+	field: "HTTP.TLS", base: overTLS(8443), see: known, byDefault: "0", want: "1",
 	set: func(r *optionRig, c *client.Config) {
-		c.TLS = &tls.Config{RootCAs: poolOf(r.pair.Leaf)}
+		c.HTTP.TLS = &tls.Config{RootCAs: poolOf(r.pair.Leaf)}
 	},
 }, {
-	field: "TLSCAFile", base: overTLS(8443), see: known, byDefault: "0", want: "1",
-	set: func(r *optionRig, c *client.Config) { c.TLSCAFile = r.file("cert.pem") },
+	field: "HTTP.TLSCAFile", base: overTLS(8443), see: known, byDefault: "0", want: "1",
+	set: func(r *optionRig, c *client.Config) { c.HTTP.TLSCAFile = r.file("cert.pem") },
 }, {
-	field: "TLSCertFile", see: known, byDefault: "0", want: "1",
+	field: "HTTP.TLSCertFile", see: known, byDefault: "0", want: "1",
 	base: func(r *optionRig, c *client.Config) {
 		overTLS(wantsCertificate)(r, c)
-		c.TLSCAFile = r.file("cert.pem")
+		c.HTTP.TLSCAFile = r.file("cert.pem")
 	},
-	set: func(r *optionRig, c *client.Config) { c.TLSCertFile = r.file("both.pem") },
+	set: func(r *optionRig, c *client.Config) { c.HTTP.TLSCertFile = r.file("both.pem") },
 }, {
-	field: "TLSKeyFile", see: known, byDefault: "no client", want: "1", // the certificate's file has no key
+	field: "HTTP.TLSKeyFile", see: known, byDefault: "no client", want: "1", // the certificate's file has no key
 	base: func(r *optionRig, c *client.Config) {
 		overTLS(wantsCertificate)(r, c)
-		c.TLSCAFile, c.TLSCertFile = r.file("cert.pem"), r.file("cert.pem")
+		c.HTTP.TLSCAFile, c.HTTP.TLSCertFile = r.file("cert.pem"), r.file("cert.pem")
 	},
-	set: func(r *optionRig, c *client.Config) { c.TLSKeyFile = r.file("key.pem") },
+	set: func(r *optionRig, c *client.Config) { c.HTTP.TLSKeyFile = r.file("key.pem") },
 }, {
-	field: "Proxy", byDefault: "0", want: "1",
+	field: "HTTP.Proxy", byDefault: "0", want: "1",
 	base: func(r *optionRig, _ *client.Config) { r.serve("proxy", 3128) },
 	set: func(_ *optionRig, c *client.Config) {
-		c.Proxy = func(*http.Request) (*neturl.URL, error) { return neturl.Parse("http://proxy:3128") }
+		c.HTTP.Proxy = func(*http.Request) (*neturl.URL, error) { return neturl.Parse("http://proxy:3128") }
 	},
 	see: func(r *optionRig) string { return fmt.Sprint(r.net.Traffic("app", "proxy").Connects) },
 }, {
-	field: "ConnectTimeout", byDefault: "5s", want: "2s", // of which the handshake of TLS is a part
+	field: "HTTP.ConnectTimeout", byDefault: "5s", want: "2s", // of which the handshake of TLS is a part
 	base: func(r *optionRig, c *client.Config) {
 		if _, err := r.net.Host("mute").Listen(":8443"); err != nil {
 			r.t.Fatal(err)
 		}
 		c.DisableFetch, c.Servers = true, []string{"https://mute:8443/eureka/"}
 	},
-	set: func(_ *optionRig, c *client.Config) { c.ConnectTimeout = 2 * time.Second },
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.ConnectTimeout = 2 * time.Second },
 	see: callTook,
 }, {
-	field: "ReadTimeout", byDefault: "8s", want: "2s",
+	field: "HTTP.ReadTimeout", byDefault: "8s", want: "2s",
 	base: func(r *optionRig, c *client.Config) {
 		c.DisableFetch, c.Attempts = true, 1
 		r.a.interfere(func(_ http.ResponseWriter, req *http.Request) bool { return hang(req) })
 	},
-	set: func(_ *optionRig, c *client.Config) { c.ReadTimeout = 2 * time.Second },
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.ReadTimeout = 2 * time.Second },
 	see: callTook,
 }, {
-	field: "MaxConns", byDefault: "1", want: "3", // connections to a, which is asked in turns with b
+	field: "HTTP.MaxConns", byDefault: "1", want: "3", // connections to a, which is asked in turns with b
 	base: func(_ *optionRig, c *client.Config) {
 		bothServers(nil, c)
 		c.DisableFetch = true
 	},
-	set: func(_ *optionRig, c *client.Config) { c.MaxConns = 1 },
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.MaxConns = 1 },
 	see: func(r *optionRig) string {
 		for _, busy := range []*fake{r.b, r.a, r.b, r.a, r.b} {
 			r.a.interfere(nil)
@@ -89,12 +89,12 @@ var transportOptions = []option{{
 		return fmt.Sprint(r.net.Traffic("app", "a").Connects)
 	},
 }, {
-	field: "MaxConnsPerHost", byDefault: "3", want: "1",
+	field: "HTTP.MaxConnsPerHost", byDefault: "3", want: "1",
 	base: func(r *optionRig, c *client.Config) {
 		c.DisableFetch = true
 		r.a.interfere(func(_ http.ResponseWriter, req *http.Request) bool { return hang(req) })
 	},
-	set: func(_ *optionRig, c *client.Config) { c.MaxConnsPerHost = 1 },
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.MaxConnsPerHost = 1 },
 	see: func(r *optionRig) string {
 		var calls sync.WaitGroup
 		defer calls.Wait()
@@ -105,25 +105,25 @@ var transportOptions = []option{{
 		return fmt.Sprint(len(r.heard.take()))
 	},
 }, {
-	field: "IdleTimeout", byDefault: "1", want: "3",
+	field: "HTTP.IdleTimeout", byDefault: "1", want: "3",
 	base: func(_ *optionRig, c *client.Config) { c.FetchInterval = 20 * time.Second },
-	set:  func(_ *optionRig, c *client.Config) { c.IdleTimeout = 10 * time.Second },
+	set:  func(_ *optionRig, c *client.Config) { c.HTTP.IdleTimeout = 10 * time.Second },
 	see:  after(50*time.Second, func(r *optionRig) string { return fmt.Sprint(r.net.Traffic("app", "a").Connects) }),
 }, {
-	field: "Header", see: firstHeader("X-Team"), byDefault: "", want: "shop",
-	set: func(_ *optionRig, c *client.Config) { c.Header = http.Header{"X-Team": {"shop"}} },
+	field: "HTTP.Header", see: firstHeader("X-Team"), byDefault: "", want: "shop",
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.Header = http.Header{"X-Team": {"shop"}} },
 }, {
-	field: "DisableGzip", see: firstHeader("Accept-Encoding"), byDefault: "gzip", want: "identity",
-	set: func(_ *optionRig, c *client.Config) { c.DisableGzip = true },
+	field: "HTTP.DisableGzip", see: firstHeader("Accept-Encoding"), byDefault: "gzip", want: "identity",
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.DisableGzip = true },
 }, {
-	field: "AllowRedirects", see: asked, byDefault: "a", want: "a b",
+	field: "HTTP.AllowRedirects", see: asked, byDefault: "a", want: "a b",
 	base: func(r *optionRig, _ *client.Config) {
 		r.a.interfere(func(w http.ResponseWriter, req *http.Request) bool {
 			http.Redirect(w, req, "http://b:8761"+req.RequestURI, http.StatusFound)
 			return true
 		})
 	},
-	set: func(_ *optionRig, c *client.Config) { c.AllowRedirects = true },
+	set: func(_ *optionRig, c *client.Config) { c.HTTP.AllowRedirects = true },
 }}
 
 // callTook tells how long a call takes that gets no answer.

@@ -17,20 +17,12 @@ func TestConfigServer(t *testing.T) {
 	if target != heurekaGen {
 		t.Skip("this is about our program, whatever the server under test")
 	}
-	served, port := t.TempDir(), freePort(t)
-	writeFiles(t, served, map[string]string{
+	login := startConfigServer(t, map[string]string{
 		"registry.yml":      "server.port: 8799\neureka:\n  environment: served\n  client.service-url.defaultZone: [http://a:1/, http://b:2/]\n",
 		"registry-prod.yml": "eureka.datacenter: served-prod\n",
 	})
-	url := fmt.Sprintf("http://127.0.0.1:%d", port)
-	p := start(t, "configserver", javaCommand(need(t, javaFixtures), "configserver-2025", nil, "heureka.interop.ConfigServer", 256, []string{
-		fmt.Sprintf("--server.port=%d", port), "--server.address=127.0.0.1", "--spring.profiles.active=native",
-		"--spring.cloud.config.server.native.search-locations=file:" + served, "--spring.security.user.name=u", "--spring.security.user.password=p",
-	}))
-	awaitReady(t, p, func() error { return answersConfig(url) })
-
+	url := strings.Replace(login, "u:p@", "", 1)
 	const app = "spring.application.name: registry\nspring.profiles.active: prod\neureka.environment: file\n"
-	login := strings.Replace(url, "http://", "http://u:p@", 1)
 	for name, files := range map[string]map[string]string{
 		"import":    {"application.yml": app + "spring.config.import: configserver:" + login + "\n"},
 		"bootstrap": {"application.yml": app, "bootstrap.yml": "spring.cloud.config: {uri: '" + url + "', username: u, password: p, fail-fast: true}\n"},
@@ -52,6 +44,19 @@ func TestConfigServer(t *testing.T) {
 			}
 		}
 	}
+}
+
+// startConfigServer starts one that serves these files, and returns its URL with a user and a password.
+func startConfigServer(t *testing.T, files map[string]string) string {
+	t.Helper()
+	served, port := t.TempDir(), freePort(t)
+	writeFiles(t, served, files)
+	p := start(t, "configserver", javaCommand(need(t, javaFixtures), "configserver-2025", nil, "heureka.interop.ConfigServer", 256, []string{
+		fmt.Sprintf("--server.port=%d", port), "--server.address=127.0.0.1", "--spring.profiles.active=native",
+		"--spring.cloud.config.server.native.search-locations=file:" + served, "--spring.security.user.name=u", "--spring.security.user.password=p",
+	}))
+	awaitReady(t, p, func() error { return answersConfig(fmt.Sprintf("http://127.0.0.1:%d", port)) })
+	return fmt.Sprintf("http://u:p@127.0.0.1:%d", port)
 }
 
 func answersConfig(url string) error {

@@ -57,13 +57,19 @@ type trio struct {
 	nodes []*server
 }
 
-func startTrio(t *testing.T) *trio {
+// newTrio has ports, and no nodes yet.
+func newTrio(t *testing.T) *trio {
 	r := &trio{}
 	for range 3 {
 		port := freePort(t)
 		r.ports = append(r.ports, port)
 		r.peers = append(r.peers, eurekaURL(port))
 	}
+	return r
+}
+
+func startTrio(t *testing.T) *trio {
+	r := newTrio(t)
 	for _, port := range r.ports {
 		r.nodes = append(r.nodes, r.launch(t, port))
 	}
@@ -76,8 +82,8 @@ func startTrio(t *testing.T) *trio {
 }
 
 // launch starts a node with self-preservation, as in production.
-func (r *trio) launch(t *testing.T, port int) *server {
-	return launch(t, heurekaGen, port, r.peers, "--eureka.server.enable-self-preservation=true")
+func (r *trio) launch(t *testing.T, port int, extra ...string) *server {
+	return launch(t, heurekaGen, port, r.peers, append(extra, "--eureka.server.enable-self-preservation=true")...)
 }
 
 // killAllBut kills the other two nodes, looks at the one that is left, and starts them again.

@@ -61,6 +61,9 @@ type Config struct {
 	Info                       map[string]string // what info shows, by dotted name
 	LogLevel                   *slog.LevelVar    // of Logger, for the endpoint loggers; nil: it is not there
 	Profiling                  bool              // ManagementHandler serves Go's profiles
+	TLS                        TLS               // of Serve
+	ManagementTLS              TLS               // of ServeManagement; without a certificate: that of TLS, but its own ClientAuth
+	AcceptPlain                bool              // Serve takes plain connections beside TLS, on the same port
 	MaxConnections             int               // open at once; zero: what the limit of open files leaves
 	FetchesInFlight            int               // full, application and VIP fetches that are answered at a time
 	PagesInFlight              int               // pages and metrics, likewise
@@ -85,6 +88,7 @@ type Config struct {
 	PeerMaxPending        int           // tasks a peer
 	PeerMaxReplicationAge time.Duration // max-time-for-replication
 	CompressReplication   bool
+	PeerTLS               PeerTLS
 
 	// Remote regions: name to base URL, and what is taken from each ("global" for all).
 	RemoteRegions            map[string]string

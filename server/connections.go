@@ -62,9 +62,9 @@ func (s *Server) newFront(h http.Handler, ln net.Listener, connections int) (fro
 }
 
 // until serves until ctx ends, which is nil, or serving fails. Connections stay open after it.
-func (f front) until(ctx context.Context, wg *sync.WaitGroup) error {
+func (f front) until(ctx context.Context, wg *sync.WaitGroup, ln net.Listener) error {
 	failed := make(chan error, 1)
-	wg.Go(func() { failed <- f.Serve(f.conns) })
+	wg.Go(func() { failed <- f.Serve(ln) })
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve %s: %w", f.conns.Addr(), err)
@@ -96,7 +96,7 @@ func (s *Server) ServeManagement(ctx context.Context, ln net.Listener) error {
 	}
 	var serving sync.WaitGroup
 	defer serving.Wait()
-	return errors.Join(f.until(ctx, &serving), f.Close())
+	return errors.Join(f.until(ctx, &serving, f.listen(s.tls.management, false)), f.Close())
 }
 
 // profiles are Go's profiles of the running program, by their paths.

@@ -92,6 +92,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- refusedDesc
 	describePeers(ch)
 	describeCrowd(ch)
+	describeTLS(ch)
 }
 
 // Collect implements prometheus.Collector.
@@ -123,6 +124,7 @@ func (st *status) collect(ch chan<- prometheus.Metric) {
 	}
 	st.collectPeers(ch)
 	st.collectCrowd(ch)
+	st.collectTLS(ch)
 }
 
 // sourceDesc describes a counter of operations by who sent them: clients, or peers on behalf of theirs.

@@ -38,6 +38,7 @@ type status struct {
 	Refused     []refusals
 	BodyBytes   int64 // of bodies that are being read and decoded
 	Classes     []classStatus
+	TLS         []tlsStatus
 	Batches     batchStats
 	Told        uint64            // changes, to all watchers together
 	Resets      uint64            // of watchers
@@ -100,6 +101,9 @@ func (s *Server) complete(st *status) *status {
 		st.Classes = append(st.Classes, classStatus{classNames[i], pool.Stats()})
 	}
 	st.Batches = s.crowd.batches.stats()
+	for _, u := range s.tls.uses() {
+		st.TLS = append(st.TLS, tlsStatus{u.name, u.Stats()})
+	}
 	st.Told, st.Resets = s.watching.told.Load(), s.watching.resets.Load()
 	if found := s.faults.Load(); found != nil {
 		st.Faults = *found

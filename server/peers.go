@@ -37,7 +37,7 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 	return replication.New(replication.Config{
 		Store:          s.reg,
 		Resolver:       &s.resolver,
-		Transport:      s.cfg.peerTransport(),
+		Transport:      s.outgoing(),
 		Logger:         logs.Named(s.log, logs.Cluster),
 		Rand:           s.cfg.split(),
 		MyURL:          s.cfg.MyURL,

@@ -24,7 +24,8 @@ const (
 type phases struct {
 	reads atomic.Bool
 	opens chan struct{} // closed when the node opens for the first time
-	ended chan struct{} // closed when the node stops
+	ended chan struct{} // closed by end
+	end   func()        // ends answers that would go on for ever; may be called again
 
 	mu    sync.Mutex
 	once  sync.Once // closes opens
@@ -36,7 +37,8 @@ type phases struct {
 // newPhases begins with syncing where there are peers to sync from. Without, reads are allowed at once, though the tasks
 // that open begins with have not run.
 func newPhases(cfg Config) *phases {
-	p := &phases{opens: make(chan struct{}), ended: make(chan struct{}), now: Syncing, why: "no peer has been asked yet"}
+	ended := make(chan struct{})
+	p := &phases{opens: make(chan struct{}), ended: ended, end: sync.OnceFunc(func() { close(ended) }), now: Syncing, why: "no peer has been asked yet"}
 	if !cfg.hasPeers() {
 		p.why = "the node's tasks have not started"
 		p.reads.Store(true)
@@ -90,9 +92,7 @@ func (p *phases) doubt(why string, now time.Time) {
 func (p *phases) stopping() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.now != Stopping {
-		close(p.ended)
-	}
+	p.end()
 	p.now, p.why = Stopping, "the node is shutting down"
 }
 

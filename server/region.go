@@ -48,7 +48,7 @@ func (s *Server) newRegions() (map[string]*region, error) {
 	var errs []error
 	for name, url := range s.cfg.RemoteRegions {
 		conn, err := remote.New(remote.Config{
-			URL: url, Transport: s.cfg.peerTransport(), ReadTimeout: s.cfg.RemoteRegionTimeout,
+			URL: url, Transport: s.outgoing(), ReadTimeout: s.cfg.RemoteRegionTimeout,
 			ClientName: "DefaultServer", ClientVersion: "1.0", ClientID: s.cfg.Instance.IPAddr,
 		})
 		if err != nil {

@@ -42,6 +42,7 @@ type Server struct {
 	conns    atomic.Pointer[listener.Listener] // Serve's
 
 	management http.Handler
+	tls        tlsSources
 
 	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
 	own       self
@@ -67,6 +68,9 @@ func New(cfg Config) (*Server, error) {
 	s.node = &node{earlier: earlierLife{found: make(chan struct{}, 1)}, cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
 	s.setLimits(&s.cfg)
 	s.node.Writes = replication.Writes{Registry: s.reg, Now: time.Now, Queue: s.node.queue}
+	if err = s.openTLS(s.node.started); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
 	if s.peers, err = s.newPeers(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
@@ -75,7 +79,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s.history = changes.NewHistory(cfg.history(), s.reg.Feed(), s.node.started)
-	s.watching.life = strconv.FormatUint(s.cfg.Rand.Uint64(), 36)
+	s.watching.life = strconv.FormatUint(s.cfg.Rand.Uint64()^uint64(s.node.started.UnixNano()), 36) // a fixed seed makes no two lives alike
 	s.crowd = newCrowd(&s.cfg)
 	if err := s.routes(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
@@ -112,7 +116,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stopTasks()
 	tasks.Go(func() { s.Run(runCtx) })
 
-	if err := f.until(ctx, &tasks); err != nil {
+	if err := f.until(ctx, &tasks, f.listen(s.tls.serving, s.cfg.AcceptPlain)); err != nil {
 		return err
 	}
 	return s.shutdown(f)

@@ -12,6 +12,10 @@ import (
 func (s *Server) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	wg.Go(func() {
+		<-ctx.Done()
+		s.phase.end()
+	})
 	wg.Go(func() { every(ctx, s.cfg.DeltaRetentionTimer, s.cache.PurgeDelta) })
 	wg.Go(func() { every(ctx, s.cfg.RenewalThresholdUpdateInterval, s.reg.UpdateThreshold) })
 	if *s.cfg.UseReadOnlyResponseCache {
@@ -19,6 +23,9 @@ func (s *Server) Run(ctx context.Context) {
 	}
 	wg.Go(func() { every(ctx, giveBackInterval, s.giveBack) })
 	wg.Go(func() { every(ctx, maintainInterval, s.maintain) })
+	if len(s.tls.uses()) > 0 {
+		wg.Go(func() { every(ctx, tlsInterval, s.refreshTLS) })
+	}
 	wg.Go(func() { s.follow(ctx) })
 	wg.Go(func() { every(ctx, lintInterval, s.lookForFaults) })
 	wg.Go(func() { s.logEvents(ctx) })

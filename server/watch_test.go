@@ -398,6 +398,31 @@ func TestStreamsLive(t *testing.T) {
 	})
 }
 
+// Who serves Handler and calls Run beside it ends streams with Run.
+func TestStreamsEndWithRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cfg := r.config()
+		cfg.RegisterWithEureka = new(bool)
+		srv, err := server.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.serve("a", srv.Handler().ServeHTTP)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { srv.Run(ctx); close(ended) }()
+		time.Sleep(time.Second)
+		w := r.watch("")
+		w.want("whole")
+		stop()
+		if _, err := w.next(); err != io.EOF {
+			t.Errorf("after Run has ended: %v", err)
+		}
+		<-ended
+	})
+}
+
 // A node that does not know the registry yet tells nobody that it is empty.
 func TestNoWatchBeforeTheRegistryIsWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

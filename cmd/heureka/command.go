@@ -30,6 +30,9 @@ func (p *program) command() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(p.serveCommand(), p.configCommand(), p.versionCommand(), p.benchCommand(), p.manCommand())
 	root.AddCommand(p.clientCommands()...)
+	for _, complete := range p.completions {
+		complete()
+	}
 	return root
 }
 
@@ -113,6 +116,7 @@ func takesSettings(cmd *cobra.Command, run func(cmd *cobra.Command, args setting
 	cmd.DisableFlagParsing = true
 	cmd.Flags().String(configFlag, "", "read settings from this file or directory instead of ./ and ./config/")
 	cmd.Flags().BoolP("help", "h", false, "show this help")
+	cmd.ValidArgsFunction = completeSettings(cmd.Name() == "config")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var a settingsArgs
 		if err := a.parse(cmd, args); err != nil {

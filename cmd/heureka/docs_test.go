@@ -121,6 +121,7 @@ Common to all:
 - Java servers answer lists from a cache: apps, instances, watch, top, export and diff see a change up to 30 s late there. heureka get
   asks behind the cache, and so do all commands that change something.
 - heureka completion bash|zsh|fish|powershell prints a completion script; heureka completion bash --help tells how to load it.
+  It offers applications, ids, statuses, zones and metadata as the server has them, and the keys of heureka serve and config.
 `
 
 func document(t *testing.T) []byte {

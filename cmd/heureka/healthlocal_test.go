@@ -1,9 +1,11 @@
 package main
 
 import (
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -18,6 +20,9 @@ func TestLocalHealthURL(t *testing.T) {
 		{"--management.server.port=9000", "http://localhost:9000/actuator/health"},
 		{"--management.server.port=9000 --management.server.address=0.0.0.0 --management.endpoints.web.base-path=/", "http://localhost:9000/health"},
 		{"--management.endpoints.web.path-mapping.health=alive", "http://localhost:8761/actuator/alive"},
+		{"--server.ssl.certificate=c", "https://localhost:8761/actuator/health"},
+		{"--server.ssl.certificate=c --management.server.port=9000", "https://localhost:9000/actuator/health"},
+		{"--server.ssl.certificate=c --management.server.port=9000 --management.server.ssl.enabled=false", "http://localhost:9000/actuator/health"},
 	} {
 		s, err := config.Load(config.Options{Args: strings.Fields(tt.args)})
 		if err != nil {
@@ -57,4 +62,18 @@ func TestHealthLocal(t *testing.T) {
 	check(1, "answered 503 DOWN")
 	srv.Close()
 	check(1, "connection refused")
+}
+
+// The node's certificate need not name this machine.
+func TestHealthLocalOverTLS(t *testing.T) {
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"status":"UP"}`)) }))
+	defer srv.Close()
+	t.Chdir(t.TempDir())
+	t.Setenv("SERVER_PORT", strconv.Itoa(srv.Listener.Addr().(*net.TCPAddr).Port))
+	t.Setenv("SERVER_ADDRESS", "127.0.0.1")
+	t.Setenv("SERVER_SSL_CERTIFICATE", "of another name")
+	var out strings.Builder
+	if status := run([]string{"health", "--local"}, nil, &out, &out); status != 0 || !strings.Contains(out.String(), "UP") {
+		t.Errorf("status %d, %q", status, out.String())
+	}
 }

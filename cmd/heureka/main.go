@@ -47,6 +47,8 @@ type program struct {
 	stdout, stderr io.Writer
 	env            []string
 
+	completions []func() // to be called when the tree of commands is complete
+
 	json *slog.Logger // takes errors and warnings where the log is JSON throughout; nil: they are text
 }
 

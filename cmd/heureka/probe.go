@@ -33,7 +33,7 @@ func (r *remote) probe(server string) (*probe, error) {
 		return nil, usage("", "service URL: %v", err)
 	}
 	transport := outbound.Transport(&net.Dialer{Timeout: r.timeout})
-	transport.Proxy, transport.DisableKeepAlives = http.ProxyFromEnvironment, true
+	transport.Proxy, transport.DisableKeepAlives, transport.TLSClientConfig = http.ProxyFromEnvironment, true, r.tls
 	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}, header: r.header}, nil
 }
 

@@ -36,8 +36,10 @@ type remote struct {
 	output  string
 	bare    bool
 	header  http.Header
+	files   tlsFlags
 	at      string // when the registry is looked at; "" for now
 
+	tls *tls.Config // nil: the system's authorities
 	cfg client.Config
 	api *client.API
 	out *printer
@@ -51,9 +53,11 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 	fl.StringSliceVar(&r.servers, "server", nil,
 		"service URL; with several the first is asked, and another if it fails (default $"+serverVariable+" or "+localServer+")")
 	fl.DurationVar(&r.timeout, "timeout", 8*time.Second, "how long to wait for each server")
+	r.files.add(fl)
 	if len(formats) > 0 {
 		fl.StringVarP(&r.output, "output", "o", formats[0], strings.Join(formats, ", "))
 	}
+	p.completions = append(p.completions, func() { r.completes(cmd, formats) }) // once cmd has all its flags
 	if slices.Contains(formats, "wide") {
 		fl.BoolVar(&r.bare, "no-headers", false, "leave out the heading of a table")
 	}
@@ -104,10 +108,13 @@ func (r *remote) prepare() error {
 	if r.timeout <= 0 {
 		return usage("", "--timeout must be more than 0: %v", r.timeout)
 	}
+	var err error
+	if r.tls, err = r.files.config(); err != nil {
+		return err
+	}
 	r.cfg = r.configOf(r.servers)
 	r.out = newPrinter(r.stdout, r.output)
 	r.out.bare = r.bare
-	var err error
 	r.api, err = apiOf(r.cfg)
 	return err
 }
@@ -118,8 +125,10 @@ func (r *remote) configOf(servers []string) client.Config {
 	cfg := client.Config{
 		Region: region, AvailabilityZones: map[string][]string{region: {first}},
 		ServiceURLs: map[string][]string{first: servers[:1]},
-		Attempts:    len(servers), SessionDuration: -1, AllowRedirects: true,
-		ConnectTimeout: r.timeout, ReadTimeout: r.timeout, Header: r.header,
+		Attempts:    len(servers), SessionDuration: -1,
+		HTTP: client.HTTPConfig{
+			AllowRedirects: true, ConnectTimeout: r.timeout, ReadTimeout: r.timeout, Header: r.header, TLS: r.tls,
+		},
 		Logger: slog.New(slog.DiscardHandler), // commands say themselves what fails
 	}
 	if len(servers) > 1 {
@@ -182,7 +191,7 @@ func (r *remote) hintFor(err error) string {
 	case noTLS:
 		return "that port speaks no TLS: --server with http:// instead of https://"
 	case unknownAuthority:
-		return "the variable SSL_CERT_FILE names a file with the certificates to trust"
+		return "--cacert, or the variable SSL_CERT_FILE, names a file with the certificates to trust"
 	}
 	return "check --server and --timeout"
 }

@@ -87,7 +87,7 @@ func serverOf(ts *testscript.TestScript, name string) *running {
 	return r
 }
 
-var servesAt = regexp.MustCompile(`http://[^ ]*/eureka/`)
+var servesAt = regexp.MustCompile(`https?://[^ ]*/eureka/`)
 
 // scriptStart runs heureka serve with a free port, waits until it serves and sets $NAME to its service URL:
 //

@@ -232,5 +232,9 @@ func serviceURL(s *config.Settings, cfg server.Config, port int) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return fmt.Sprintf("http://%s%s/eureka/", net.JoinHostPort(host, fmt.Sprint(port)), cfg.ContextPath)
+	scheme := "http"
+	if s.TLS() {
+		scheme = "https"
+	}
+	return fmt.Sprintf("%s://%s%s/eureka/", scheme, net.JoinHostPort(host, fmt.Sprint(port)), cfg.ContextPath)
 }

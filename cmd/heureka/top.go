@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -19,8 +18,11 @@ func (p *program) topCommand() *cobra.Command {
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "top",
 		Short: "Watch the registry live: applications, changes, peers",
-		Long:  `Watch the registry live: applications with their instances by status, recent changes, peers. q quits.`,
-		Args:  cobra.NoArgs,
+		Long: `Watch the registry live: applications with their instances by status, those in trouble first, peers, recent changes. Heureka nodes
+tell of changes as they happen; others are asked at each interval.
+
+The arrow keys and Page Up and Down scroll, / filters by name, Escape ends the filter, q quits.`,
+		Args: cobra.NoArgs,
 	}, nil, func(ctx context.Context, r *remote, _ []string) error {
 		if interval <= 0 {
 			return usage("", "--interval must be more than 0: %v", interval)
@@ -79,6 +81,9 @@ const recentChanges = 100
 type view struct {
 	*remote
 	width, height int // of the terminal; 0: unknown
+	offset, page  int // the first application that is shown, and how many are
+	filter        string
+	typing        bool // the filter is being typed
 
 	last    glance
 	err     error // of the last look; what the one before saw stays
@@ -97,28 +102,8 @@ func (v *view) update(l glance) {
 	v.last = l
 }
 
-// text returns the text of the screen.
-func (v view) text() string {
-	if v.last.apps == nil {
-		return v.headline("asking " + strings.Join(v.shownServers(), ", "))
-	}
-	apps := v.last.apps
-	parts := []string{v.headline(fmt.Sprintf("%s of %s, hash %s", instancesIn(apps), count(len(apps.Apps), "application", "applications"), orDash(apps.Hash)))}
-	parts = append(parts, v.section(func(o *printer) error { return o.apps(apps) }))
-	if len(v.last.peers) > 0 {
-		parts = append(parts, "", v.section(func(o *printer) error { return o.peers(v.last.peers) }))
-	}
-	if len(v.changes) > 0 {
-		parts = append(parts, "", "CHANGES")
-		for _, c := range v.changes {
-			parts = append(parts, v.out.changeLine(c))
-		}
-	}
-	return v.fit(strings.Join(parts, "\n"))
-}
-
 // shownServers are the servers without credentials.
-func (v view) shownServers() []string {
+func (v *view) shownServers() []string {
 	list := make([]string, len(v.servers))
 	for i, s := range v.servers {
 		list[i] = outbound.Hide(s)
@@ -126,7 +111,7 @@ func (v view) shownServers() []string {
 	return list
 }
 
-func (v view) headline(text string) string {
+func (v *view) headline(text string) string {
 	line := v.out.styled(ansi.NewStyle().Bold(), "heureka") + "  " + text
 	if !v.last.at.IsZero() {
 		line += "  " + v.last.at.Format(time.TimeOnly)
@@ -137,15 +122,8 @@ func (v view) headline(text string) string {
 	return line + "\n"
 }
 
-// section is what a printer writes, as text.
-func (v view) section(write func(*printer) error) string {
-	var b strings.Builder
-	_ = write(&printer{w: &b, format: "table", colour: v.out.colour}) // a Builder does not fail
-	return strings.TrimSuffix(b.String(), "\n")
-}
-
 // fit cuts what is beyond the screen.
-func (v view) fit(text string) string {
+func (v *view) fit(text string) string {
 	lines := strings.Split(text, "\n")
 	if v.height > 0 && len(lines) > v.height {
 		lines = lines[:v.height]

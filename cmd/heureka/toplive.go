@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -12,6 +14,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/term"
 	"github.com/muesli/cancelreader"
+
+	"heureka.internal/heureka/internal/outbound"
+	registryat "heureka.internal/heureka/internal/remote"
 )
 
 // What top tells the terminal: to show another screen without a cursor, and to go back.
@@ -43,14 +48,45 @@ func (r *remote) topLive(ctx context.Context, interval time.Duration) error {
 	defer reading.Wait()
 	defer keyboard.Cancel()
 	defer stop()
+	news := make(chan struct{}, 1)
+	reading.Go(func() { r.hear(ctx, news) })
 	l := live{
-		view: view{remote: r}, keys: keys, interval: interval, look: r.glance,
+		view: view{remote: r}, keys: keys, news: news, interval: interval, look: r.glance,
 		size: func() (int, int) { w, h, _ := term.GetSize(out.Fd()); return w, h },
 		draw: func(text string) { fmt.Fprint(out, screenful(neutral(text))) },
 	}
 	l.run(ctx)
 	return nil
 }
+
+// newsPause is how long a look waits for more of what a server tells: each fetches the whole registry.
+const newsPause = 500 * time.Millisecond
+
+// hear passes on that the first server has told of a change, where it does so, until ctx ends.
+func (r *remote) hear(ctx context.Context, news chan<- struct{}) {
+	transport := outbound.Transport(&net.Dialer{Timeout: r.timeout})
+	transport.Proxy = http.ProxyFromEnvironment
+	defer transport.CloseIdleConnections()
+	conn, err := registryat.New(registryat.Config{URL: r.servers[0], Transport: transport, Header: r.header})
+	if err != nil {
+		return
+	}
+	for ctx.Err() == nil {
+		_ = conn.Watch(ctx, registryat.Watched{Since: "now"}, func(string) {
+			select {
+			case news <- struct{}{}:
+			default:
+			}
+		})
+		select {
+		case <-time.After(watchAgain):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// watchAgain is the pause before a server is watched again that has ended its stream, or has none.
+const watchAgain = 10 * time.Second
 
 // screenful makes text overwrite the screen. Lines need a carriage return, because the terminal is raw.
 func screenful(text string) string {
@@ -73,14 +109,12 @@ func readKeys(ctx context.Context, keyboard io.Reader, keys chan<- string) {
 	}
 }
 
-// quits reports whether a key ends top: q, Escape, and Ctrl-C, which is no signal on a raw terminal.
-func quits(key string) bool { return key == "q" || key == "Q" || key == "\x1b" || key == "\x03" }
-
 // A live keeps a view on a screen.
 type live struct {
 	view     view
 	keys     <-chan string
-	interval time.Duration // from the end of one look to the next
+	news     <-chan struct{} // the registry has changed; nil: nobody tells
+	interval time.Duration   // from the end of one look to the next
 	look     func(context.Context) glance
 	size     func() (width, height int)
 	draw     func(text string)
@@ -95,18 +129,28 @@ func (l *live) run(ctx context.Context) {
 	looks := make(chan glance, 1) // there is one look at a time
 	ask := func() { looking.Go(func() { looks <- l.look(ctx) }) }
 	ask()
-	var again <-chan time.Time
+	var again <-chan time.Time // nil while a look is under way
+	var due time.Time
+	early := false // there was news during a look
+	next := func(pause time.Duration) { due, again = time.Now().Add(pause), time.After(pause) }
 	for {
 		l.view.width, l.view.height = l.size()
 		l.draw(l.view.text())
 		select {
 		case key := <-l.keys:
-			if quits(key) {
+			if l.view.press(key) {
 				return
 			}
 		case seen := <-looks:
 			l.view.update(seen)
-			again = time.After(l.interval)
+			if next(l.interval); early {
+				next(min(l.interval, newsPause))
+			}
+			early = false
+		case <-l.news:
+			if early = again == nil; !early && time.Until(due) > newsPause {
+				next(newsPause)
+			}
 		case <-again:
 			again = nil
 			ask()

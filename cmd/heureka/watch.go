@@ -78,7 +78,7 @@ func (p *program) watchCommand() *cobra.Command {
 		Use:   "watch [APP]",
 		Short: "Follow changes to the registry",
 		Long: `Follow changes to the registry, one line each: time, what (+ added, ~ changed, - removed, = present at the start), which
-instance, and its status or what changed. With -o json every line is a JSON document. It ends with Ctrl-C, or
+instance, and its status or what changed. Heureka nodes tell of changes as they happen; others are asked at each interval. With -o json every line is a JSON document. It ends with Ctrl-C, or
 after --for or --count.`,
 		Example: `  heureka watch ORDERS --initial
   heureka watch -o json --count 1 | jq -r .id`,
@@ -109,6 +109,13 @@ func (r *remote) watch(parent context.Context, f watchFlags, app string) error {
 	cfg := r.cfg
 	cfg.FetchInterval = max(time.Hour, f.interval) // the watcher asks; this is also how long a fetch may take
 	cfg.DisableRegistration, cfg.EnforceFetch = true, true
+	fetched := make(chan struct{}, 1)
+	cfg.Hooks.Refresh = func(client.RefreshInfo) {
+		select {
+		case fetched <- struct{}{}:
+		default:
+		}
+	}
 	c, err := client.New(cfg)
 	if err != nil {
 		return r.failed(err)
@@ -119,7 +126,7 @@ func (r *remote) watch(parent context.Context, f watchFlags, app string) error {
 		defer stop()
 		clientErr = c.Run(ctx)
 	})
-	w := watcher{remote: r, app: heureka.AppName(app), initial: f.initial, left: f.count}
+	w := watcher{remote: r, fetched: fetched, app: heureka.AppName(app), initial: f.initial, left: f.count}
 	err = w.follow(ctx, c, f.interval)
 	stop()
 	running.Wait()
@@ -133,6 +140,7 @@ func (r *remote) watch(parent context.Context, f watchFlags, app string) error {
 type watcher struct {
 	*remote
 	app     string // "": all
+	fetched <-chan struct{}
 	initial bool
 	left    int // lines until it ends; 0: no end
 	seen    map[heureka.Key]*heureka.Instance
@@ -141,7 +149,7 @@ type watcher struct {
 
 var errEnough = errors.New("enough lines")
 
-// follow looks at every interval, until ctx ends or there are enough lines.
+// follow looks at every interval, and whenever the client has fetched what a heureka node tells of, until ctx ends or there are enough lines.
 func (w *watcher) follow(ctx context.Context, c *client.Client, interval time.Duration) error {
 	if c.Ready(ctx) != nil {
 		return nil // the client tells why
@@ -159,6 +167,7 @@ func (w *watcher) follow(ctx context.Context, c *client.Client, interval time.Du
 		select {
 		case <-tick.C:
 			w.complain(ctx, c.Refresh(ctx))
+		case <-w.fetched:
 		case <-ctx.Done():
 			return nil
 		}

@@ -13,6 +13,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/client"
 	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/server"
 )
 
 func TestChanges(t *testing.T) {
@@ -35,9 +36,20 @@ func TestChanges(t *testing.T) {
 	}
 }
 
-// TestWatchFollows changes the registry after each line that it has read.
+// TestWatchFollows changes the registry after each line that it has read. A server with a read-only cache is asked at each interval;
+// others tell, so that the interval does not matter.
 func TestWatchFollows(t *testing.T) {
-	srv := heurekatest.NewServer(t)
+	for interval, configure := range map[string]func(*server.Config){
+		"10ms": func(cfg *server.Config) {
+			cfg.UseReadOnlyResponseCache, cfg.ResponseCacheUpdate = new(true), 10*time.Millisecond
+		},
+		"1h": func(*server.Config) {},
+	} {
+		t.Run(interval, func(t *testing.T) { testWatch(t, interval, heurekatest.NewServer(t, configure)) })
+	}
+}
+
+func testWatch(t *testing.T, interval string, srv *heurekatest.Server) {
 	c, err := client.New(client.Config{Servers: []string{srv.URL}})
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +67,7 @@ func TestWatchFollows(t *testing.T) {
 	stdout, w := io.Pipe()
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run([]string{"watch", "orders", "--server", srv.URL, "--initial", "--count", "3", "--interval", "10ms"}, strings.NewReader(""), w, t.Output())
+		ended <- run([]string{"watch", "orders", "--server", srv.URL, "--initial", "--count", "3", "--interval", interval}, strings.NewReader(""), w, t.Output())
 		w.Close()
 	}()
 	lines := bufio.NewScanner(stdout)

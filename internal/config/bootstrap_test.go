@@ -71,7 +71,7 @@ func TestPasswordsThatNobodyAsksFor(t *testing.T) {
 		"security.basic.enabled=false":                              "",
 		"security.require-ssl=true":                                 "security.require-ssl",
 		"management.security.enabled=true":                          "management.security",
-		"management.server.ssl.key-store=a.p12":                     "management.server.ssl",
+		"management.server.ssl.foo=a.p12":                           "management.server.ssl",
 		"spring.security.user.password=":                            "",
 		"my.security.user=geheim":                                   "",
 	} {

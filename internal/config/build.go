@@ -16,6 +16,8 @@ import (
 func (s *Settings) ServerConfig(port int) server.Config {
 	c := s.given()
 	c.Management = s.management()
+	s.tls(serverSSL, &c.TLS)
+	s.tls(managementSSL, &c.ManagementTLS)
 	known := s.onPort("server.port", port)
 	c.HostName, c.Port = known.hostName(), known.port()
 	c.Instance = known.instance()

@@ -77,7 +77,7 @@ func (l *loader) setting(s *Settings, k *Key, canonical string) {
 		full = canonical
 	}
 	s.set[full] = Setting{Key: k, Name: full, Value: v, Origin: p.Origin}
-	if def, _ := k.parse(k.Default); !k.Effective() && v.Text != def.Text && k.Name != sslPrefix && !l.warned[k] && !l.acknowledged(full, "") {
+	if def, _ := k.parse(k.Default); !k.Effective() && v.Text != def.Text && !l.warned[k] && !l.acknowledged(full, "") {
 		l.warned[k] = true
 		l.warn(&Mistake{Origin: p.Origin, Key: full, Problem: k.Inert})
 	}
@@ -166,23 +166,6 @@ func severity(canonical string, source Source, near bool) level {
 // debugging are the words that Spring Boot takes without a dot.
 var debugging = []string{"debug", "trace"}
 
-const sslPrefix = "server.ssl"
-
-// checkTLS refuses to serve plain HTTP where TLS was asked for.
-func (l *loader) checkTLS(s *Settings) {
-	if on, err := spring.ParseBool(s.set[sslPrefix+".enabled"].Value.Text); err == nil && !on {
-		return
-	}
-	for _, setting := range s.Of(table.parseName(sslPrefix + ".enabled").key) {
-		if !asksForTLS(setting.Value) || l.acknowledged(setting.Name, sslPrefix) {
-			continue
-		}
-		l.fail(&Mistake{Origin: setting.Origin, Key: setting.Name, Problem: whyNoTLS,
-			Hint: "let a proxy in front end TLS, and set server.ssl.enabled=false here"})
-		return
-	}
-}
-
 // checkDNS demands what a lookup of peers needs.
 func (l *loader) checkDNS(s *Settings) {
 	const enabled = "eureka.client.use-dns-for-fetching-service-urls"
@@ -198,12 +181,3 @@ func (l *loader) checkDNS(s *Settings) {
 		}
 	}
 }
-
-// asksForTLS reports whether an entry of server.ssl switches TLS on, or wants to see certificates of clients.
-func asksForTLS(v Value) bool {
-	sub := spring.Squash(v.Sub)
-	return v.Text != "" && (slices.Contains(tlsKeys, sub) || sub == "clientauth" && !strings.EqualFold(v.Text, "none"))
-}
-
-// tlsKeys are the settings that switch TLS on in Spring Boot.
-var tlsKeys = []string{"keystore", "certificate", "bundle", "enabled"}

@@ -19,7 +19,7 @@ type family struct {
 
 const (
 	whyOpen       = "heureka does not authenticate clients: whoever reaches its port can change the registry, unless a proxy in front authenticates them"
-	whyNoTLS      = "heureka serves plain HTTP only, but TLS is configured"
+	whyNoTLS      = "TLS is configured, but heureka has no such setting of it"
 	whyManagement = "has no effect: heureka's endpoints are health, info, metrics, prometheus and loggers, and have no such setting"
 	whyPull       = "has no effect: metrics are served at /actuator/prometheus and not pushed"
 	whyNoLogger   = "has no effect: heureka has no such logger; its loggers are below com.netflix.eureka and com.netflix.discovery"
@@ -37,7 +37,9 @@ var families = []family{
 	{"security.basic", fatal, 2, whyOpen},
 	{"security.oauth2", fatal, 2, whyOpen},
 	{"security.requiressl", fatal, 2, whyNoTLS},
-	{"spring.ssl", warning, 0, "has no effect: heureka serves plain HTTP, and nothing uses the bundle"},
+	{"spring.ssl.bundle.watch", warning, 0, "has no effect: the files are looked at each second, and what does not fit together is kept out"},
+	{"spring.ssl", fatal, 3, whyNoTLS},
+	{"server.ssl", fatal, 2, whyNoTLS},
 	{"management.security", fatal, 2, whyOpen},
 	{"management.server.ssl", fatal, 3, whyNoTLS},
 	{"management.ssl", fatal, 2, whyNoTLS},

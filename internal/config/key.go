@@ -95,6 +95,7 @@ func FindKey(name string) (*Key, bool) {
 // table is the index of all keys. It is built once from the lists in the table_*.go files and never changes.
 var table = newIndex(
 	springKeys,
+	tlsKeys(),
 	heurekaKeys,
 	under("heureka.limits.", limitKeys()),
 	under("eureka.server.", serverKeys),

@@ -98,7 +98,7 @@ func TestCfg1RelaxedNames(t *testing.T) {
 		if k.Map {
 			name += ".zonea"
 		}
-		if !strings.HasPrefix(name, "server.ssl") && name != "spring.cloud.config.uri" {
+		if !needsOthers(name) {
 			names[name] = k
 		}
 	}
@@ -152,17 +152,26 @@ func envName(name, dash string) string {
 	return strings.ToUpper(strings.NewReplacer("-", dash, ".", "_").Replace(name))
 }
 
+// needsOthers reports whether a setting is refused when it stands alone, or keeps others from loading.
+func needsOthers(name string) bool {
+	return strings.Contains(name, "ssl.") && (strings.HasSuffix(name, ".enabled") || strings.Contains(name, ".bundle") || strings.HasSuffix(name, "server.ssl.client-auth")) ||
+		name == "spring.cloud.config.uri"
+}
+
 // Every key that counts as effective must change what the program does with the settings.
 func TestEffectiveKeysHaveAnEffect(t *testing.T) {
 	byProgram := []string{"spring.cloud.config.uri", "spring.cloud.config.enabled", "spring.cloud.config.name", "spring.cloud.config.profile",
 		"spring.cloud.config.label", "spring.cloud.config.username", "spring.cloud.config.password", "spring.cloud.config.token",
 		"spring.cloud.config.fail-fast", "server.address", "management.server.address", "logging.level.root", "heureka.log-level", "heureka.log-format", "heureka.acknowledge",
-		"server.tomcat.accesslog.enabled", "heureka.access-log", "logging.file.name", "logging.file.path", "logging.structured.format.console"}
+		"server.ssl.enabled", "management.server.ssl.enabled", "server.tomcat.accesslog.enabled", "heureka.access-log", "logging.file.name", "logging.file.path", "logging.structured.format.console"}
 	base := args().mustLoad(t)
 	for _, k := range config.Keys() {
 		name := k.Name
 		if k.Map {
 			name += ".x"
+		}
+		if strings.HasSuffix(k.Name, "ssl.bundle") || strings.HasPrefix(k.Name, "spring.ssl.bundle") {
+			continue // TestBundles
 		}
 		s, _ := args("--" + name + "=" + sample(k)).load(t) // some need others beside them
 		port := 8761
@@ -193,7 +202,7 @@ func TestEveryFieldHasAKey(t *testing.T) {
 		if k.Map {
 			name += ".x"
 		}
-		if !strings.HasPrefix(name, "server.ssl") && name != "spring.cloud.config.uri" {
+		if !needsOthers(name) {
 			all = append(all, "--"+name+"="+sample(k))
 		}
 		if name == "management.server.port" {

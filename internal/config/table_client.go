@@ -87,5 +87,4 @@ var inertClientKeys = []Key{
 	{Name: "timeout", Map: true, Inert: whyTransport, Doc: "Time-outs of the transport."},
 	{Name: "experimental", Map: true, Inert: whyClient, Doc: "Switches of the Java client."},
 	{Name: "transport", Map: true, Inert: whyTransport, Doc: "Sessions and server lists of the Java client."},
-	{Name: "tls", Map: true, Secret: true, Inert: whyTrust + ", and no client certificate is sent to peers", Doc: "Key stores of the Java client."},
 }

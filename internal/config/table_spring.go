@@ -18,8 +18,6 @@ var springKeys = []Key{
 	{Name: "server.context-path", Inert: "has no effect, here as with Spring Boot since 2.0: use server.servlet.context-path", Doc: "Old name of server.servlet.context-path."},
 	{Name: "server.shutdown", Kind: Enum, Words: []string{"graceful", "immediate"}, Default: "graceful",
 		Inert: "has no effect: a stop always lets requests in flight end, see spring.lifecycle.timeout-per-shutdown-phase", Doc: "How to stop."},
-	{Name: "server.ssl", Map: true, Secret: true, Inert: "has no effect without a key store or certificate",
-		Doc: "TLS of the server; refused, because heureka serves plain HTTP."},
 	{Name: "spring.application.name", Doc: "Application name of the node, unless eureka.instance.appname is set."},
 	{Name: cloudConfigURI, Kind: URLs, Doc: "Config servers, asked in turn; in a bootstrap file even without spring.config.import."},
 	{Name: cloudConfig + "enabled", Kind: Bool, Default: "true", Doc: "Ask the config server that a bootstrap file names."},

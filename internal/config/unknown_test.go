@@ -149,32 +149,6 @@ server.shutdown: graceful
 	wantLines(t, "warnings", problems(s, nil), strings.Join(want, "\n"))
 }
 
-// Nobody must believe that traffic is encrypted when it is not.
-func TestTLSIsRefused(t *testing.T) {
-	for setting, refused := range map[string]bool{
-		"key-store: a.p12":                   true,
-		"keyStore: a.p12":                    true,
-		"certificate: a.pem":                 true,
-		"bundle: web":                        true,
-		"enabled: true":                      true,
-		"{key-store: a.p12, enabled: false}": false,
-		"key-store: ''":                      false,
-		"enabled: false":                     false,
-		"client-auth: none":                  false,
-		"clientAuth: need":                   true,
-		"{clientAuth: need, enabled: false}": false,
-	} {
-		text := "server:\n  ssl:\n    " + setting
-		if setting[0] == '{' {
-			text = "server:\n  ssl: " + setting
-		}
-		s, err := yamlFile(text).load(t)
-		if (err != nil) != refused || len(s.Warnings) > 0 {
-			t.Errorf("%s: %v", setting, problems(s, err))
-		}
-	}
-}
-
 func TestMistakes(t *testing.T) {
 	_, err := args("--server.port=a", "--eureka.dashboard.enabled=b", "x").load(t)
 	if got := len(config.Mistakes(err)); got != 3 {

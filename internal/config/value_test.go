@@ -139,7 +139,7 @@ func TestSecretsAreMasked(t *testing.T) {
 		{"--eureka.server.my-url=http://geheim@a/", "eureka.server.my-url", "http://******@a/"},
 		{"--eureka.instance.metadata-map.user.password=geheim", "eureka.instance.metadata-map", "******"},
 		{"--eureka.instance.metadata-map.zone=open", "eureka.instance.metadata-map", "open"},
-		{"--eureka.client.tls.key-store-password=geheim", "eureka.client.tls", "******"},
+		{"--eureka.client.tls.key-store-password=geheim", "eureka.client.tls.key-store-password", "******"},
 		{"--eureka.client.proxy-password=geheim", "eureka.client.proxy-password", "******"},
 	} {
 		k, _ := config.FindKey(tt.key)

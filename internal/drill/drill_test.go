@@ -14,12 +14,13 @@ import (
 // end each lists all others.
 func TestMovingRing(t *testing.T) {
 	for i, tt := range []struct {
-		name string
-		next func(i int) netip.Addr
+		name  string
+		fleet int
+		next  func(i int) netip.Addr
 	}{
-		{"IPv4", func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, 1, byte(i)}) }},
-		{"IPv6", func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("fd77::2:%x", i)) }},
-		{"both", func(i int) netip.Addr {
+		{"IPv4", 500, func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, 1, byte(i)}) }},
+		{"IPv6", 150, func(i int) netip.Addr { return netip.MustParseAddr(fmt.Sprintf("fd77::2:%x", i)) }},
+		{"both", 150, func(i int) netip.Addr {
 			if i%2 == 0 {
 				return netip.AddrFrom4([4]byte{10, 77, 3, byte(i)})
 			}
@@ -32,7 +33,7 @@ func TestMovingRing(t *testing.T) {
 			for range 3 { // OrderedReady
 				s.awaitOpen(s.start())
 			}
-			s.crowd()
+			s.crowd(tt.fleet)
 			time.Sleep(3 * beatEvery)
 			s.whole()
 			for _, p := range s.running() { // a rolling update
@@ -54,19 +55,22 @@ func TestMovingRing(t *testing.T) {
 	}
 }
 
-// Pods start all at once under a fleet that comes: none opens before it has all of it.
+// Pods start all at once under a fleet that comes, and die and start all at once, at new addresses: none opens before it has all
+// of it.
 func TestParallelStart(t *testing.T) {
 	t.Parallel()
 	s := newSet(t, "eureka-p.drill", func(i int) netip.Addr { return netip.AddrFrom4([4]byte{10, 77, 9, byte(i)}) })
-	s.crowd()
-	for range 3 {
-		s.start()
+	s.crowd(150)
+	for range 2 {
+		for _, p := range s.running() {
+			s.kill(p)
+		}
+		for range 3 {
+			s.start()
+		}
+		for _, p := range s.running() {
+			s.awaitOpen(p)
+		}
+		s.whole()
 	}
-	for _, p := range s.running() {
-		s.await(p.addr.String()+" is open", func() error {
-			_, err := p.listed()
-			return err
-		})
-	}
-	s.whole()
 }

@@ -28,7 +28,6 @@ const (
 	evictEach = 2 * time.Second
 	patience  = 60 * time.Second // for all that must come true, on a machine that does much else
 	settled   = 5 * time.Second  // until what one pod was told is asked of all: nodes may have to learn of each other first
-	fleet     = 150
 )
 
 // A pod is a node that runs, or ran.
@@ -239,8 +238,8 @@ func (s *statefulSet) whole() {
 	}
 }
 
-// crowd lets the fleet register and send heartbeats, each time to any pod that takes them, and watches what open pods list.
-func (s *statefulSet) crowd() {
+// crowd lets a fleet register and send heartbeats, each time to any pod that takes them, and watches what open pods list.
+func (s *statefulSet) crowd(fleet int) {
 	for i := range fleet {
 		s.wg.Go(func() { s.live(fmt.Sprintf("client-%d", i)) })
 	}

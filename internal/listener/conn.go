@@ -32,6 +32,9 @@ type Conn struct {
 	marked    atomic.Int64 // by whoever serves it, likewise
 	cut       atomic.Bool  // nothing more is to be written
 	closed    sync.Once
+
+	first  [1]byte // what was read to see whether it is TLS
+	peeked bool    // Read has not returned it yet; whoever reads owns both
 }
 
 func newConn(raw net.Conn, l *Listener) *Conn {
@@ -39,7 +42,7 @@ func newConn(raw net.Conn, l *Listener) *Conn {
 	c := &Conn{Conn: raw, ln: l}
 	c.idleSince.Store(now)
 	c.progress.Store(now)
-	limitUnsent(raw, l.cfg.Unsent)
+	limitUnsent(raw, l.cfg.Unsent, l.cfg.Stall)
 	return c
 }
 

@@ -1,0 +1,122 @@
+//go:build interop
+
+package interop
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// closed makes a node wait for the fleet as it does by default, while the other tests have nodes that open at once.
+const closed = "--eureka.server.wait-time-in-ms-when-sync-empty=300000"
+
+// TestClosedRing starts three nodes at once under a fleet that comes, and kills and starts all of them again: each stays closed
+// until it has everybody. Two Spring applications keep what they have meanwhile, call each other, and fetch again soon after:
+// refusals must not slow their fetch timers down.
+func TestClosedRing(t *testing.T) {
+	t.Parallel()
+	if target != heurekaGen {
+		t.Skip("the reference does not promise this")
+	}
+	r, s := newTrio(t), &story{name: "a ring that starts as a whole"}
+	r.launchAll(t)
+	for _, n := range r.nodes {
+		eventually(t, limit, func() error { return do("GET", n.url+"/actuator/health/liveness", nil) })
+	}
+	fleet := startFleet(t, r)
+	first := observe(nil, fleet.keys, r.nodes)
+	s.awaitWhole(t, "open, with all instances", r.nodes, fleet.keys)
+
+	urls := strings.Join(r.peers, ",")
+	timer := []string{
+		fmt.Sprintf("--eureka.instance.lease-expiration-duration-in-seconds=%d", patientSecs),
+		"--eureka.client.registry-fetch-interval-seconds=5",
+		"--eureka.client.cache-refresh-executor-exponential-back-off-bound=10", // the default
+	}
+	apps := startClients(t, r.nodes[0], "CLOSED",
+		clientStart{spring("2025", "restclient", timer...), urls}, clientStart{spring("2025", "resttemplate", timer...), urls})
+	s.meet(t, r.nodes[0], apps[0], apps[1])
+	for _, c := range apps {
+		eventually(t, limit, func() error { return seesFleet(c) })
+	}
+	first.stop()
+	first.report(t, s)
+
+	keys := append(fleet.keys, apps[0].key, apps[1].key)
+	w := observe(apps, keys, r.nodes)
+	defer w.stop()
+	for _, c := range apps {
+		w.done.Go(func() { w.every(200*time.Millisecond, func() { w.view(c) }) })
+	}
+	for _, n := range r.nodes {
+		n.kill()
+	}
+	r.launchAll(t)
+	for i, n := range r.nodes {
+		w.replace(i, n)
+	}
+	s.awaitWhole(t, "open again, with all instances", r.nodes, keys)
+	opened, before := time.Now(), [2]int{apps[0].fetches(t), apps[1].fetches(t)}
+	for i, c := range apps {
+		eventually(t, 30*time.Second, func() error {
+			if c.fetches(t) == before[i] {
+				return fmt.Errorf("%s has not fetched for %v, though every 5 s is asked of it", c.name, time.Since(opened))
+			}
+			return nil
+		})
+	}
+	s.did("both applications have fetched again", time.Since(opened))
+	w.outlive(t)
+	w.stop()
+	w.report(t, s)
+	s.end("")
+}
+
+// launchAll starts all nodes at once and waits for nothing.
+func (r *trio) launchAll(t *testing.T) {
+	r.nodes = nil
+	for _, port := range r.ports {
+		r.nodes = append(r.nodes, r.launch(t, port, closed))
+	}
+}
+
+// awaitWhole waits until all nodes list all keys.
+func (s *story) awaitWhole(t *testing.T, what string, nodes []*server, keys []key) {
+	t.Helper()
+	began := time.Now()
+	for _, n := range nodes {
+		eventually(t, limit, func() error { return hasAll(n.url, keys) })
+	}
+	s.did(what, time.Since(began))
+}
+
+// fetches returns how often an application has got something from the registry.
+func (c *client) fetches(t *testing.T) int {
+	t.Helper()
+	st := c.stats(t)
+	return st.Full + st.Delta
+}
+
+// seesFleet returns nil if an application knows all of one application of the fleet.
+func seesFleet(c *client) error {
+	var all []found
+	if err := c.ask(&all, "/instances", "app", "FLEET-0"); err != nil {
+		return err
+	}
+	if len(all) != 20 {
+		return fmt.Errorf("%s sees %d instances of 20", c.name, len(all))
+	}
+	return nil
+}
+
+// view looks at what an application sees of the fleet.
+func (o *observer) view(c *client) {
+	err := seesFleet(c)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil {
+		o.fail("%v", err)
+	}
+}
