@@ -2,29 +2,79 @@ package server
 
 import (
 	"math"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"strings"
+	"sync"
 	"time"
 
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
-// liveHeap is what the last collection left: it does not rise and fall with the garbage of requests.
-const liveHeap = "/gc/heap/live:bytes"
+// What the last collection left does not rise and fall with the garbage of requests. What has come since is added up as far as
+// it is large.
+const (
+	liveHeap    = "/gc/heap/live:bytes"
+	collections = "/gc/cycles/total:gc-cycles"
+)
 
-// memoryFull reports whether the live heap leaves no room for a new instance that comes from this origin.
-func (l *Limits) memoryFull(by registry.Origin) bool {
-	most := l.memory()
-	if most <= 0 {
+// Shares of the memory, in percent.
+const (
+	ofClients   = 75 // what they register
+	ofPeers     = 90 // what other nodes tell
+	ofDocuments = 82 // what is encoded for readers
+	ofCalls     = 90 // what is made for one call
+)
+
+// A headroom says whether there is memory for something large. The zero value is ready.
+type headroom struct {
+	mu     sync.Mutex
+	cycle  uint64 // of the last collection that was seen
+	recent int64  // bytes that were let in since
+}
+
+// take reports whether bytes more leave the live heap below most, and notes them. Before it says no for what has come lately and
+// may be gone again, it collects.
+func (h *headroom) take(bytes, most int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	live := h.look()
+	if live+bytes <= most && live+h.recent+bytes > most {
+		runtime.GC()
+		live = h.look()
+	}
+	if live+h.recent+bytes > most {
 		return false
 	}
-	share := most / 4 * 3
-	if by.By >= registry.ByPeer {
-		share = most / 10 * 9
-	}
-	sample := []metrics.Sample{{Name: liveHeap}}
+	h.recent += bytes
+	return true
+}
+
+// live returns what the last collection left.
+func (h *headroom) live() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.look()
+}
+
+// look returns what the last collection left. With mu held.
+func (h *headroom) look() (live int64) {
+	sample := []metrics.Sample{{Name: liveHeap}, {Name: collections}}
 	metrics.Read(sample)
-	return sample[0].Value.Kind() == metrics.KindUint64 && sample[0].Value.Uint64() > uint64(share)
+	if cycle := sample[1].Value.Uint64(); cycle != h.cycle {
+		h.cycle, h.recent = cycle, 0
+	}
+	return int64(sample[0].Value.Uint64())
+}
+
+// shareOf returns how much of the memory may be in use for what comes from this origin to be taken.
+func shareOf(origin registry.Origin) int64 {
+	if origin.By >= registry.ByPeer {
+		return ofPeers
+	}
+	return ofClients
 }
 
 // memory returns how much the heap may have; not above 0: there is no limit.
@@ -58,18 +108,22 @@ const (
 )
 
 // lessen returns what the delta keeps of an instance that is gone. Its readers look up whom to remove, and nothing else: very
-// large metadata would keep memory for minutes.
+// large metadata would keep memory for minutes, and so would the metadata of many while memory is short.
 func (s *Server) lessen(rec registry.Record) registry.Record {
 	size := 0
 	for _, e := range rec.Instance.Metadata {
 		size += len(e.Key) + len(e.Value)
 	}
-	s.removed.Add(int64(size))
-	if size <= usualMetadata {
+	s.removed.Add(int64(wire.Size(rec.Instance)))
+	if most := s.node.limits.Load().memory(); size <= usualMetadata && (most <= 0 || s.node.memory.live() <= most/4) {
 		return rec
 	}
-	less := *rec.Instance // its other texts share no memory with large metadata
-	less.Metadata, less.Lease = nil, rec.Lease()
+	less := *rec.Instance
+	less.Metadata, less.DataCenter, less.Lease = nil, nil, rec.Lease()
+	for _, text := range []*string{&less.App, &less.ID, &less.HostName, &less.IPAddr, &less.SID, &less.AppGroupName, &less.HomePageURL, &less.StatusPageURL,
+		&less.HealthCheckURL, &less.SecureHealthCheckURL, &less.VIPAddress, &less.SecureVIPAddress, &less.ASGName} {
+		*text = strings.Clone(*text) // all may be parts of one text
+	}
 	return registry.Record{Instance: &less}
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"heureka.internal/heureka/server"
 )
@@ -51,4 +52,41 @@ func TestRemovedInstancesLetMemoryGo(t *testing.T) {
 		t.Errorf("%d MiB are kept of instances that are gone", left>>20)
 	}
 	runtime.KeepAlive(srv)
+}
+
+// While there is no memory, what takes more of it is refused, and what keeps a fleet registered goes on.
+func TestShortMemoryRefusesGrowth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cfg := r.config()
+		r.start(cfg)
+		larger := strings.Replace(orders, `"app":`, `"metadata":{"k":"`+strings.Repeat("v", 2000)+`"},"app":`, 1)
+		r.do(http.MethodPost, "/eureka/apps/ORDERS", orders)
+		runtime.GC() // what is live is known only after one
+		cfg.Limits.MemoryBytes = 1
+		if err := r.server.Apply(cfg); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			method, path, body string
+			want               int
+		}{
+			{"POST", "/eureka/apps/ORDERS", larger, 503},
+			{"PUT", "/eureka/apps/ORDERS/x/metadata?k=v", "", 503},
+			{"GET", "/eureka/apps", "", 503},
+			{"GET", "/eureka/apps/ORDERS", "", 503},
+			{"GET", "/", "", 503},
+			{"POST", "/eureka/apps/ORDERS", orders, 204},
+			{"PUT", "/eureka/apps/ORDERS/x", "", 200},
+			{"GET", "/eureka/apps/ORDERS/x", "", 200},
+			{"PUT", "/eureka/apps/ORDERS/x/status?value=DOWN", "", 200},
+			{"GET", "/actuator/health/liveness", "", 200},
+			{"GET", "/metrics", "", 200},
+			{"DELETE", "/eureka/apps/ORDERS/x", "", 200},
+		} {
+			if code, _ := r.do(tt.method, tt.path, tt.body); code != tt.want {
+				t.Errorf("%s %s with %d bytes: %d, want %d", tt.method, tt.path, len(tt.body), code, tt.want)
+			}
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/respcache"
@@ -25,6 +26,7 @@ type node struct {
 
 	limits    atomic.Pointer[Limits] // as they are now
 	bodyBytes atomic.Int64           // Config.MaxBodyBytes, likewise
+	memory    headroom
 
 	arrivals replication.Arrivals // of clients' instances
 	earlier  earlierLife
@@ -53,15 +55,44 @@ func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, ori
 	return n.Writes.RegisterIncarnation(in, incarnation, origin)
 }
 
-// room returns registry.ErrFull for a new instance while memory is short. The registry has ceilings of its own.
+// room returns registry.ErrFull for a new instance while memory is short, and for a known one that becomes larger: a few could take
+// all of it. The registry has ceilings of its own.
 func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
-	if !n.limits.Load().memoryFull(origin) {
+	most := n.limits.Load().memory()
+	if most <= 0 {
 		return nil
 	}
-	if _, known := n.reg.Find(in.Key()); known {
+	more := wire.Size(in)
+	rec, known := n.reg.Find(in.Key())
+	if known {
+		more -= wire.Size(rec.Instance)
+	}
+	if known && more <= 0 || n.memory.take(int64(more), most/100*shareOf(origin)) {
 		return nil
 	}
 	return registry.ErrFull
+}
+
+// roomForDocuments reports whether there is memory for what is encoded for readers.
+func (n *node) roomForDocuments(bytes int64) bool {
+	most := n.limits.Load().memory()
+	return most <= 0 || n.memory.take(bytes, most/100*ofDocuments)
+}
+
+// roomForCall reports whether there is memory for a call, of those that take much for themselves: what goes through the whole
+// registry, and what other nodes copy. Heartbeats and their like are not asked.
+func (n *node) roomForCall(c *httpapi.Call) bool {
+	var bytes int64
+	switch resource := c.Route.Resource; {
+	case resource == httpapi.BucketsResource:
+		bytes = 40 << 20 // an answer of 8 MiB, made twice on the way
+	case resource != httpapi.MetricsResource && classOf(c) == pageClass:
+		bytes = int64(512 * n.reg.Len())
+	default:
+		return true
+	}
+	most := n.limits.Load().memory()
+	return most <= 0 || n.memory.take(bytes, most/100*ofCalls)
 }
 
 // Renew implements httpapi.Backend.
@@ -75,14 +106,14 @@ func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.
 
 // SetMetadata implements httpapi.Backend.
 func (n *node) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error {
-	if err := n.fits(key, entries); err != nil {
+	if err := n.fits(key, entries, origin); err != nil {
 		return err
 	}
 	return n.Writes.SetMetadata(key, entries, origin)
 }
 
 // fits returns an error if an instance with these entries added would be one that could not be registered.
-func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry) error {
+func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error {
 	rec, ok := n.reg.Find(key)
 	if !ok {
 		return nil // as the registry finds out
@@ -100,7 +131,7 @@ func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry) error {
 	if most := n.bodyBytes.Load(); most > 0 && int64(size) > most {
 		return wire.LimitError("instance.metadata: has more bytes than heureka.limits.record-bytes allows")
 	}
-	return nil
+	return n.room(&in, origin)
 }
 
 // Instance implements httpapi.Backend.

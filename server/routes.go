@@ -45,6 +45,9 @@ func (s *Server) routes() error {
 		if c.Route.Resource == httpapi.WatchResource && !s.phase.readsAllowed() {
 			return httpapi.Refusal{Status: cfg.NotReadyStatus, Reason: httpapi.NotReady}
 		}
+		if !s.node.roomForCall(c) {
+			return crowded
+		}
 		return s.crowd.admit(c)
 	}
 	if !*s.cfg.UseReadOnlyResponseCache { // else who hears of a change would not find it in what it reads then

@@ -57,7 +57,9 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s := &Server{cfg: cfg, log: logs.Named(cfg.Logger, logs.Server), phase: newPhases(cfg)}
-	if s.cache, err = respcache.New(cfg.cache()); err != nil {
+	answers := cfg.cache()
+	answers.Room = func(bytes int64) bool { return s.node.roomForDocuments(bytes) }
+	if s.cache, err = respcache.New(answers); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	regCfg := cfg.registry()

@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-// obeyCgroup makes the collector keep within the memory of the cgroup, with a tenth left for what it does not manage.
+// obeyCgroup makes the collector keep within the memory of the cgroup, with a part left for what it does not manage, and for
+// large garbage that comes faster than it collects.
 // GOMEMLIMIT wins.
 func obeyCgroup(log *slog.Logger) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
 	if limit, ok := cgroupMemory(os.ReadFile); ok {
-		debug.SetMemoryLimit(limit / 10 * 9)
+		debug.SetMemoryLimit(limit / 20 * 17)
 		log.Info("memory limit taken from the cgroup", "bytes", limit)
 	}
 }

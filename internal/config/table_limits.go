@@ -64,7 +64,7 @@ var limits = []Limit{
 		field: func(c *server.Config) any { return &c.Limits.InstancesPerApp }},
 		Answer: "503; in a batch, 503 for that entry alone", Counter: refusedBy("full")},
 	{Key: Key{Name: "memory", Kind: Size,
-		Doc:   "Memory limit: while the live heap exceeds three quarters of it, new instances from clients are refused; above nine tenths, those from other nodes too. By default GOMEMLIMIT, which is taken from the cgroup unless set.",
+		Doc:   "Memory limit: while the live heap exceeds three quarters of it, instances from clients that are new or become larger are refused; above nine tenths, those from other nodes too. Documents are encoded up to 82 percent of it, pages and copies for other nodes answered up to nine tenths. By default GOMEMLIMIT, which is 85 percent of the cgroup's limit unless set.",
 		field: func(c *server.Config) any { return &c.Limits.MemoryBytes }},
 		Answer: "503; in a batch, 503 for that entry alone", Counter: refusedBy("full")},
 	{Key: Key{Name: "history-changes", Kind: Int, Min: 1,

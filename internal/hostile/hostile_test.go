@@ -5,8 +5,10 @@ package hostile
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -24,7 +26,7 @@ import (
 
 const (
 	memory   = 512 << 20           // what the node may have
-	goLimit  = "GOMEMLIMIT=460MiB" // of a node without a cgroup, from which it takes that by itself
+	goLimit  = "GOMEMLIMIT=435MiB" // of a node without a cgroup, from which it takes that by itself
 	patience = time.Second         // a probe's
 	released = 30 * time.Second
 )
@@ -189,12 +191,14 @@ const (
 	gzip1 = "Content-Encoding: gzip"
 )
 
-// attacks are what was seen to take gigabytes, or seconds. Each is sent by several at a time.
-var attacks = []struct {
+// An attack is what was seen to take gigabytes, or seconds. It is sent by several at a time.
+type attack struct {
 	name  string
 	times int
 	send  func(n *node, i int) (ok bool)
-}{
+}
+
+var attacks = []attack{
 	{"batches of nothing, compressed", 8, func(n *node, _ int) bool {
 		s := n.send("POST", "/eureka/peerreplication/batch/", gzipped(`{"replicationList":[`, "{},", "]}", 5_500_000), json, gzip1)
 		return s == 413 || s == 503
@@ -246,6 +250,47 @@ var attacks = []struct {
 		s := n.send("GET", "/eureka/apps/", nil, "Accept: application/"+[]string{"json", "xml"}[i%2], "Accept-Encoding: "+[]string{"gzip", "identity"}[i/2%2])
 		return s == 200 || s == 503
 	}},
+}
+
+// after are attacks on a node whose registry is full of small records that do not compress.
+var after = []attack{
+	{"small random records", 80_000, func(n *node, i int) bool {
+		s := n.send("POST", fmt.Sprint("/eureka/apps/R", i%1000), noise(i, 4000), json)
+		return s == 204 || s == 503
+	}},
+	{"records that grow", 2000, func(n *node, i int) bool {
+		s := n.send("PUT", fmt.Sprintf("/eureka/apps/R%d/%d/metadata?k%d=%s", i%100, i%100, i, strings.Repeat("v", 60_000)), nil)
+		return s == 200 || s == 400 || s == 404 || s == 503
+	}},
+	{"documents of them", 600, func(n *node, i int) bool {
+		paths := []string{"/eureka/apps/", fmt.Sprint("/eureka/apps/R", i), "/", "/heureka/v1/history?limit=10000", "/eureka/vips/f"}
+		s := n.send("GET", paths[i%len(paths)], nil, "Accept: application/"+[]string{"json", "xml"}[i/5%2], "Accept-Encoding: "+[]string{"gzip", "identity"}[i/10%2])
+		return s == 200 || s == 503 || s == 404
+	}},
+	{"buckets of them", 20, func(n *node, i int) bool {
+		s := n.send("POST", bucketsPath, allBuckets, json, "X-Heureka-Node: abc")
+		return s == 200 || s == 503
+	}},
+	{"stale heartbeats", 40, func(n *node, i int) bool {
+		var list []string
+		for i := range 1000 {
+			list = append(list, fmt.Sprintf(`{"appName":"R%d","id":"%d","action":"Heartbeat","lastDirtyTimestamp":1,"status":"UP"}`, i, i))
+		}
+		s := n.send("POST", "/eureka/peerreplication/batch/", []byte(`{"replicationList":[`+strings.Join(list, ",")+`]}`), json)
+		return s == 200 || s == 503
+	}},
+	{"all cancelled", 80_000, func(n *node, i int) bool {
+		s := n.send("DELETE", fmt.Sprintf("/eureka/apps/R%d/%d", i%1000, i), nil)
+		return s == 200 || s == 404
+	}},
+}
+
+// noise is a record with metadata that does not compress.
+func noise(i, size int) []byte {
+	random := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
+	raw := make([]byte, size/4*3)
+	_, _ = random.Read(raw)
+	return bytes.Replace(record(strconv.Itoa(i), base64.StdEncoding.EncodeToString(raw)), []byte(`"FLOOD"`), fmt.Appendf(nil, `"R%d"`, i%1000), 1)
 }
 
 // promise announces a body and sends none.
@@ -317,26 +362,38 @@ func TestHostile(t *testing.T) {
 		"--eureka.server.wait-time-in-ms-when-sync-empty=0")
 	calm := start(t, bin, "")
 	for _, a := range attacks {
-		t.Run(a.name, func(t *testing.T) {
-			n.peak.Store(0)
-			n.slowest.Store(0)
-			calm.slowest.Store(0)
-			n.attack(t, a.times, a.send)
-			if status := n.send("POST", "/eureka/apps/FLOOD", record("honest", "v"), json); status != 204 && status != 503 {
-				t.Errorf("an honest registration afterwards: %d", status)
-			}
-			n.peak.Store(max(n.peak.Load(), n.memory()))
-			peak, slowest, unhurt := n.peak.Load(), time.Duration(n.slowest.Load()), time.Duration(calm.slowest.Load())
-			t.Logf("peak %d MiB, slowest probe %v, of the other node %v", peak>>20, slowest.Round(time.Millisecond), unhurt.Round(time.Millisecond))
-			if peak == 0 || peak > memory || slowest > patience+unhurt {
-				t.Errorf("peak %d MiB, want at most %d; slowest probe %v, want at most %v", peak>>20, memory>>20, slowest, patience+unhurt)
-			}
-		})
+		n.survives(t, calm, a)
 	}
 	for i := range 400 {
 		n.send("DELETE", fmt.Sprint("/eureka/apps/FLOOD/big-", i), nil)
 	}
 	n.gone(t)
+	for _, a := range after {
+		n.survives(t, calm, a)
+	}
+	n.gone(t)
+	if status := n.send("POST", "/eureka/apps/FLOOD", record("honest", "v"), json); status != 204 {
+		t.Errorf("an honest registration when all is over: %d", status)
+	}
+}
+
+// survives attacks n, while calm is left in peace.
+func (n *node) survives(t *testing.T, calm *node, a attack) {
+	t.Run(a.name, func(t *testing.T) {
+		n.peak.Store(0)
+		n.slowest.Store(0)
+		calm.slowest.Store(0)
+		n.attack(t, a.times, a.send)
+		if status := n.send("POST", "/eureka/apps/FLOOD", record("honest", "v"), json); status != 204 && status != 503 {
+			t.Errorf("an honest registration afterwards: %d", status)
+		}
+		n.peak.Store(max(n.peak.Load(), n.memory()))
+		peak, slowest, unhurt := n.peak.Load(), time.Duration(n.slowest.Load()), time.Duration(calm.slowest.Load())
+		t.Logf("peak %d MiB, slowest probe %v, of the other node %v", peak>>20, slowest.Round(time.Millisecond), unhurt.Round(time.Millisecond))
+		if peak == 0 || peak > memory || slowest > patience+unhurt {
+			t.Errorf("peak %d MiB, want at most %d; slowest probe %v, want at most %v", peak>>20, memory>>20, slowest, patience+unhurt)
+		}
+	})
 }
 
 // attack sends so many times, by four at a time.

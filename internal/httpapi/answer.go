@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -105,6 +106,8 @@ func (c *call) fail(err error) {
 		c.refuse(http.StatusNotFound, NotRegistered)
 	case errors.Is(err, heureka.ErrNotReady):
 		c.notReady()
+	case errors.Is(err, respcache.ErrNoRoom):
+		c.refuse(http.StatusServiceUnavailable, Busy)
 	default:
 		if newer, ok := errors.AsType[*registry.NewerError](err); ok {
 			c.conflict(newer)
@@ -156,7 +159,7 @@ func (c *call) conflict(newer *registry.NewerError) {
 func (c *call) single(f wire.Format, in *heureka.Instance, lease heureka.LeaseInfo) {
 	b := buffers.take()
 	defer buffers.give(b)
-	b.B = f.AppendSingle(b.B, in, lease)
+	b.B = f.AppendSingle(slices.Grow(b.B, wire.Size(in)), in, lease)
 	h := c.w.Header()
 	h["Vary"] = varySingle
 	h["Content-Type"] = mediaType(f)

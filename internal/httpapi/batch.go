@@ -4,8 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 
-	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -99,7 +99,7 @@ func (p *performing) perform(it *wire.ReplicationItem) {
 	result, err := p.Item(it)
 	p.countRefusal(err)
 	if in := result.Instance; in != nil {
-		if p.room -= size(in); p.room < 0 {
+		if p.room -= wire.Size(in) + 1<<10; p.room < 0 {
 			result.Instance = nil // the sender hears of it with the next heartbeat
 		}
 	}
@@ -109,7 +109,12 @@ func (p *performing) perform(it *wire.ReplicationItem) {
 func (p *performing) answer() {
 	out := buffers.take()
 	defer buffers.give(out)
-	out.B = wire.AppendBatchResult(out.B, p.results)
+	size := maxBatchAnswer - p.room + 32*len(p.results)
+	if !p.holdAnswer(size) {
+		p.refuse(http.StatusServiceUnavailable, Busy)
+		return
+	}
+	out.B = wire.AppendBatchResult(slices.Grow(out.B, size), p.results)
 	p.w.Header()["Content-Type"] = typeJSON
 	p.body(http.StatusOK, out.B)
 }
@@ -117,15 +122,6 @@ func (p *performing) answer() {
 // maxBatchAnswer bounds the records that a batch is answered with: its sender reads 8 MiB, and a short batch can ask for many
 // large ones.
 const maxBatchAnswer = 6 << 20
-
-// size returns about how many bytes a record has in an answer.
-func size(in *heureka.Instance) int {
-	n := 2<<10 + len(in.HomePageURL) + len(in.StatusPageURL) + len(in.HealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress)
-	for _, e := range in.Metadata {
-		n += len(e.Key) + len(e.Value) + 8
-	}
-	return n
-}
 
 // countRefusal counts or logs why an item was not performed.
 func (c *call) countRefusal(err error) {

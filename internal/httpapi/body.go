@@ -221,12 +221,15 @@ func (c *call) holdAnswer(size int) bool {
 	if size <= smallBody {
 		return true
 	}
+	if c.out == nil {
+		c.out = &holding{began: time.Now(), stop: c.stopWriting()}
+	}
 	need := int64(size)
 	if c.cfg.MaxHeldBytes > 0 {
 		need = min(need, c.cfg.MaxHeldBytes/2)
 	}
-	c.out = &holding{began: time.Now(), stop: c.stopWriting()}
-	return c.budget.take(c.out, need)
+	need -= c.out.bytes
+	return need <= 0 || c.budget.take(c.out, need)
 }
 
 // stopWriting returns what ends the call's answer, and its connection.

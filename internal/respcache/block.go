@@ -31,10 +31,12 @@ func (v variant) joint(before, after *leaf, p *piece) segment {
 
 // An encoder writes one document of one variant.
 type encoder struct {
+	*settings
 	variant variant
 	now     time.Time
 	stale   time.Time // pieces of that time or before should be made anew,
 	refresh int       // but no more of them than this: others do for now
+	short   bool      // there was no room for a piece: the document is not whole
 }
 
 // block returns the encoding of g, making what is missing.
@@ -54,7 +56,9 @@ func (e *encoder) block(g *group) *block {
 			b.oldest = p.at
 		}
 	}
-	g.blocks[e.variant].Store(b)
+	if !e.short {
+		g.blocks[e.variant].Store(b)
+	}
 	return b
 }
 
@@ -68,7 +72,12 @@ func (e *encoder) piece(l *leaf) *piece {
 	default:
 		return p
 	}
-	p = e.variant.encode(l, e.now, false)
+	if !e.short && e.mayEncode(l.weight) {
+		p = e.variant.encode(l, e.now, false)
+	}
+	if e.short = e.short || p == nil || !e.mayKeep(len(p.body.bytes)); e.short {
+		return &piece{at: e.now}
+	}
 	l.pieces[e.variant].Store(p)
 	return p
 }

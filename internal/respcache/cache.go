@@ -51,16 +51,34 @@ type Config struct {
 	ChunkBytes       int            // the longest text that is compressed in one piece, about
 	LookupBytes      int64          // how much each level keeps of documents of applications and VIPs
 
+	// Room reports whether there is memory for so many bytes of documents. It is asked before a large text is encoded, and for
+	// each part of a document that is to be kept. Nil: there always is.
+	Room func(bytes int64) bool
+
 	// Token stands in every ETag. It must be different in every process, restarts included, or two of them could give
 	// different documents the same tag: something random.
 	Token string
 }
 
+// ErrNoRoom says that there is too little memory to encode what was asked for.
+var ErrNoRoom = errors.New("too little memory to encode the document")
+
 // settings are the parts of Config that documents need.
 type settings struct {
 	expiration time.Duration
 	tags       tags
+	room       func(bytes int64) bool
 }
+
+// largeText is from how many bytes there must be room for it, and for as much again that making it takes. Less than that is garbage
+// soon, and not much.
+const largeText = 1 << 20
+
+// mayEncode reports whether there is room to encode so many bytes of text.
+func (s *settings) mayEncode(bytes int) bool { return bytes < largeText || s.mayKeep(2*bytes) }
+
+// mayKeep reports whether there is room to keep so many bytes.
+func (s *settings) mayKeep(bytes int) bool { return s.room == nil || s.room(int64(bytes)) }
 
 // tags makes ETags: a number never comes twice.
 type tags struct {
@@ -100,7 +118,7 @@ func New(cfg Config) (*Cache, error) {
 		return nil, errors.New("an answer cache needs UpdateInterval, AutoExpiration, DeltaRetention, ChunkBytes and LookupBytes above zero")
 	}
 	c := &Cache{
-		settings:  &settings{expiration: cfg.AutoExpiration, tags: tags{token: cfg.Token}},
+		settings:  &settings{expiration: cfg.AutoExpiration, tags: tags{token: cfg.Token}, room: cfg.Room},
 		interval:  cfg.UpdateInterval,
 		retention: cfg.DeltaRetention,
 		local:     newMirror(cfg.ChunkBytes),
@@ -133,7 +151,7 @@ func (c *Cache) Apply(ch registry.Change) {
 	c.follow(ch.Record, ch.At)
 }
 
-// Get answers q. It returns heureka.ErrNotFound for an application without instances.
+// Get answers q. It returns heureka.ErrNotFound for an application without instances, and ErrNoRoom.
 func (c *Cache) Get(q Query, now time.Time) (*Answer, error) {
 	if c.readOnly != nil {
 		return c.getReadOnly(q, now)
@@ -145,7 +163,7 @@ func (c *Cache) Get(q Query, now time.Time) (*Answer, error) {
 func (c *Cache) load(q Query, now time.Time) (*Answer, error) {
 	switch q.Kind {
 	case All, Delta:
-		return c.view(q.Regions, now).documents[q.Kind][variantOf(q.Form)].get(now, q.Gzip), nil
+		return c.view(q.Regions, now).documents[q.Kind][variantOf(q.Form)].get(now, q.Gzip)
 	}
 	return c.lookup(q, now)
 }

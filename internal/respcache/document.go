@@ -47,22 +47,25 @@ func (b *built) shows(s *state) bool {
 
 // get returns the answer to a query that began at now or earlier: it shows the registry as it is, or as it was at some
 // moment after the call.
-func (d *document) get(now time.Time, gzip bool) *Answer {
-	b := d.latest(now)
-	if gzip {
-		return b.answer
+func (d *document) get(now time.Time, gzip bool) (*Answer, error) {
+	b, err := d.latest(now)
+	switch {
+	case err != nil:
+		return nil, err
+	case gzip:
+		return b.answer, nil
 	}
-	return b.plain
+	return b.plain, nil
 }
 
-func (d *document) latest(now time.Time) *built {
+func (d *document) latest(now time.Time) (*built, error) {
 	d.touch(now)
 	b := d.current.Load()
 	switch shows := b.shows(d.mirror.state()); {
 	case !shows:
 		d.mu.Lock()
 	case now.Before(b.expires) || !d.mu.TryLock(): // while somebody refreshes lease times, the others need not wait
-		return b
+		return b, nil
 	}
 	defer d.mu.Unlock()
 	return d.update(now)
@@ -77,18 +80,20 @@ func (d *document) touch(now time.Time) {
 
 // update builds the document unless the one who held the lock before has done so. The state is taken under the lock:
 // after waiting, one build is enough for all who waited. And what it stores is never older than what is there (S-DEF-30).
-func (d *document) update(now time.Time) *built {
+func (d *document) update(now time.Time) (*built, error) {
 	s := d.mirror.state()
 	if b := d.current.Load(); b.shows(s) && now.Before(b.expires) {
-		return b
+		return b, nil
 	}
-	b := d.build(s, now)
-	d.current.Store(b)
-	return b
+	b, err := d.build(s, now)
+	if err == nil {
+		d.current.Store(b)
+	}
+	return b, err
 }
 
-func (d *document) build(s *state, now time.Time) *built {
-	e := encoder{variant: d.variant, now: now, stale: now.Add(-d.expiration)}
+func (d *document) build(s *state, now time.Time) (*built, error) {
+	e := encoder{settings: d.settings, variant: d.variant, now: now, stale: now.Add(-d.expiration)}
 	if !now.Before(d.refreshAt) {
 		e.refresh, d.refreshAt = refreshChunks, now.Add(refreshPause)
 	}
@@ -99,12 +104,15 @@ func (d *document) build(s *state, now time.Time) *built {
 		contents, version = s.recent, d.versions.Add(1)
 	}
 	answer, oldest := e.document(contents, version, s.counts.Hash())
+	if e.short {
+		return nil, ErrNoRoom
+	}
 	answer.ETag = d.tags.next()
 	b.answer, b.plain = answer, answer.plain()
 	if b.expires = oldest.Add(d.expiration); b.expires.Before(d.refreshAt) {
 		b.expires = d.refreshAt
 	}
-	return b
+	return b, nil
 }
 
 // clear forgets the document and its encodings.

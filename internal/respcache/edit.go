@@ -5,6 +5,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // How many leaves a group has. Leaves are limited by the weight of their records: a full one of 256 KiB splits into halves
@@ -23,22 +24,10 @@ const (
 // roomy is how full a node is at most after it was joined or built: the next changes shall not split it again.
 func roomy(limit int) int { return limit * 3 / 4 }
 
-// weigh estimates how long the JSON of r is. It decides about splitting only, so it need not be exact.
-func weigh(r registry.Record) int {
-	const names = 700 // member names, numbers, punctuation
-	in := r.Instance
-	n := names + len(in.ID) + len(in.HostName) + len(in.App) + len(in.IPAddr) + len(in.HomePageURL) + len(in.StatusPageURL) +
-		len(in.HealthCheckURL) + len(in.SecureHealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress)
-	for _, e := range in.Metadata {
-		n += len(e.Key) + len(e.Value) + len(`"":"",`)
-	}
-	return n
-}
-
 func newLeaf(records []registry.Record) *leaf {
 	l := &leaf{records: records}
 	for _, r := range records {
-		l.weight += weigh(r)
+		l.weight += wire.Size(r.Instance)
 	}
 	return l
 }
@@ -58,10 +47,10 @@ func (t *tree) put(r registry.Record) (after *tree, old registry.Record) {
 	}
 	p := t.place(r.Instance.Key())
 	l := t.at(p)
-	next := &leaf{weight: l.weight + weigh(r)}
+	next := &leaf{weight: l.weight + wire.Size(r.Instance)}
 	if p.found {
 		old = l.records[p.record]
-		next.weight -= weigh(old)
+		next.weight -= wire.Size(old.Instance)
 		next.records = with(l.records, p.record, r)
 	} else {
 		next.records = insert(l.records, p.record, r)
@@ -77,7 +66,7 @@ func (t *tree) remove(k heureka.Key) (after *tree, old registry.Record, found bo
 	}
 	l := t.at(p)
 	old = l.records[p.record]
-	next := &leaf{weight: l.weight - weigh(old), records: without(l.records, p.record)}
+	next := &leaf{weight: l.weight - wire.Size(old.Instance), records: without(l.records, p.record)}
 	return t.replace(p, next), old, true
 }
 
@@ -101,9 +90,9 @@ func (t *tree) replace(p place, l *leaf) *tree {
 
 // split halves a leaf where its two parts weigh most alike; both get a record.
 func (l *leaf) split() (a, b *leaf) {
-	n, weight := 1, weigh(l.records[0])
+	n, weight := 1, wire.Size(l.records[0].Instance)
 	for n < len(l.records)-1 {
-		next := weight + weigh(l.records[n])
+		next := weight + wire.Size(l.records[n].Instance)
 		if weight+next > l.weight { // what remains is nearer to a half without the next one
 			break
 		}

@@ -312,3 +312,24 @@ func TestRecordsOfOneMoment(t *testing.T) {
 		t.Errorf("walked over %d records, want 1000", n)
 	}
 }
+
+// Without room nothing is encoded that is to be kept, what is there already is still answered, and with room all is as before.
+func TestNoRoom(t *testing.T) {
+	full := false
+	f := newFixture(t, respcache.Config{Room: func(int64) bool { return !full }})
+	f.up("A", "1")
+	f.up("B", "1")
+	kept := f.answer(fullGzip)
+	full = true
+	if f.answer(fullGzip) != kept {
+		t.Error("what is there was not answered")
+	}
+	f.up("A", "2")
+	for _, q := range []respcache.Query{fullGzip, allQuery, deltaQuery, vipQuery("a"), appQuery("A")} {
+		if a, err := f.cache.Get(q, f.now); !errors.Is(err, respcache.ErrNoRoom) {
+			t.Errorf("Get(%+v) without room = %v, %v", q, a, err)
+		}
+	}
+	full = false
+	f.answer(fullGzip)
+}

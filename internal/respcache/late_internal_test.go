@@ -39,11 +39,14 @@ func late(c *Cache, q Query) (keep func() *Answer) {
 		d := &c.all.documents[q.Kind][variantOf(q.Form)]
 		s := d.mirror.state()
 		return func() *Answer {
-			b := d.build(s, start)
+			b, _ := d.build(s, start)
 			d.current.Store(b)
 			return b.answer
 		}
 	}
 	sel, _ := c.selection(q)
-	return func() *Answer { return c.lookups.add(q, &lookup{}, 0, start).update(&sel, start, c.settings) }
+	return func() *Answer {
+		a, _ := c.lookups.add(q, &lookup{}, 0, start).update(&sel, start, c.settings)
+		return a
+	}
 }

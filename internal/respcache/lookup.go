@@ -1,6 +1,7 @@
 package respcache
 
 import (
+	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,23 +108,59 @@ func (c *Cache) lookup(q Query, now time.Time) (*Answer, error) {
 	if f := l.current.Load(); f.shows(&sel) && now.Before(f.expires) {
 		return f.answer, nil
 	}
-	a := l.update(&sel, now, c.settings)
+	a, err := l.update(&sel, now, c.settings)
+	if err != nil {
+		return nil, err
+	}
 	c.lookups.replace(q, l, 2*a.Length) // with the instances, which may be gone from the registry
 	return a, nil
 }
 
 // update encodes unless the one who held the lock before has done so.
-func (l *lookup) update(sel *selection, now time.Time, set *settings) *Answer {
+func (l *lookup) update(sel *selection, now time.Time, set *settings) (*Answer, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if f := l.current.Load(); f.shows(sel) && now.Before(f.expires) {
-		return f.answer
+		return f.answer, nil
+	}
+	if !set.mayKeep(2 * sel.weight()) {
+		return nil, ErrNoRoom
 	}
 	f := sel.find()
 	f.answer.ETag = set.tags.next()
 	f.expires = now.Add(set.expiration)
 	l.current.Store(f)
-	return f.answer
+	return f.answer, nil
+}
+
+// weight returns about how long the document is.
+func (sel *selection) weight() (sum int) {
+	for r := range sel.records() {
+		sum += wire.Size(r.Instance)
+	}
+	return sum
+}
+
+// records yields what the document shows. It works on a copy, so that a selection that nothing is encoded of costs no memory.
+func (sel selection) records() iter.Seq[registry.Record] {
+	apps := sel.apps
+	if sel.query.Kind == App {
+		apps = []string{sel.query.Name}
+	}
+	return func(yield func(registry.Record) bool) {
+		for _, app := range apps {
+			for own := range sel.state.live.app(app) {
+				for _, r := range own {
+					if sel.query.Kind != App && !hasVIP(vipsOf(sel.query.Kind, r.Instance), sel.query.Name) {
+						continue
+					}
+					if !yield(r) {
+						return
+					}
+				}
+			}
+		}
+	}
 }
 
 func (sel *selection) find() *found {
@@ -139,14 +176,12 @@ func (sel *selection) find() *found {
 func (sel *selection) applicationDocument() (a *Answer, instances []*heureka.Instance) {
 	form := sel.query.Form
 	b := form.AppendApplicationHead(nil, sel.query.Name)
-	for records := range sel.state.live.app(sel.query.Name) {
-		for _, r := range records {
-			if len(instances) > 0 {
-				b = append(b, form.Separator()...)
-			}
-			b = form.AppendApplicationInstance(b, r.Instance, r.Lease())
-			instances = append(instances, r.Instance)
+	for r := range sel.records() {
+		if len(instances) > 0 {
+			b = append(b, form.Separator()...)
 		}
+		b = form.AppendApplicationInstance(b, r.Instance, r.Lease())
+		instances = append(instances, r.Instance)
 	}
 	return NewAnswer(form.Format, "", form.AppendApplicationTail(b)), instances
 }
@@ -155,15 +190,9 @@ func (sel *selection) applicationDocument() (a *Answer, instances []*heureka.Ins
 func (sel *selection) vipDocument() *Answer {
 	var records []registry.Record
 	var counts heureka.StatusCounts
-	for _, app := range sel.apps {
-		for own := range sel.state.live.app(app) {
-			for _, r := range own {
-				if hasVIP(vipsOf(sel.query.Kind, r.Instance), sel.query.Name) {
-					records = append(records, r)
-					counts.Add(r.Instance.Status, 1)
-				}
-			}
-		}
+	for r := range sel.records() {
+		records = append(records, r)
+		counts.Add(r.Instance.Status, 1)
 	}
 	return NewAnswer(sel.query.Form.Format, "", appendVIPDocument(nil, sel.query.Form, records, counts.Hash()))
 }

@@ -47,7 +47,9 @@ func (d *document) improve(now time.Time, budget int) (done int) {
 			if done == budget {
 				return done
 			}
-			d.replace(g, l.leaf, d.variant.encode(l.leaf, now, true))
+			if d.mayEncode(l.weight) {
+				d.replace(g, l.leaf, d.variant.encode(l.leaf, now, true))
+			}
 			done++
 		}
 	}

@@ -110,7 +110,8 @@ func (m *mirror) notes(lists func(app string) bool) []note {
 	var out []note
 	recent := m.state().recent
 	for _, c := range latest(m.changes, recent) {
-		if rec, _ := recent.get(c.in.Key()); lists(c.in.App) {
+		in := c.in.Value() // recent keeps it
+		if rec, _ := recent.get(in.Key()); lists(in.App) {
 			out = append(out, note{record: rec, at: c.at})
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
@@ -25,9 +26,10 @@ type mirror struct {
 	vips    *vipIndex // nil unless VIP queries look here
 }
 
-// A change remembers when an instance came into state.recent.
+// A change remembers when an instance came into state.recent. It does not keep the instance: there may have been a later change,
+// and of one that was cancelled hardly anything is to be left.
 type change struct {
-	in *heureka.Instance
+	in weak.Pointer[heureka.Instance]
 	at time.Time
 }
 
@@ -84,45 +86,25 @@ func (m *mirror) forget(s *state, old registry.Record) {
 func (m *mirror) note(s *state, r registry.Record, at time.Time) {
 	var old registry.Record
 	s.recent, old = s.recent.put(r)
-	switch {
-	case old.Instance == nil:
+	if old.Instance == nil {
 		m.noted++
-	case large(old.Instance):
-		m.lighten(old.Instance)
 	}
-	m.changes = append(m.changes, change{in: r.Instance, at: at})
+	m.changes = append(m.changes, change{in: weak.Make(r.Instance), at: at})
 	if len(m.changes) > 2*m.noted+64 {
 		m.changes = latest(m.changes, s.recent)
 	}
 	m.current.Store(s)
 }
 
-// largeMetadata is from how many bytes an instance is not kept only to know when it changed.
-const largeMetadata = 16 << 10
-
-func large(in *heureka.Instance) bool {
-	size := 0
-	for _, e := range in.Metadata {
-		size += len(e.Value)
-	}
-	return size > largeMetadata
-}
-
-// lighten puts a stand-in for an instance into the list of changes, after a later change of it.
-func (m *mirror) lighten(in *heureka.Instance) {
-	for i := len(m.changes) - 1; i >= 0; i-- {
-		if c := &m.changes[i]; c.in == in {
-			c.in = &heureka.Instance{App: in.App, ID: in.ResolvedID()}
-			return
-		}
-	}
-}
-
 // latest drops changes that a later one of the same instance made pointless: so the list is bounded by the number of
 // instances, however often one of them changes.
 func latest(changes []change, recent *tree) (out []change) {
 	for _, c := range changes {
-		if r, _ := recent.get(c.in.Key()); r.Instance == c.in {
+		in := c.in.Value()
+		if in == nil {
+			continue
+		}
+		if r, _ := recent.get(in.Key()); r.Instance == in {
 			out = append(out, c)
 		}
 	}
@@ -138,7 +120,7 @@ func (m *mirror) purge(cutoff time.Time) {
 	if n == 0 {
 		return
 	}
-	old := make(map[*heureka.Instance]bool, n)
+	old := make(map[weak.Pointer[heureka.Instance]]bool, n)
 	for _, c := range m.changes[:n] {
 		old[c.in] = true
 	}
@@ -147,7 +129,7 @@ func (m *mirror) purge(cutoff time.Time) {
 	}
 	m.changes = slices.Clone(m.changes[n:])
 	s := m.next()
-	s.recent = s.recent.filter(func(r registry.Record) bool { return !old[r.Instance] })
+	s.recent = s.recent.filter(func(r registry.Record) bool { return !old[weak.Make(r.Instance)] })
 	if noted := s.recent.len(); noted < m.noted {
 		m.noted = noted
 		m.current.Store(s)

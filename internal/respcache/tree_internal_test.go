@@ -11,6 +11,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // rec returns a record that weighs about as much as is asked for.
@@ -137,7 +138,7 @@ func checkNodes(t *rapid.T, tr *tree) {
 		for _, l := range g.leaves {
 			w, heaviest := 0, 0
 			for _, r := range l.records {
-				w, heaviest = w+weigh(r), max(heaviest, weigh(r))
+				w, heaviest = w+wire.Size(r.Instance), max(heaviest, wire.Size(r.Instance))
 			}
 			if w == 0 || w != l.weight || w-heaviest > tr.limit {
 				t.Fatalf("a leaf of %d records that weigh %d, the heaviest %d, says it weighs %d", len(l.records), w, heaviest, l.weight)

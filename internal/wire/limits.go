@@ -72,6 +72,17 @@ func (l *Limits) Check(in *heureka.Instance) error {
 	return l.CheckMetadata(in)
 }
 
+// Size returns about how many bytes a record has in a document.
+func Size(in *heureka.Instance) int {
+	const names = 700 // of members, numbers, punctuation
+	n := names + len(in.ID) + len(in.HostName) + len(in.App) + len(in.IPAddr) + len(in.HomePageURL) + len(in.StatusPageURL) +
+		len(in.HealthCheckURL) + len(in.SecureHealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress)
+	for _, e := range in.Metadata {
+		n += len(e.Key) + len(e.Value) + len(`"":"",`)
+	}
+	return n
+}
+
 // CheckMetadata returns a LimitError if a record has too many entries of metadata.
 func (l *Limits) CheckMetadata(in *heureka.Instance) error {
 	n := len(in.Metadata)
