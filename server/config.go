@@ -61,14 +61,15 @@ type Config struct {
 	Info                       map[string]string // what info shows, by dotted name
 	LogLevel                   *slog.LevelVar    // of Logger, for the endpoint loggers; nil: it is not there
 	Profiling                  bool              // ManagementHandler serves Go's profiles
-	TLS                        TLS               // of Serve
-	ManagementTLS              TLS               // of ServeManagement; without a certificate: that of TLS, but its own ClientAuth
-	AcceptPlain                bool              // Serve takes plain connections beside TLS, on the same port
-	MaxConnections             int               // open at once; zero: what the limit of open files leaves
-	FetchesInFlight            int               // full, application and VIP fetches that are answered at a time
-	PagesInFlight              int               // pages and metrics, likewise
-	BatchesPerPeer             int               // replication batches of one address, likewise
-	MinAvailablePeers          *int              // eureka.server.min-available-instances-for-peer-replication; negative: no health flag
+	Auth                       Auth
+	TLS                        TLS  // of Serve
+	ManagementTLS              TLS  // of ServeManagement; without a certificate: that of TLS, but its own ClientAuth
+	AcceptPlain                bool // Serve takes plain connections beside TLS, on the same port
+	MaxConnections             int  // open at once; zero: what the limit of open files leaves
+	FetchesInFlight            int  // full, application and VIP fetches that are answered at a time
+	PagesInFlight              int  // pages and metrics, likewise
+	BatchesPerPeer             int  // replication batches of one address, likewise
+	MinAvailablePeers          *int // eureka.server.min-available-instances-for-peer-replication; negative: no health flag
 
 	// Start-up.
 	WaitTimeWhenSyncEmpty time.Duration // negative: none

@@ -40,6 +40,7 @@ func DefaultConfig() Config {
 		DeltaRetentionTimer:     30 * time.Second,
 		Actuator:                Actuator{Base: "/actuator", ManagementBase: "/", Include: []string{"health", "info", "metrics", "prometheus"}},
 		DashboardPath:           "/",
+		Auth:                    Auth{User: "user", Anonymous: []string{"probe"}},
 		Environment:             "test",
 		DataCenter:              "default",
 		MaxBodyBytes:            10 << 20,

@@ -93,11 +93,15 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	describePeers(ch)
 	describeCrowd(ch)
 	describeTLS(ch)
+	ch <- deniedDesc
+	ch <- computedDesc
+	ch <- authFailureDesc
 }
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.s.statusByApp(time.Now()).collect(ch)
+	c.collectAuth(ch)
 }
 
 func (st *status) collect(ch chan<- prometheus.Metric) {

@@ -43,6 +43,7 @@ type Server struct {
 
 	management http.Handler
 	tls        tlsSources
+	guard      *guard // nil: everybody may do everything
 
 	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
 	own       self
@@ -71,6 +72,9 @@ func New(cfg Config) (*Server, error) {
 	s.setLimits(&s.cfg)
 	s.node.Writes = replication.Writes{Registry: s.reg, Now: time.Now, Queue: s.node.queue}
 	if err = s.openTLS(s.node.started); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	if s.guard, err = s.openAuth(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	if s.peers, err = s.newPeers(); err != nil {

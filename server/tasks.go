@@ -26,6 +26,9 @@ func (s *Server) Run(ctx context.Context) {
 	if len(s.tls.uses()) > 0 {
 		wg.Go(func() { every(ctx, tlsInterval, s.refreshTLS) })
 	}
+	if s.guard != nil {
+		wg.Go(func() { every(ctx, tlsInterval, s.refreshAuth) })
+	}
 	wg.Go(func() { s.follow(ctx) })
 	wg.Go(func() { every(ctx, lintInterval, s.lookForFaults) })
 	wg.Go(func() { s.logEvents(ctx) })

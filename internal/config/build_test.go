@@ -131,6 +131,7 @@ eureka:
 		Limits:                         server.DefaultConfig().Limits,
 		MaxBatchBytes:                  32 << 20,
 		Management:                     server.ManagementSeparate, Profiling: true, MaxConnections: 8192, Info: map[string]string{"app.name": "shop"},
+		Auth: server.Auth{User: "user", Anonymous: []string{"probe"}},
 		Actuator: server.Actuator{Base: "/manage", ManagementBase: "/m", Paths: map[string]string{"health": "healthcheck"}, Include: []string{"health", "loggers"},
 			Exclude: []string{"info"}, ShowDetails: server.ShowNever, ShowComponents: server.ShowAuthorized, ProbePaths: true},
 		FetchesInFlight: 50, PagesInFlight: 3, BatchesPerPeer: 2,

@@ -18,7 +18,7 @@ type family struct {
 }
 
 const (
-	whyOpen       = "heureka does not authenticate clients: whoever reaches its port can change the registry, unless a proxy in front authenticates them"
+	whyOpen       = "heureka has no such way to authenticate clients: without another one, or a proxy in front, whoever reaches its port can change the registry"
 	whyNoTLS      = "TLS is configured, but heureka has no such setting of it"
 	whyManagement = "has no effect: heureka's endpoints are health, info, metrics, prometheus and loggers, and have no such setting"
 	whyPull       = "has no effect: metrics are served at /actuator/prometheus and not pushed"

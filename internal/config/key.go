@@ -96,6 +96,7 @@ func FindKey(name string) (*Key, bool) {
 var table = newIndex(
 	springKeys,
 	tlsKeys(),
+	authKeys,
 	heurekaKeys,
 	under("heureka.limits.", limitKeys()),
 	under("eureka.server.", serverKeys),

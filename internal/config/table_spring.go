@@ -50,7 +50,7 @@ var springKeys = []Key{
 		field: func(c *server.Config) any { return &c.Actuator.Include }},
 	{Name: "management.endpoints.web.exposure.exclude", Kind: List, Doc: "Endpoints not to serve; * for all.",
 		field: func(c *server.Config) any { return &c.Actuator.Exclude }},
-	{Name: "management.endpoint.health.show-details", Kind: Enum, Words: showWords, Doc: "Who sees the details of health components; clients are not authenticated, so when-authorized shows none.",
+	{Name: "management.endpoint.health.show-details", Kind: Enum, Words: showWords, Doc: "Who sees the details of health components; when-authorized shows none.",
 		field: func(c *server.Config) any { return &c.Actuator.ShowDetails }},
 	{Name: "management.endpoint.health.show-components", Kind: Enum, Words: showWords, Doc: "Who sees the components of health, likewise.",
 		field: func(c *server.Config) any { return &c.Actuator.ShowComponents }},

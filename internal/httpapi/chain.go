@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -18,13 +19,10 @@ type Call struct {
 	Request   *http.Request
 	Route     Route           // parsed once; nothing else looks at the path
 	Origin    registry.Origin // peer or client as the replication header claims; where from; once authenticated, who
-	Principal Principal
+	Principal auth.Principal
 	// Done, if a step sets it, is called when the call has been answered, or has failed.
 	Done func()
 }
-
-// A Principal is who sent a request. The zero value is somebody who has shown nothing.
-type Principal struct{ Name string }
 
 // Steps are what a call passes before it is served, in this order. A nil step lets every call pass.
 type Steps struct {
@@ -98,6 +96,9 @@ func (c *call) passes(s Step) bool {
 	no := s(&c.Call)
 	if no.Status == 0 {
 		return true
+	}
+	if no.Status == http.StatusUnauthorized {
+		c.w.Header()["Www-Authenticate"] = c.cfg.Challenges
 	}
 	c.refuse(no.Status, no.Reason)
 	return false

@@ -46,11 +46,12 @@ type Config struct {
 	DisableDelta   bool   // 403 on deltas (W-DELTA-8)
 	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; negative for no limit
 
-	Steps    Steps
-	Ring     Ring                    // nil: a node without peers
-	Actuator *Actuator               // serves health and its like; nil: nobody does
-	Metrics  http.Handler            // serves {Prefix}/metrics; nil: nobody does
-	Pages    map[string]http.Handler // by path below Prefix, for people
+	Steps      Steps
+	Challenges []string                // what an answer of 401 asks for
+	Ring       Ring                    // nil: a node without peers
+	Actuator   *Actuator               // serves health and its like; nil: nobody does
+	Metrics    http.Handler            // serves {Prefix}/metrics; nil: nobody does
+	Pages      map[string]http.Handler // by path below Prefix, for people
 
 	Signpost http.Handler // answers browsers at the base of the API; nil: as everybody, 404
 

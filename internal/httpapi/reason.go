@@ -16,31 +16,33 @@ type Reason uint8
 
 // The reasons.
 const (
-	Unspecified    Reason = iota // told by the status alone
-	UnknownPath                  // no such resource
-	WrongMethod                  // not one of the resource's
-	NotAcceptable                // the client takes neither format
-	UnknownType                  // of a body
-	UnknownCoding                // of a body
-	TooLarge                     // a body, as sent or decompressed
-	TooSlow                      // a body
-	TooManyEntries               // in a batch
-	UnknownHost                  // a browser asks under a name that is none of this node's
-	Full                         // the registry, for new instances
-	OverLimit                    // a record, or a part of it
-	Undecodable                  // a body
-	Incomplete                   // a registration that fails the checks
-	BadParameter                 // in the query
-	NotRegistered                // no such instance
-	NotReady                     // reads, until the registry is whole
-	DeltaDisabled                // by configuration
-	NewerRecord                  // this node's is newer than the peer's
-	OwnBatch                     // sent by this node itself
-	LateBatch                    // of a node that cannot have heard of this one lately, or overtaken
-	Busy                         // too many bytes of bodies are held at the moment
-	NotAllowed                   // an operator's action, by configuration or because another site's page asks for it
-	Crowded                      // too many requests of the class are under way
-	Failed                       // of the node, logged
+	Unspecified     Reason = iota // told by the status alone
+	UnknownPath                   // no such resource
+	WrongMethod                   // not one of the resource's
+	NotAcceptable                 // the client takes neither format
+	UnknownType                   // of a body
+	UnknownCoding                 // of a body
+	TooLarge                      // a body, as sent or decompressed
+	TooSlow                       // a body
+	TooManyEntries                // in a batch
+	UnknownHost                   // a browser asks under a name that is none of this node's
+	Full                          // the registry, for new instances
+	OverLimit                     // a record, or a part of it
+	Undecodable                   // a body
+	Incomplete                    // a registration that fails the checks
+	BadParameter                  // in the query
+	NotRegistered                 // no such instance
+	NotReady                      // reads, until the registry is whole
+	DeltaDisabled                 // by configuration
+	NewerRecord                   // this node's is newer than the peer's
+	OwnBatch                      // sent by this node itself
+	LateBatch                     // of a node that cannot have heard of this one lately, or overtaken
+	Busy                          // too many bytes of bodies are held at the moment
+	NotAllowed                    // an operator's action, by configuration or because another site's page asks for it
+	Unauthenticated               // no credential, or a wrong one
+	Forbidden                     // the principal lacks the role
+	Crowded                       // too many requests of the class are under way
+	Failed                        // of the node, logged
 	reasonCount
 )
 
@@ -52,7 +54,7 @@ var reasonWords = [reasonCount][]string{
 	Undecodable: {"undecodable"}, Incomplete: {"incomplete"},
 	BadParameter: {"bad-parameter"}, NotRegistered: {"not-registered"}, NotReady: {"not-ready"},
 	DeltaDisabled: {"delta-disabled"}, NewerRecord: {"newer-record"}, OwnBatch: {"own-batch"}, LateBatch: {"late-batch"},
-	Busy: {"busy"}, NotAllowed: {"not-allowed"}, Crowded: {"crowded"}, Failed: {"failed"},
+	Busy: {"busy"}, NotAllowed: {"not-allowed"}, Crowded: {"crowded"}, Unauthenticated: {"unauthenticated"}, Forbidden: {"forbidden"}, Failed: {"failed"},
 }
 
 func (r Reason) String() string { return reasonWords[r][0] }

@@ -1,0 +1,287 @@
+package auth
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// Config says whom an Authenticator knows.
+type Config struct {
+	User, Password string // one user; the password plain, {noop} and plain, or {bcrypt} and a hash
+	Roles          Roles  // of that user
+
+	UsersFile  string           // a line each: NAME:HASH, bcrypt, as htpasswd -B writes it
+	UserRoles  map[string]Roles // of users in that file
+	TokensFile string           // a line each: NAME:SHA-256 in hexadecimal:ROLE,ROLE
+
+	Anonymous Roles // of who shows nothing
+}
+
+const (
+	remembered    = time.Minute // for how long after its last use a verified password is not computed again
+	maxRemembered = 100_000
+	hashing       = 2 // passwords that are computed at a time, so that a flood of wrong ones leaves processors to others
+)
+
+// nobody is the hash of a password that was thrown away: an unknown name takes as long as a wrong password.
+const nobody = "$2a$10$5lKTKFrz3EruVUQY8a66/OEw7WzDxp51b7wKfNNM1WOwgCvx4y9RS"
+
+// An Authenticator knows credentials. Its methods are safe for concurrent use.
+type Authenticator struct {
+	cfg     Config
+	secret  [32]byte      // the key under which verified credentials are remembered
+	hashing chan struct{} // has an element for each password that is being computed
+
+	known    atomic.Pointer[known]
+	failures atomic.Uint64
+	computed atomic.Uint64
+
+	mu       sync.Mutex
+	seen     [2][]byte // what stood in the files when they were read last
+	verified map[[32]byte]verified
+}
+
+// known is what the files say.
+type known struct {
+	users  map[string]user
+	tokens map[[32]byte]Principal
+}
+
+type user struct {
+	check func(password string) bool
+	roles Roles
+}
+
+type verified struct {
+	Principal
+	of    *known // when the files change, nothing counts that was verified before
+	until time.Time
+}
+
+// New reads the files.
+func New(cfg Config) (*Authenticator, error) {
+	a := &Authenticator{cfg: cfg, hashing: make(chan struct{}, hashing), verified: map[[32]byte]verified{}}
+	_, _ = rand.Read(a.secret[:]) // never fails
+	var err error
+	if a.seen, err = a.read(); err != nil {
+		return nil, err
+	}
+	k, err := a.parse(a.seen)
+	a.known.Store(k)
+	return a, err
+}
+
+func (a *Authenticator) read() (texts [2][]byte, err error) {
+	for i, name := range []string{a.cfg.UsersFile, a.cfg.TokensFile} {
+		if name == "" {
+			continue
+		}
+		text, fault := os.ReadFile(strings.TrimPrefix(name, "file:"))
+		texts[i], err = text, errors.Join(err, fault)
+	}
+	return texts, err
+}
+
+// Refresh reads the files again. What changed counts from now on; if a file is bad, nothing changes, and the error says why,
+// once.
+func (a *Authenticator) Refresh() (changed bool, err error) {
+	texts, err := a.read()
+	if err != nil {
+		texts = [2][]byte{[]byte(err.Error())}
+	}
+	if !a.note(texts) {
+		return false, nil
+	}
+	var k *known
+	if err == nil {
+		k, err = a.parse(texts)
+	}
+	if err != nil {
+		a.failures.Add(1)
+		return false, err
+	}
+	a.known.Store(k)
+	return true, nil
+}
+
+// note reports whether texts are not those of the last time.
+func (a *Authenticator) note(texts [2][]byte) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if bytes.Equal(texts[0], a.seen[0]) && bytes.Equal(texts[1], a.seen[1]) {
+		return false
+	}
+	a.seen = texts
+	return true
+}
+
+// Failures returns how often a changed file was kept out.
+func (a *Authenticator) Failures() uint64 { return a.failures.Load() }
+
+// Computed returns how often a password was hashed to compare it.
+func (a *Authenticator) Computed() uint64 { return a.computed.Load() }
+
+func (a *Authenticator) parse(texts [2][]byte) (*known, error) {
+	k := &known{users: map[string]user{}, tokens: map[[32]byte]Principal{}}
+	if a.cfg.Password != "" {
+		check, err := a.checker(a.cfg.Password)
+		if err != nil {
+			return nil, err
+		}
+		k.users[a.cfg.User] = user{check, a.cfg.Roles}
+	}
+	if err := eachLine(texts[0], func(line string) error { return a.addUser(k, line) }); err != nil {
+		return nil, fmt.Errorf("users file, %w", err)
+	}
+	if err := eachLine(texts[1], k.addToken); err != nil {
+		return nil, fmt.Errorf("tokens file, %w", err)
+	}
+	return k, nil
+}
+
+// eachLine never quotes a line in its error: it may hold a secret.
+func eachLine(text []byte, do func(line string) error) error {
+	for n, line := range strings.Split(string(text), "\n") {
+		if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+			continue
+		}
+		if err := do(line); err != nil {
+			return fmt.Errorf("line %d: %w", n+1, err)
+		}
+	}
+	return nil
+}
+
+func (a *Authenticator) addUser(k *known, line string) error {
+	name, hash, ok := strings.Cut(line, ":")
+	if _, err := bcrypt.Cost([]byte(hash)); !ok || name == "" || err != nil {
+		return errors.New("want NAME:HASH with bcrypt, as htpasswd -B writes it")
+	}
+	if _, twice := k.users[name]; twice {
+		return fmt.Errorf("there are two users %q", name)
+	}
+	k.users[name] = user{a.bcryptChecker(hash), a.cfg.UserRoles[name]}
+	return nil
+}
+
+func (k *known) addToken(line string) error {
+	part := strings.Split(line, ":")
+	var sum [32]byte
+	if len(part) != 3 || part[0] == "" || len(part[1]) != 2*len(sum) {
+		return errors.New("want NAME:SHA-256:ROLE,ROLE")
+	}
+	if _, err := hex.Decode(sum[:], []byte(part[1])); err != nil {
+		return errors.New("want the SHA-256 of the token in hexadecimal")
+	}
+	roles, err := ParseRoles(strings.Split(part[2], ","))
+	k.tokens[sum] = Principal{Name: part[0], Roles: roles}
+	return err
+}
+
+func (a *Authenticator) checker(password string) (func(string) bool, error) {
+	if hash, ok := strings.CutPrefix(password, "{bcrypt}"); ok {
+		_, err := bcrypt.Cost([]byte(hash))
+		return a.bcryptChecker(hash), err
+	}
+	plain := strings.TrimPrefix(password, "{noop}")
+	if plain == password && strings.HasPrefix(plain, "{") {
+		return nil, errors.New("a password begins with {bcrypt}, {noop} or no brace")
+	}
+	want := sha256.Sum256([]byte(plain))
+	return func(given string) bool {
+		got := sha256.Sum256([]byte(given))
+		return subtle.ConstantTimeCompare(got[:], want[:]) == 1
+	}, nil
+}
+
+func (a *Authenticator) bcryptChecker(hash string) func(string) bool {
+	return func(given string) bool {
+		a.computed.Add(1)
+		a.hashing <- struct{}{}
+		defer func() { <-a.hashing }()
+		return bcrypt.CompareHashAndPassword([]byte(hash), []byte(given)) == nil
+	}
+}
+
+// Anonymous is who shows nothing.
+func (a *Authenticator) Anonymous() Principal { return Principal{Roles: a.cfg.Anonymous} }
+
+// HasTokens reports whether bearer tokens are known.
+func (a *Authenticator) HasTokens() bool { return a.cfg.TokensFile != "" }
+
+// Identify tells who shows this value of the header Authorization. Whatever it cannot tell is wrong, never anonymous.
+func (a *Authenticator) Identify(authorization string, now time.Time) Principal {
+	k := a.known.Load()
+	scheme, rest, _ := strings.Cut(authorization, " ")
+	switch {
+	case strings.EqualFold(scheme, "bearer"):
+		if p, ok := k.tokens[sha256.Sum256([]byte(strings.TrimSpace(rest)))]; ok {
+			return p
+		}
+	case strings.EqualFold(scheme, "basic"):
+		return a.basic(k, strings.TrimSpace(rest), now)
+	}
+	return Principal{Wrong: true}
+}
+
+func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal {
+	key := a.key(encoded)
+	if p, ok := a.recall(key, k, now); ok {
+		return p
+	}
+	name, password, ok := decode(encoded)
+	u, there := k.users[name]
+	if !there {
+		u.check = a.bcryptChecker(nobody)
+	}
+	if !u.check(password) || !there || !ok {
+		return Principal{Wrong: true}
+	}
+	p := Principal{Name: name, Roles: u.roles}
+	a.remember(key, verified{p, k, now.Add(remembered)})
+	return p
+}
+
+// key stands for a credential in memory: without the secret, nobody can try passwords against it.
+func (a *Authenticator) key(encoded string) (key [32]byte) {
+	mac := hmac.New(sha256.New, a.secret[:])
+	mac.Write([]byte(encoded))
+	mac.Sum(key[:0])
+	return key
+}
+
+func (a *Authenticator) recall(key [32]byte, k *known, now time.Time) (Principal, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	v, ok := a.verified[key]
+	if !ok || v.of != k || !now.Before(v.until) {
+		return Principal{}, false
+	}
+	if v.until.Sub(now) < remembered*3/4 { // who keeps coming is not computed again
+		v.until = now.Add(remembered)
+		a.verified[key] = v
+	}
+	return v.Principal, true
+}
+
+func (a *Authenticator) remember(key [32]byte, v verified) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.verified) >= maxRemembered {
+		clear(a.verified)
+	}
+	a.verified[key] = v
+}

@@ -1,0 +1,139 @@
+package auth_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"heureka.internal/heureka/internal/auth"
+)
+
+func basic(text string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(text))
+}
+
+func hash(t *testing.T, password string) string {
+	t.Helper()
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(h)
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sum(token string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(token))) }
+
+func TestIdentify(t *testing.T) {
+	users, tokens := filepath.Join(t.TempDir(), "users"), filepath.Join(t.TempDir(), "tokens")
+	write(t, users, "# people\n\nann:"+hash(t, "p:q")+"\n")
+	write(t, tokens, "app:"+sum("geheim")+":read,register\n")
+	readers := auth.Roles(1 << auth.Read)
+	a, err := auth.New(auth.Config{User: "user", Password: "{noop}geheim", Roles: auth.All, UsersFile: users, UserRoles: map[string]auth.Roles{"ann": readers}, TokensFile: tokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong := auth.Principal{Wrong: true}
+	for shown, want := range map[string]auth.Principal{
+		basic("user:geheim"):      {Name: "user", Roles: auth.All},
+		basic("ann:p:q"):          {Name: "ann", Roles: readers},
+		"Bearer geheim":           {Name: "app", Roles: 1<<auth.Read | 1<<auth.Register},
+		"BEARER  geheim":          {Name: "app", Roles: 1<<auth.Read | 1<<auth.Register},
+		basic("user:falsch"):      wrong,
+		basic("user:"):            wrong,
+		basic("user"):             wrong,
+		basic("nobody:geheim"):    wrong,
+		basic(":"):                wrong,
+		"Basic !":                 wrong,
+		"Basic":                   wrong,
+		"Bearer":                  wrong,
+		"Bearer " + sum("geheim"): wrong,
+		"Digest geheim":           wrong,
+		"":                        wrong,
+	} {
+		for range 2 { // the second time from memory
+			if got := a.Identify(shown, time.Now()); got != want {
+				t.Errorf("%q is %+v, want %+v", shown, got, want)
+			}
+		}
+	}
+}
+
+// A verified password is not computed again, unless its owner stays away; when the file changes, the old one is wrong at once.
+func TestVerifiedPasswordsAreRemembered(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	write(t, users, "ann:"+hash(t, "p")+"\n")
+	a, err := auth.New(auth.Config{UsersFile: users})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for i := range 10 { // a heartbeat every 30 s
+		if p := a.Identify(basic("ann:p"), now.Add(time.Duration(i)*30*time.Second)); p.Name != "ann" {
+			t.Fatalf("%+v", p)
+		}
+	}
+	if n := a.Computed(); n != 1 {
+		t.Errorf("ten heartbeats hashed the password %d times", n)
+	}
+	if a.Identify(basic("ann:p"), now.Add(time.Hour)); a.Computed() != 2 {
+		t.Errorf("after an hour it is hashed %d times in all, want 2", a.Computed())
+	}
+	write(t, users, "ann:"+hash(t, "other")+"\n")
+	if changed, err := a.Refresh(); !changed || err != nil {
+		t.Fatalf("changed %v, %v", changed, err)
+	}
+	if p := a.Identify(basic("ann:p"), now.Add(time.Second)); !p.Wrong {
+		t.Errorf("the old password still makes %+v", p)
+	}
+	if p := a.Identify(basic("ann:other"), now); p.Name != "ann" {
+		t.Errorf("the new password makes %+v", p)
+	}
+}
+
+// A file that makes no sense is told once, and changes nothing; its lines are not told.
+func TestBadFilesAreKeptOut(t *testing.T) {
+	dir := t.TempDir()
+	users, tokens := filepath.Join(dir, "users"), filepath.Join(dir, "tokens")
+	good := "app:" + sum("geheim") + ":read\n"
+	write(t, users, "")
+	write(t, tokens, good)
+	a, err := auth.New(auth.Config{UsersFile: users, TokensFile: tokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := []struct{ users, tokens, want string }{
+		{"ann:plain", good, "users file, line 1: want NAME:HASH with bcrypt, as htpasswd -B writes it"},
+		{"", "app:abc:read", "tokens file, line 1: want NAME:SHA-256:ROLE,ROLE"},
+		{"", "\napp:" + sum("x")[1:] + "z:read", "tokens file, line 2: want the SHA-256 of the token in hexadecimal"},
+		{"", "app:" + sum("x") + ":everything", `tokens file, line 1: there is no role "everything": want probe, read, register, operate, peer, metrics, admin`},
+	}
+	for _, tt := range bad {
+		write(t, users, tt.users)
+		write(t, tokens, tt.tokens)
+		if changed, err := a.Refresh(); changed || err == nil || err.Error() != tt.want {
+			t.Errorf("changed %v, %v, want %s", changed, err, tt.want)
+		}
+		if changed, err := a.Refresh(); changed || err != nil {
+			t.Errorf("again: changed %v, %v", changed, err)
+		}
+		if p := a.Identify("Bearer geheim", time.Now()); p.Name != "app" {
+			t.Errorf("after %s: %+v", tt.want, p)
+		}
+	}
+	if got := a.Failures(); got != uint64(len(bad)) {
+		t.Errorf("%d failures, want %d", got, len(bad))
+	}
+}

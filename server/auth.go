@@ -1,0 +1,192 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"heureka.internal/heureka/internal/auth"
+	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/logs"
+)
+
+// Auth says who may do what. Without User's password and files everybody may do everything.
+type Auth struct {
+	User, Password string   // one user; the password plain, {noop} and plain, or {bcrypt} and a hash
+	Roles          []string // of that user; none: all
+
+	UsersFile  string              // a line each: NAME:HASH, as htpasswd -B writes it
+	UserRoles  map[string][]string // of users in that file
+	TokensFile string              // a line each: NAME:SHA-256:ROLE,ROLE
+
+	Anonymous []string          // roles of who shows no credential
+	Mode      string            // off, observe or enforce; "": enforce if there are credentials, else off
+	Modes     map[string]string // by role, where it differs
+}
+
+// The modes.
+const (
+	authOff     = "off"
+	authObserve = "observe"
+	authEnforce = "enforce"
+)
+
+func (a *Auth) known() bool { return a.Password != "" || a.UsersFile != "" || a.TokensFile != "" }
+
+func (a *Auth) mode() string {
+	switch {
+	case a.Mode != "":
+		return a.Mode
+	case a.known():
+		return authEnforce
+	}
+	return authOff
+}
+
+// A guard decides who may do what.
+type guard struct {
+	*auth.Authenticator
+	modes [auth.Admin + 1]string
+	log   *slog.Logger
+
+	denied [auth.Admin + 1][denials]atomic.Uint64
+}
+
+// Why a call is denied.
+const (
+	anonymous = iota
+	wrongCredential
+	lacksRole
+	denials
+)
+
+var denialNames = [denials]string{"anonymous", "wrong-credential", "lacks-role"}
+
+// openAuth returns what guards the node; nil if nothing is to be guarded.
+func (s *Server) openAuth() (*guard, error) {
+	cfg, err := s.cfg.Auth.config()
+	if err != nil {
+		return nil, err
+	}
+	g := &guard{log: logs.Named(s.log, logs.Server)}
+	if on, err := g.setModes(&s.cfg.Auth); err != nil || !on {
+		return nil, err
+	}
+	if !s.cfg.Auth.known() {
+		return nil, errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file or heureka.auth.tokens-file")
+	}
+	g.Authenticator, err = auth.New(cfg)
+	return g, err
+}
+
+// setModes reports whether any role is guarded.
+func (g *guard) setModes(a *Auth) (on bool, err error) {
+	for i := range g.modes {
+		g.modes[i] = a.mode()
+	}
+	for role, mode := range a.Modes {
+		i := slices.Index(auth.RoleNames(), role)
+		if i < 0 {
+			return false, fmt.Errorf("heureka.auth.modes: there is no role %q", role)
+		}
+		g.modes[i] = mode
+	}
+	for _, mode := range g.modes {
+		if mode != authOff && mode != authObserve && mode != authEnforce {
+			return false, fmt.Errorf("heureka.auth: there is no mode %q: want off, observe or enforce", mode)
+		}
+		on = on || mode != authOff
+	}
+	return on, nil
+}
+
+func (a *Auth) config() (cfg auth.Config, err error) {
+	cfg = auth.Config{User: a.User, Password: a.Password, Roles: auth.All, UsersFile: a.UsersFile, TokensFile: a.TokensFile, UserRoles: map[string]auth.Roles{}}
+	if strings.Contains(strings.TrimPrefix(a.Password, "{noop}"), ":") {
+		return cfg, errors.New("spring.security.user.password: a colon in it keeps most Java clients from sending it")
+	}
+	if a.Password != "" && a.User == "" || strings.Contains(a.User, ":") {
+		return cfg, errors.New("spring.security.user.name: want a name without a colon")
+	}
+	if len(a.Roles) > 0 {
+		if cfg.Roles, err = auth.ParseRoles(a.Roles); err != nil {
+			return cfg, fmt.Errorf("spring.security.user.roles: %w", err)
+		}
+	}
+	for name, roles := range a.UserRoles {
+		if cfg.UserRoles[name], err = auth.ParseRoles(roles); err != nil {
+			return cfg, fmt.Errorf("heureka.auth.roles.%s: %w", name, err)
+		}
+	}
+	if cfg.Anonymous, err = auth.ParseRoles(a.Anonymous); err != nil {
+		return cfg, fmt.Errorf("heureka.auth.anonymous: %w", err)
+	}
+	return cfg, nil
+}
+
+// protect puts the guard into a chain.
+func (g *guard) protect(cfg *httpapi.Config, management bool) {
+	if g == nil {
+		return
+	}
+	cfg.Challenges = []string{`Basic realm="heureka", charset="UTF-8"`}
+	if g.HasTokens() {
+		cfg.Challenges = append(cfg.Challenges, `Bearer realm="heureka"`)
+	}
+	cfg.Steps.Authenticate = g.authenticate
+	cfg.Steps.Authorise = func(c *httpapi.Call) httpapi.Refusal { return g.authorise(c, management) }
+}
+
+func (g *guard) authenticate(c *httpapi.Call) httpapi.Refusal {
+	switch shown := c.Request.Header["Authorization"]; len(shown) {
+	case 0:
+		c.Principal = g.Anonymous()
+	case 1:
+		if c.Principal = g.Identify(shown[0], time.Now()); !c.Principal.Wrong {
+			c.Principal.Roles |= g.Anonymous().Roles // nobody loses by showing who they are
+		}
+	default:
+		c.Principal = auth.Principal{Wrong: true}
+	}
+	return httpapi.Refusal{}
+}
+
+// authorise is the only place that decides. A wrong credential is refused even where none is needed, as far as the mode
+// of the role refuses anything.
+func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
+	role := c.Needs(management)
+	mode, p := g.modes[role], &c.Principal
+	why := lacksRole
+	switch {
+	case mode == authOff || !p.Wrong && p.Roles.Has(role):
+		return httpapi.Refusal{}
+	case p.Wrong:
+		why = wrongCredential
+	case p.Name == "":
+		why = anonymous
+	}
+	g.denied[role][why].Add(1)
+	if mode == authObserve {
+		g.log.Debug("request would be denied", "role", role, "why", denialNames[why], "principal", p.Name, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
+		return httpapi.Refusal{}
+	}
+	if why == lacksRole && c.Route.Resource != httpapi.DeltaResource { // 403 to a delta makes clients fetch everything
+		return httpapi.Refusal{Status: http.StatusForbidden, Reason: httpapi.Forbidden}
+	}
+	return httpapi.Refusal{Status: http.StatusUnauthorized, Reason: httpapi.Unauthenticated}
+}
+
+// refreshAuth takes over what has changed in the files.
+func (s *Server) refreshAuth(time.Time) {
+	switch changed, err := s.guard.Refresh(); {
+	case err != nil:
+		s.log.Error("cannot use new credentials, keeping the current ones", "err", err)
+	case changed:
+		s.log.Info("credentials read again")
+	}
+}

@@ -1,0 +1,78 @@
+package server_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"heureka.internal/heureka/server"
+)
+
+// shows asks for a path with this credential.
+func shows(path, credential string) func(*rig) string {
+	return func(r *rig) string {
+		code, _ := r.do("GET", path, "", "Authorization", credential)
+		return fmt.Sprint(code)
+	}
+}
+
+func basic(name, password string) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(name+":"+password))
+}
+
+func password(_ *rig, c *server.Config) { c.Auth.Password = "geheim" }
+
+// fileWith returns a file with this line.
+func fileWith(r *rig, line string) string {
+	name := filepath.Join(r.t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(line+"\n"), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+	return name
+}
+
+func usersFile(r *rig, c *server.Config) {
+	hash, err := bcrypt.GenerateFromPassword([]byte("p"), bcrypt.MinCost)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	c.Auth.UsersFile = fileWith(r, "ann:"+string(hash))
+}
+
+func readers(_ *rig, c *server.Config) {
+	c.Auth.UserRoles = map[string][]string{"ann": {"read"}}
+}
+
+// authOptions are about who may do what.
+var authOptions = []option{{
+	field: "Auth.Password", see: statusOf("/eureka/apps"), set: password, byDefault: "200", want: "401",
+}, {
+	field: "Auth.User", base: password, see: shows("/eureka/apps", basic("ann", "geheim")), byDefault: "401", want: "200",
+	set: func(_ *rig, c *server.Config) { c.Auth.User = "ann" },
+}, {
+	field: "Auth.Roles", base: password, see: shows("/eureka/apps", basic("user", "geheim")), byDefault: "200", want: "403",
+	set: func(_ *rig, c *server.Config) { c.Auth.Roles = []string{"register"} },
+}, {
+	field: "Auth.UsersFile", see: shows("/eureka/apps", basic("ann", "p")), byDefault: "401", want: "200", set: usersFile,
+	base: func(r *rig, c *server.Config) { password(r, c); readers(r, c) },
+}, {
+	field: "Auth.UserRoles", base: usersFile, see: shows("/eureka/apps", basic("ann", "p")), byDefault: "403", want: "200", set: readers,
+}, {
+	field: "Auth.TokensFile", base: password, see: shows("/eureka/apps", "bearer geheim"), byDefault: "401", want: "200",
+	set: func(r *rig, c *server.Config) {
+		c.Auth.TokensFile = fileWith(r, fmt.Sprintf("app:%x:read,register", sha256.Sum256([]byte("geheim"))))
+	},
+}, {
+	field: "Auth.Anonymous", base: password, see: statusOf("/eureka/apps"), byDefault: "401", want: "200",
+	set: func(_ *rig, c *server.Config) { c.Auth.Anonymous = []string{"probe", "read"} },
+}, {
+	field: "Auth.Mode", base: password, see: statusOf("/eureka/apps"), byDefault: "401", want: "200",
+	set: func(_ *rig, c *server.Config) { c.Auth.Mode = "observe" },
+}, {
+	field: "Auth.Modes", base: password, see: statusOf("/eureka/apps"), byDefault: "401", want: "200",
+	set: func(_ *rig, c *server.Config) { c.Auth.Modes = map[string]string{"read": "off"} },
+}}
