@@ -226,11 +226,12 @@ func TestOpenAPIHasTheParametersOfWatching(t *testing.T) {
 	for _, p := range readAPI(t).Paths[httpapi.WatchPath]["get"].Parameters {
 		names = append(names, p.Name)
 	}
-	q := "?"
+	var q strings.Builder
+	q.WriteString("?")
 	for _, name := range names {
-		q += name + "=1&"
+		q.WriteString(name + "=1&")
 	}
-	r := httptest.NewRequest("GET", httpapi.WatchPath+strings.ReplaceAll(q, "wait=1", "wait=1s"), nil)
+	r := httptest.NewRequest("GET", httpapi.WatchPath+strings.ReplaceAll(q.String(), "wait=1", "wait=1s"), nil)
 	r.Header.Set("Last-Event-ID", "2")
 	var got watchRequest
 	if bad := got.read(r); bad != nil {
