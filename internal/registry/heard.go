@@ -37,5 +37,5 @@ func (r *Registry) Heard(key heureka.Key, age time.Duration, from Origin, now ti
 	if at <= beatTime(l.beat.Load()) || t.at > expiry(packBeat(at, true), life, r.cfg.DoubledLeases) {
 		return false
 	}
-	return r.renew(l, at, t.wall.Add(-age), life, r.tellers.of(&from))
+	return r.renew(l, at, t.wall.Add(-age), life, r.tellers.meet(&from))
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 )
 
@@ -75,6 +76,58 @@ func TestOnlyOwnHeartbeatsArePassedOn(t *testing.T) {
 			}
 			if _, ok := w.OwnAge(key("nobody"), w.now); ok {
 				t.Error("nobody was heard")
+			}
+		})
+	}
+}
+
+// Whoever tells of an instance for the first time is remembered by its address, whatever it tells.
+func TestFirstWordOfAPeer(t *testing.T) {
+	peer := registry.Origin{By: registry.ByPeer, Address: "10.0.0.2"}
+	for name, tell := range map[string]func(w *world) error{
+		"registration": func(w *world) error {
+			_, err := w.Register(instance("1"), peer, w.now)
+			return err
+		},
+		"incarnation": func(w *world) error {
+			_, err := w.RegisterIncarnation(instance("1"), 0, peer, w.now)
+			return err
+		},
+		"heartbeat": func(w *world) error { return w.Renew(key("1"), registry.Renewal{}, peer, w.now) },
+		"status":    func(w *world) error { return w.SetOverride(key("1"), heureka.StatusDown, 0, peer, w.now) },
+		"clearing":  func(w *world) error { return w.ClearOverride(key("1"), heureka.StatusUp, 0, peer, w.now) },
+		"metadata": func(w *world) error {
+			_, err := w.SetMetadata(key("1"), []heureka.MetadataEntry{{Key: "k", Value: "v"}}, peer, w.now)
+			return err
+		},
+		"entry": func(w *world) error {
+			other := newWorld(t, registry.Config{})
+			other.now = w.now
+			other.register(instance("1", dirty(w.ms()+1)))
+			for i := range registry.Buckets {
+				for _, e := range other.Bucket(i, other.now) {
+					e.From = peer
+					w.Merge(e, w.now)
+				}
+			}
+			return nil
+		},
+		"answer": func(w *world) error {
+			w.Heard(key("1"), time.Second, peer, w.now)
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, registry.Config{})
+			w.register(instance("1"))
+			w.advance(30 * time.Second)
+			if err := tell(w); err != nil {
+				t.Fatal(err)
+			}
+			w.Expire(key("1"), w.now)
+			last := w.changes[len(w.changes)-1].LastBeat
+			if last.By != registry.ByPeer || last.Address != peer.Address {
+				t.Errorf("the last heartbeat came from %+v, want the peer at %s", last, peer.Address)
 			}
 		})
 	}

@@ -112,6 +112,7 @@ func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
 		e.From = FromSync
 	}
 	t := r.instant(now)
+	r.tellers.meet(&e.From)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.index.find(e.Key)

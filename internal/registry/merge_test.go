@@ -359,3 +359,28 @@ func TestMergeIgnoresNonsense(t *testing.T) {
 		t.Error("the digest changed")
 	}
 }
+
+// Another node must have heard an instance clearly later, or two of them would keep a silent one alive by telling each other.
+func TestAgesMustDifferClearly(t *testing.T) {
+	for later, want := range map[time.Duration]bool{4 * time.Second: false, 6 * time.Second: true} {
+		w, other := newWorld(t, registry.Config{}), newWorld(t, registry.Config{})
+		w.register(instance("1", dirty(w.ms())))
+		other.register(instance("1", dirty(w.ms())))
+		w.advance(30 * time.Second)
+		other.advance(30 * time.Second)
+		w.renew("1")
+		other.advance(later)
+		other.renew("1")
+		w.advance(later)
+		for i := range registry.Buckets {
+			for _, e := range other.Bucket(i, other.now) {
+				w.Merge(e, w.now)
+			}
+			for _, e := range w.Bucket(i, w.now) {
+				if fresh := e.Age < later; fresh != want {
+					t.Errorf("heard %v later elsewhere: the lease is %v old, taken over %v, want %v", later, e.Age, fresh, want)
+				}
+			}
+		}
+	}
+}

@@ -44,6 +44,7 @@ func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late 
 	if origin.By == ByPeer {
 		r.countReplication(t)
 	}
+	r.tellers.meet(&origin)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if late && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: rev}, t) {
@@ -82,6 +83,7 @@ func (r *Registry) Adopt(in *heureka.Instance, origin Origin, now time.Time) (Ch
 func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin Origin, now time.Time) (Change, error) {
 	t := r.instant(now)
 	r.observe(t)
+	r.tellers.meet(&origin)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.index.find(key)

@@ -26,7 +26,7 @@ func (r *Registry) Renew(key heureka.Key, renewal Renewal, origin Origin, now ti
 	v := l.current.Load()
 	by := client
 	if !origin.Replicates() {
-		by = r.tellers.of(&origin)
+		by = r.tellers.meet(&origin)
 	}
 	if v.instance.Status == heureka.StatusUnknown || !r.renew(l, t.at, t.wall, v.life, by) {
 		return r.missing()

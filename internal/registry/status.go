@@ -13,6 +13,7 @@ import (
 func (r *Registry) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
 	t := r.instant(now)
 	r.observe(t)
+	r.tellers.meet(&origin)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l, err := r.touch(key, origin, t)
@@ -38,6 +39,7 @@ func (r *Registry) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64,
 func (r *Registry) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin Origin, now time.Time) error {
 	t := r.instant(now)
 	r.observe(t)
+	r.tellers.meet(&origin)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l, err := r.touch(key, origin, t)

@@ -245,3 +245,34 @@ func TestCancel1ForgetsTheOverride(t *testing.T) {
 		t.Errorf("the new registration remembers the old one: %+v", ch)
 	}
 }
+
+// Metadata that are set under an override leave alone what the instance says of itself (S-REGISTER-5).
+func TestMetadataUnderAnOverride(t *testing.T) {
+	w := newWorld(t, registry.Config{})
+	w.register(instance("1", status(heureka.StatusUp)))
+	w.setStatus("1", heureka.StatusOutOfService)
+	w.advance(time.Second)
+	w.register(instance("1", status(heureka.StatusUp), dirty(w.ms())))
+	if _, err := w.SetMetadata(key("1"), []heureka.MetadataEntry{{Key: "k", Value: "v"}}, registry.FromClient, w.now); err != nil {
+		t.Fatal(err)
+	}
+	w.wantStatus("1", heureka.StatusOutOfService)
+	for i := range registry.Buckets {
+		for _, e := range w.Bucket(i, w.now) {
+			if e.Instance.Status != heureka.StatusUp {
+				t.Errorf("other nodes are told that it is %v by its own word, want UP", e.Instance.Status)
+			}
+		}
+	}
+}
+
+// A document that tells of a change of status tells of the heartbeat that came with it (S-STATUS-2).
+func TestStatusTellsOfItsHeartbeat(t *testing.T) {
+	w := newWorld(t, registry.Config{})
+	w.register(instance("1"))
+	w.advance(20 * time.Second)
+	w.setStatus("1", heureka.StatusDown)
+	if got := w.changes[len(w.changes)-1].Record.Instance.Lease.LastRenewalMS; got != w.ms()+90_000 { // a lease later, see S-LEASE-2
+		t.Errorf("the lease was renewed at %d, want a lease after %d", got, w.ms())
+	}
+}

@@ -28,17 +28,30 @@ type tellerTable struct {
 	addresses []string // by number, from firstTeller on
 }
 
-// of returns the number of whoever o is.
+// meet returns the number of whoever o is, who gets one if there is none yet. That locks: it comes before Registry.mu.
+func (ts *tellers) meet(o *Origin) teller {
+	if n, ok := ts.lookup(o); ok {
+		return n
+	}
+	return ts.add(o.Address)
+}
+
+// of returns the number of one who has been met.
 func (ts *tellers) of(o *Origin) teller {
+	n, _ := ts.lookup(o)
+	return n
+}
+
+func (ts *tellers) lookup(o *Origin) (n teller, ok bool) {
 	if o.Replicates() {
-		return client
+		return client, true
 	}
 	if table := ts.known.Load(); table != nil {
 		if n, ok := table.numbers[o.Address]; ok {
-			return n
+			return n, true
 		}
 	}
-	return ts.add(o.Address)
+	return somePeer, false
 }
 
 func (ts *tellers) add(address string) teller {
