@@ -79,3 +79,6 @@ func (g *greeting) Write(b []byte) (int, error) {
 	}
 	return g.ResponseWriter.Write(b)
 }
+
+// Senders returns how many nodes are remembered with the number of their last batch.
+func (g *Guard) Senders() int { return max(len(g.last), len(g.claimed)) }
