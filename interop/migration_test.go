@@ -5,14 +5,16 @@ package interop
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
 )
 
 // TestMigration turns a ring of two reference servers into a ring of two of ours,
-// one node at a time on the same ports, under two live Spring applications. Their
-// calls must all succeed, and no answer of any node may lack an instance.
+// one node at a time on the same ports with the same settings, under two live Spring
+// applications; and, each night, back. Their calls must all succeed, and no answer of
+// any node may lack an instance.
 func TestMigration(t *testing.T) {
 	for _, gen := range []string{"2025", "2021"} {
 		t.Run(gen, func(t *testing.T) {
@@ -49,24 +51,52 @@ func migrate(t *testing.T, gen string) {
 
 	w := observe(apps, keys, nodes)
 	defer w.stop()
+	s.takeOver(t, w, nodes, target, peers)
+	// The applications have to stay registered by their heartbeats to the new ring.
+	w.outlive(t)
+	if os.Getenv("INTEROP_NIGHTLY") != "" { // and back
+		s.takeOver(t, w, nodes, gen, peers)
+		w.outlive(t)
+	}
+	w.stop()
+	w.report(t, s)
+	s.end("")
+}
+
+// takeOver replaces each node by one of another generation on the same port.
+func (s *story) takeOver(t *testing.T, w *observer, nodes []*server, gen string, peers []string) {
+	t.Helper()
 	for i, old := range nodes {
 		began := time.Now()
 		old.stop(t)
 		s.did(fmt.Sprintf("stopped node %d", i), time.Since(began))
 		began = time.Now()
-		nodes[i] = launch(t, target, ports[i], peers)
+		nodes[i] = launch(t, gen, old.port, peers)
 		w.replace(i, nodes[i])
+		if gen == heurekaGen {
+			awaitReadiness(t, nodes[i])
+		}
 		if err := nodes[i].awaitOpen(t); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, limit, func() error { return hasAll(nodes[i].url, keys) })
-		s.did(fmt.Sprintf("%s took its place, with all instances", target), time.Since(began))
+		eventually(t, limit, func() error { return hasAll(nodes[i].url, w.keys) })
+		s.did(fmt.Sprintf("%s took its place, with all instances", gen), time.Since(began))
 	}
-	// The applications have to stay registered by their heartbeats to the new ring.
-	w.outlive(t)
-	w.stop()
-	w.report(t, s)
-	s.end("")
+}
+
+// awaitReadiness polls the probes of a node of ours, as an orchestrator does, until it is ready. Whatever its phase, it is
+// alive; one whose health says otherwise would be restarted before it has copied the registry.
+func awaitReadiness(t *testing.T, node *server) {
+	t.Helper()
+	awaitReady(t, node.proc, func() error {
+		for _, path := range []string{"", "/liveness"} {
+			err := do("GET", node.url+"/actuator/health"+path, nil)
+			if _, answered := errors.AsType[*statusError](err); answered {
+				return &fatalError{err}
+			}
+		}
+		return do("GET", node.url+"/actuator/health/readiness", nil)
+	})
 }
 
 // An observer calls one application through another and reads every node, over and
