@@ -41,8 +41,9 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(transport.CloseIdleConnections)
 	c, err := client.New(client.Config{
 		Servers: w.cluster.URLs(), Transport: transport, FetchInterval: fetchInterval, Jitter: -1, Rand: rand.NewPCG(1, 2),
-		Hooks:  client.Hooks{Refresh: func(client.RefreshInfo) { w.refreshes.Add(1) }},
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Hooks:        client.Hooks{Refresh: func(client.RefreshInfo) { w.refreshes.Add(1) }},
+		DisableWatch: true, // else the registry is fetched whenever it has changed
+		Logger:       slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
