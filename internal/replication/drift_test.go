@@ -64,23 +64,6 @@ func TestFruitlessBucketsAreLeftAlone(t *testing.T) {
 	differing(30*time.Second, 3, 7)
 }
 
-// What has become equal is forgotten: when it differs again, and as before, that is another matter.
-func TestEqualBucketsAreForgotten(t *testing.T) {
-	var mine, theirs [registry.Buckets]uint64
-	f := make(replication.Fruitless)
-	mine[3] = 1
-	f.Remember([]int{3}, &mine, &theirs, start)
-	mine[3] = 0
-	f.Remember([]int{3}, &mine, &theirs, start)
-	mine[3] = 1
-	if got := f.Differing(&mine, &theirs, start.Add(time.Second)); !slices.Equal(got, []int{3}) {
-		t.Errorf("%v, want bucket 3, which was equal meanwhile", got)
-	}
-	if len(f) != 0 {
-		t.Errorf("%d buckets are remembered that are equal", len(f))
-	}
-}
-
 // Whoever invents nodes takes little memory.
 func TestGuardForgets(t *testing.T) {
 	g := replication.NewGuard("me", start)
