@@ -25,6 +25,9 @@ do_golden() {
   for pkg; do go test "$pkg" -update; done
 }
 
+#: pictures               take the pictures of docs/images anew, with chromium
+do_pictures() { mkdir -p docs/images && (cd browser && HEUREKA_PICTURES="$PWD/../docs/images" go test -count=1 -run TestPictures ./...); }
+
 #: bench                  measure, and write docs/performance.md
 do_bench() { go run ./bench; }
 

@@ -28,6 +28,10 @@ func (s *Server) pages() map[string]http.Handler {
 		below("renewals"):   s.page(http.StatusOK, s.renewalsPage),
 		below("warnings"):   s.page(http.StatusOK, s.warningsPage),
 		s.cfg.DashboardPath: s.page(http.StatusOK, s.statusPage),
+
+		below("data/instances"): s.data(s.instancesData),
+		below("data/instance"):  s.data(s.instanceData),
+		below("data/state"):     s.data(s.stateData),
 	}
 	for name, file := range dashboard.Assets() {
 		pages[below(name)] = httpapi.File(file)
@@ -73,15 +77,22 @@ func (s *Server) opened(f dashboard.Frame, name string, rows []dashboard.Row, no
 }
 
 func (s *Server) instancePage(w io.Writer, r *http.Request) error {
-	now, q := time.Now(), r.URL.Query()
-	key := heureka.Key{App: heureka.AppName(q.Get("app")), ID: q.Get("id")}
-	var row *dashboard.Row
-	if rec, ok := s.reg.Find(key); ok {
-		row = new(s.row(rec, now))
-	} else if in, ok := s.remote(key); ok {
-		row = &dashboard.Row{In: in}
-	}
+	now := time.Now()
+	key, row := s.named(r, now)
 	return s.detail(s.status(0, now).frame(r.URL.Path), key, row, now).Render(w)
+}
+
+// named is the instance that a request asks for; its row is nil if there is none.
+func (s *Server) named(r *http.Request, now time.Time) (heureka.Key, *dashboard.Row) {
+	q := r.URL.Query()
+	key := heureka.Key{App: heureka.AppName(q.Get("app")), ID: q.Get("id")}
+	if rec, ok := s.reg.Find(key); ok {
+		return key, new(s.row(rec, now))
+	}
+	if in, ok := s.remote(key); ok {
+		return key, &dashboard.Row{In: in}
+	}
+	return key, nil
 }
 
 // remote finds an instance of another region.

@@ -1,3 +1,6 @@
+// The script of all pages. Every page is complete without it; it keeps what is shown up to date.
+const base = new URL('../', import.meta.url); // of the first page
+
 // Times are shown in the viewer's zone.
 for (const t of document.querySelectorAll('time[datetime]')) {
 	const at = new Date(t.dateTime);
@@ -5,4 +8,27 @@ for (const t of document.querySelectorAll('time[datetime]')) {
 		t.title = t.textContent;
 		t.textContent = at.toLocaleString();
 	}
+}
+
+// The sentence about the node's condition stays true.
+const state = document.getElementById('state');
+async function refreshState() {
+	if (document.hidden || !state) return;
+	try {
+		const answer = await fetch(new URL('data/state', base));
+		const now = await answer.json();
+		state.className = 'state ' + now.kind;
+		state.replaceChildren(Object.assign(document.createElement('strong'), { textContent: now.kind }), ' ' + now.text);
+	} catch {
+		state.className = 'state impaired';
+		state.textContent = 'This node does not answer; what the page shows is old.';
+	}
+}
+setInterval(refreshState, 5000);
+document.addEventListener('visibilitychange', refreshState);
+
+const list = document.getElementById('list');
+if (list && !new URLSearchParams(location.search).get('group')) {
+	const { start } = await import('./instances.js');
+	start(list, base, new URL(document.body.dataset.v1 + '/', location.href));
 }

@@ -37,6 +37,34 @@ type Field struct{ Name, Value, URL string }
 // Render writes the page of one instance. Its error is the writer's.
 func (d *Detail) Render(w io.Writer) error { return instancePage.Execute(w, d) }
 
+// DetailData is a Detail for the script.
+type DetailData struct {
+	Gone       bool                    `json:"gone"` // it is not registered
+	Status     string                  `json:"status"`
+	Overridden bool                    `json:"overridden"`
+	Lease      []Field                 `json:"lease"`
+	Times      []Moment                `json:"times"`
+	Fields     []Field                 `json:"fields"`
+	Metadata   []heureka.MetadataEntry `json:"metadata"`
+	Changes    []Change                `json:"changes"`
+	Since      time.Time               `json:"since"`
+	Faults     []string                `json:"faults"`
+}
+
+// Data returns what the page shows, for the script.
+func (d *Detail) Data() DetailData {
+	data := DetailData{Gone: d.Row == nil, Changes: d.Changes, Since: d.Since}
+	for i := range d.Faults {
+		data.Faults = append(data.Faults, "It "+d.Faults[i].Text+". "+d.Faults[i].Kind.Advice())
+	}
+	if d.Row == nil {
+		return data
+	}
+	data.Status, data.Overridden = d.Row.In.Status.String(), d.Row.Overridden()
+	data.Lease, data.Times, data.Fields, data.Metadata = d.Lease(), d.Times(), d.Fields(), d.Row.In.Metadata
+	return data
+}
+
 // LastChange is the newest change, nil if none is known.
 func (d *Detail) LastChange() *Change {
 	if len(d.Changes) == 0 {

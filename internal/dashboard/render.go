@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -20,14 +21,28 @@ var templates embed.FS
 //go:embed style.css
 var style []byte
 
-//go:embed dashboard.js
-var script []byte
-
-// StyleName and ScriptName are where the pages expect these files, below the first page. They change with the contents, so that
-// browsers may keep them for ever.
+// What others have written stands in npm with its licences.
 var (
-	StyleName  = assetName("style", ".css", style)
-	ScriptName = assetName("dashboard", ".js", script)
+	//go:embed dashboard.js
+	scriptSource []byte
+	//go:embed instances.js
+	instancesSource []byte
+	//go:embed npm/preact.js
+	preact []byte
+	//go:embed npm/htm.js
+	htm []byte
+)
+
+// A name that changes with the content lets browsers keep a file for ever. Files are imported by these names.
+var (
+	styleFile     = file("style", ".css", style, nil)
+	preactFile    = file("preact", ".js", preact, nil)
+	htmFile       = file("htm", ".js", htm, nil)
+	instancesFile = file("instances", ".js", instancesSource, map[string]asset{"./npm/preact.js": preactFile, "./npm/htm.js": htmFile})
+	scriptFile    = file("dashboard", ".js", scriptSource, map[string]asset{"./instances.js": instancesFile})
+
+	// StyleName and ScriptName are where the pages expect these two, below the first page.
+	StyleName, ScriptName = styleFile.name, scriptFile.name
 )
 
 // An Asset is a file that the pages need.
@@ -38,12 +53,29 @@ type Asset struct {
 
 // Assets are the files by their names.
 func Assets() map[string]Asset {
-	return map[string]Asset{StyleName: {"text/css; charset=utf-8", style}, ScriptName: {"text/javascript; charset=utf-8", script}}
+	all := map[string]Asset{}
+	for _, f := range []asset{styleFile, preactFile, htmFile, instancesFile, scriptFile} {
+		all[f.name] = f.Asset
+	}
+	return all
 }
 
-func assetName(name, ext string, content []byte) string {
+type asset struct {
+	Asset
+	name string
+}
+
+// file names a file after its content, in which the names of what it imports are replaced.
+func file(name, ext string, content []byte, imports map[string]asset) asset {
+	for old, to := range imports {
+		content = bytes.ReplaceAll(content, []byte(old), []byte("./"+strings.TrimPrefix(to.name, "assets/")))
+	}
+	kind := "text/javascript; charset=utf-8"
+	if ext == ".css" {
+		kind = "text/css; charset=utf-8"
+	}
 	sum := sha256.Sum256(content)
-	return "assets/" + name + "-" + hex.EncodeToString(sum[:6]) + ext
+	return asset{Asset{kind, content}, "assets/" + name + "-" + hex.EncodeToString(sum[:6]) + ext}
 }
 
 var (
