@@ -271,7 +271,7 @@ func TestPath13Delta(t *testing.T) {
 func TestPath14UnknownPathsAndMethods(t *testing.T) {
 	n := demo(t, httpapi.Config{})
 	for _, path := range []string{
-		"nothing-here", "apps/A/B/C", "apps/A/B/C/D", "apps/A/B/status/x", "instances", "instances/", "vips", "svips", "vips/a/b",
+		"nothing-here", "apps/A/B/C", "apps/A/B/C/D", "apps/A/B/status/x", "x/A/B/status", "x/A/B/metadata", "instances", "instances/", "vips", "svips", "vips/a/b",
 		"peerreplication", "peerreplication/x", "asg", "asg/a", "asg/a/x", "status/x", "serverinfo", "serverinfo/x", "v2/healthcheck",
 		"v2/serverinfo/statusoverrides", "css/wro.css",
 	} {

@@ -180,7 +180,7 @@ func TestXMLKeys(t *testing.T) {
 		"zone": "zone", "build_no": "build__no", "a$b": "a_-b", "a b": "a_.0020b", "a/b": "a_.002fb", "a#b": "a_.0023b",
 		"a@b": "a_.0040b", "1a": "_.0031a", "-a": "_.002da", ".a": "_.002ea", "a1-.b": "a1-.b", "a:b": "a:b", "ünï": "ünï",
 		"日本": "日本", "a:b:c": "a:b_.003ac", ":a": ":a", "__": "____", "_": "__", "_.0031": "__.0031", "😀": "_.d83d_.de00",
-		"\x00": "_.0000", "a\tb": "a_.0009b", "٣": "_.0663", "<a>&": "_.003ca_.003e_.0026", "management.port": "management.port",
+		"\x00": "_.0000", "a\tb": "a_.0009b", "٣": "_.0663", "<a>&": "_.003ca_.003e_.0026", "ıňÖ": "ıňÖ", "ĳ": "_.0133", "ŉ": "_.0149", "management.port": "management.port",
 	}
 	for key, element := range tests {
 		in := orders(func(in *heureka.Instance) { in.Metadata = metadata(key, "v") })
