@@ -120,3 +120,38 @@ func (o *observer) view(c *client) {
 		o.fail("%v", err)
 	}
 }
+
+// TestMixedRingRestarts kills and starts all nodes of a ring at once, two of ours and one of the reference. That one answers with the
+// few that it has heard of; ours must not take those for everybody.
+func TestMixedRingRestarts(t *testing.T) {
+	t.Parallel()
+	if target != heurekaGen {
+		t.Skip("the reference does not promise this")
+	}
+	r, s := newTrio(t), &story{name: "a mixed ring that starts as a whole"}
+	launchMixed := func(extra ...string) {
+		r.nodes = []*server{r.launch(t, r.ports[0], extra...), r.launch(t, r.ports[1], extra...), launch(t, "2025", r.ports[2], r.peers)}
+	}
+	launchMixed()
+	for _, n := range r.nodes {
+		if err := n.awaitOpen(t); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fleet := startFleet(t, r)
+	s.awaitWhole(t, "whole", r.nodes, fleet.keys)
+	w := observe(nil, fleet.keys, r.nodes)
+	defer w.stop()
+	for _, n := range r.nodes {
+		n.kill()
+	}
+	launchMixed(closed)
+	for i, n := range r.nodes {
+		w.replace(i, n)
+	}
+	s.awaitWhole(t, "whole again", r.nodes, fleet.keys)
+	w.outlive(t)
+	w.stop()
+	w.report(t, s)
+	s.end("")
+}

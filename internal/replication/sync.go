@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -158,7 +159,9 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 		}
 		c.CheckPhase()
 	case answered(err):
-		ps.copyApps(ctx, p.conn, c)
+		if young := ps.copyApps(ctx, p.conn, c); young && c.Err == nil && f.node == "" {
+			c.Err = errYoung
+		}
 	default:
 		c.Err = err
 	}
@@ -172,8 +175,8 @@ func answered(err error) bool {
 	return refused || errors.Is(err, errNotHeureka) || errors.Is(err, errOtherProtocol)
 }
 
-// copyApps takes over the records that any server lists.
-func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
+// copyApps takes over the records that any server lists. It reports whether they are young.
+func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) bool {
 	doc, err := conn.Apps(ctx, remote.Query{})
 	if err != nil {
 		c.Err = err
@@ -181,7 +184,7 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
 			(status.Code == http.StatusForbidden || status.Code == http.StatusServiceUnavailable) { // W-GATE-1
 			c.Err = errors.Join(heureka.ErrNotReady, err)
 		}
-		return
+		return false
 	}
 	now, refused := ps.cfg.Now(), 0
 	for _, app := range doc.Apps.Apps {
@@ -199,6 +202,24 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) {
 	if 2*refused > c.Instances { // a bad record costs that record, most records are the registry
 		c.Err = fmt.Errorf("%w: %d of %d instances, %v", ErrUncopied, refused, c.Instances, err)
 	}
+	return young(doc.Apps)
+}
+
+// errYoung is the error of a server that may have started a moment ago.
+var errYoung = fmt.Errorf("%w: it is not heureka, and nothing in its registry is older than %s", heureka.ErrNotReady, QuietToOpen)
+
+// young reports whether a registry lists nobody, or only what has come within QuietToOpen, by the clock of its server. Other
+// servers than heureka do not say that they have just started, and answer at once with the few that they have heard of.
+func young(apps *heureka.Applications) bool {
+	oldest, newest := int64(math.MaxInt64), int64(0)
+	for _, app := range apps.Apps {
+		for _, in := range app.Instances {
+			l := in.Lease
+			oldest = min(oldest, l.RegistrationMS)
+			newest = max(newest, l.RegistrationMS, l.LastRenewalMS-l.DurationSecs*1000) // W-FLD-9
+		}
+	}
+	return oldest > 0 && newest-oldest < QuietToOpen.Milliseconds()
 }
 
 // takeOver registers a record unless there is one that is as new, or was.

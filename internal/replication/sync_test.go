@@ -70,7 +70,8 @@ func TestSyncFromJava(t *testing.T) {
 		}
 		a.override("0", heureka.StatusOutOfService)
 		b := r.start("b", []string{"a"}, quiet)
-		r.wait(time.Second)
+		r.wait(time.Minute)
+		a.renew("0")
 		b.register("1", func(in *heureka.Instance) { in.HomePageURL = "http://newer/" })
 		got := b.sync()
 		if len(got) != 1 || got[0].Heureka || got[0].Instances != 3 || got[0].Changed != 2 || !got[0].Complete() {
@@ -81,6 +82,31 @@ func TestSyncFromJava(t *testing.T) {
 			t.Errorf("1 has %q, 0 is %s, %d instances", rec.Instance.HomePageURL, b.statusOf("0"), b.reg.Len())
 		}
 	})
+}
+
+// A Java server does not say that it has just started: what it has then is taken, but it is no whole registry.
+func TestSyncFromYoungJava(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fill  func(a *node)
+		whole bool
+	}{
+		"nobody":               {func(*node) {}, false},
+		"all have just come":   {func(a *node) { a.register("1"); a.register("2") }, false},
+		"a heartbeat is later": {func(a *node) { a.register("1"); a.wait(time.Minute); a.renew("1") }, true},
+		"another is later":     {func(a *node) { a.register("1"); a.wait(time.Minute); a.register("2") }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRing(t, func(t *testing.T, r *ring) {
+				a := r.start("a", nil, java)
+				tt.fill(a)
+				b := r.start("b", []string{"a"}, quiet)
+				got := b.sync()
+				if len(got) != 1 || got[0].Complete() != tt.whole || errors.Is(got[0].Err, heureka.ErrNotReady) == tt.whole || b.reg.Len() != a.reg.Len() {
+					t.Errorf("Sync = %+v, want whole: %t", got, tt.whole)
+				}
+			})
+		})
+	}
 }
 
 // What a Java server has not heard the end of does not come back with its copy; what its client has changed since does.
@@ -113,6 +139,8 @@ func TestSyncAsksEveryPeer(t *testing.T) {
 			n.register("only " + n.name)
 			r.wait(time.Second)
 		}
+		r.wait(time.Minute)
+		a.renew("both")
 		r.net.Host("dead")
 		b := r.start("b", []string{"dead", "a", "hole", "b", "c"}, quiet)
 		r.net.Host("hole")
