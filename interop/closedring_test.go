@@ -138,7 +138,8 @@ func TestMixedRingRestarts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fleet := startFleet(t, r)
+	fleet := &fleet{every: 20 * time.Second, leaseSecs: 60} // slower than the reference starts
+	fleet.start(t, r)
 	s.awaitWhole(t, "whole", r.nodes, fleet.keys)
 	w := observe(nil, fleet.keys, r.nodes)
 	defer w.stop()

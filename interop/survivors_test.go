@@ -137,40 +137,46 @@ func (r *trio) firstAnswerIsWhole(t *testing.T, n *server, keys []key) {
 	})
 }
 
-// A fleet is many instances, each with a heartbeat every second to the node of its
-// choice, and to another one when that fails, as every real client does.
+// A fleet is many instances, each with heartbeats to the node of its choice, and to
+// another one when that fails, as every real client does.
 type fleet struct {
 	keys                []key
+	every               time.Duration // between two heartbeats
+	leaseSecs           int
 	beats, moves, again atomic.Int64
 }
 
 func startFleet(t *testing.T, r *trio) *fleet {
-	f := &fleet{}
+	f := &fleet{every: time.Second, leaseSecs: patientSecs}
+	f.start(t, r)
+	return f
+}
+
+// start has the instances come at once, and their heartbeats spread over the interval.
+func (f *fleet) start(t *testing.T, r *trio) {
+	t.Helper()
 	ctx, end := context.WithCancel(context.Background())
 	var done sync.WaitGroup
 	t.Cleanup(func() { end(); done.Wait() })
 	for i := range fleetSize {
 		k := key{fmt.Sprintf("FLEET-%d", i/20), fmt.Sprint("instance-", i)}
 		f.keys = append(f.keys, k)
-		if err := registerJSON(r.nodes[i%3].url, k, patientSecs, nil); err != nil {
+		if err := registerJSON(r.nodes[i%3].url, k, f.leaseSecs, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for i, k := range f.keys {
 		done.Go(func() { f.live(ctx, r, i, k) })
 	}
-	return f
 }
 
 func (f *fleet) live(ctx context.Context, r *trio, i int, k key) {
 	at := i % 3
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
+	for wait := f.every * time.Duration(i) / fleetSize; ; wait = f.every {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-time.After(wait):
 			at = f.beat(r, at, k)
 		}
 	}
@@ -184,7 +190,7 @@ func (f *fleet) beat(r *trio, at int, k key) int {
 		err := renew(base, k)
 		if status, ok := errors.AsType[*statusError](err); ok && status.code == http.StatusNotFound {
 			f.again.Add(1)
-			err = registerJSON(base, k, patientSecs, nil)
+			err = registerJSON(base, k, f.leaseSecs, nil)
 		}
 		if err == nil {
 			f.beats.Add(1)
