@@ -79,18 +79,13 @@ func (n *node) roomForDocuments(bytes int64) bool {
 	return most <= 0 || n.memory.take(bytes, most/100*ofDocuments)
 }
 
-// roomForCall reports whether there is memory for a call, of those that take much for themselves: what goes through the whole
-// registry, and what other nodes copy. Heartbeats and their like are not asked.
+// roomForCall reports whether there is memory for a call, of those that go through the whole registry for one reader.
 func (n *node) roomForCall(c *httpapi.Call) bool {
-	var bytes int64
-	switch resource := c.Route.Resource; {
-	case resource == httpapi.BucketsResource:
-		bytes = 40 << 20 // an answer of 8 MiB, made twice on the way
-	case resource != httpapi.MetricsResource && classOf(c) == pageClass:
-		bytes = int64(512 * n.reg.Len())
-	default:
-		return true
-	}
+	return c.Route.Resource == httpapi.MetricsResource || classOf(c) != pageClass || n.roomForCopy(int64(512*n.reg.Len()))
+}
+
+// roomForCopy reports whether there is memory for what is made for one reader, or for another node.
+func (n *node) roomForCopy(bytes int64) bool {
 	most := n.limits.Load().memory()
 	return most <= 0 || n.memory.take(bytes, most/100*ofCalls)
 }

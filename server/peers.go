@@ -45,6 +45,7 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		ClientID:       s.cfg.Instance.IPAddr,
 		Phase:          func() string { ph, _, _ := s.phase.current(); return string(ph) },
 		Now:            time.Now,
+		Room:           s.node.roomForCopy,
 		UpdateInterval: s.cfg.PeerUpdateInterval,
 		ReadTimeout:    s.cfg.PeerReadTimeout,
 		MaxPending:     s.cfg.PeerMaxPending,

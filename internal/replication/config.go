@@ -26,7 +26,7 @@ type Store interface {
 	Heard(key heureka.Key, age time.Duration, from registry.Origin, now time.Time) bool
 }
 
-// Config sets up Peers. Everything but MyURL, Hosts and ClientID is required, as far as it is no switch. New copies it.
+// Config sets up Peers. Everything but MyURL, Hosts, ClientID and Room is required, as far as it is no switch. New copies it.
 type Config struct {
 	Store     Store
 	Resolver  PeerFinder
@@ -43,6 +43,9 @@ type Config struct {
 	Phase    func() string // how far this node's start has come, for its peers
 
 	Now func() time.Time // time.Now, but in a simulation
+
+	// Room reports whether there is memory for so many bytes, which is asked before buckets are encoded. Nil: there always is.
+	Room func(bytes int64) bool
 
 	UpdateInterval time.Duration // between two resolutions (S-PEER-2)
 	ReadTimeout    time.Duration // longest silence of a peer

@@ -85,8 +85,11 @@ func (ps *Peers) Digest(h http.Header) []byte {
 // each answer may have some megabytes.
 const maxStrangers = 4
 
+// encodingCost is how many times the size of an answer is needed to encode it: with buffers that grow.
+const encodingCost = 4
+
 // Buckets gives answer the entries that the asker lacks. It refuses with 400 if it asks for what there is not, and with 503 if it
-// asks for too much at a time, or asks a node that does not answer reads yet without having proved to be its peer. One that speaks
+// asks for too much at a time or more than there is memory for, or asks a node that does not answer reads yet without having proved to be its peer. One that speaks
 // another protocol lacks nothing that this node could tell it.
 func (ps *Peers) Buckets(h http.Header, body []byte, answer func(doc []byte)) (refused int) {
 	switch {
@@ -101,10 +104,13 @@ func (ps *Peers) Buckets(h http.Header, body []byte, answer func(doc []byte)) (r
 		return http.StatusServiceUnavailable
 	}
 	defer ps.end(from)
-	doc := AnswerBuckets(ps.cfg.Store, body, ps.cfg.Now())
-	if doc == nil {
+	doc := answerTo(ps.cfg.Store, body, ps.cfg.Now())
+	switch {
+	case doc == nil:
 		return http.StatusBadRequest
+	case ps.cfg.Room != nil && !ps.cfg.Room(encodingCost*int64(doc.size)):
+		return http.StatusServiceUnavailable
 	}
-	answer(doc)
+	answer(encoded(doc))
 	return 0
 }

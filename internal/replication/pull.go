@@ -110,11 +110,18 @@ func TakeDigest(doc []byte) (d [registry.Buckets]uint64, err error) {
 
 // AnswerBuckets returns the entries that the asker lacks; nil if it asks for what there is not.
 func AnswerBuckets(store Store, body []byte, now time.Time) []byte {
+	if answer := answerTo(store, body, now); answer != nil {
+		return encoded(answer)
+	}
+	return nil
+}
+
+func answerTo(store Store, body []byte, now time.Time) *bucketsAnswer {
 	var ask bucketsRequest
 	if json.Unmarshal(body, &ask) != nil {
 		return nil
 	}
-	answer := bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}
+	answer := &bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}
 	var asked [registry.Buckets]bool
 	for _, b := range ask.Buckets {
 		if b.Bucket < 0 || b.Bucket >= registry.Buckets {
@@ -128,7 +135,7 @@ func AnswerBuckets(store Store, body []byte, now time.Time) []byte {
 			answer.Rest = append(answer.Rest, b.Bucket)
 		}
 	}
-	return encoded(answer)
+	return answer
 }
 
 // add adds what the asker lacks of a bucket. It reports whether that is all: an answer ends before the record that would make
