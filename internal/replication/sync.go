@@ -14,6 +14,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/wire"
 )
 
 const (
@@ -202,7 +203,8 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) boo
 	if 2*refused > c.Instances { // a bad record costs that record, most records are the registry
 		c.Err = fmt.Errorf("%w: %d of %d instances, %v", ErrUncopied, refused, c.Instances, err)
 	}
-	return young(doc.Apps)
+	heurekas := doc.Header.Get(wire.HeaderVersion) != "" // perhaps of a node without peers: it has opened when it answers
+	return !heurekas && young(doc.Apps)
 }
 
 // errYoung is the error of a server that may have started a moment ago.
