@@ -80,10 +80,11 @@ func (r *release) debianChangelog() string {
 		strings.Replace(strings.TrimPrefix(r.version, "v"), "-", "~", 1), r.author, r.date.Format(time.RFC1123Z))
 }
 
+// writeFiles writes files with the modes that they have in a package, whatever the umask here.
 func writeFiles(dir string, files []file) error {
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, f.body, f.mode)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, f.body, f.mode), os.Chmod(path, f.mode)); err != nil {
 			return err
 		}
 	}
