@@ -1,0 +1,129 @@
+package deploy_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os/exec"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+// A manifest is one object of Kubernetes.
+type manifest map[string]any
+
+// at returns what stands at a path such as "spec.template.spec"; nil if nothing does.
+func (m manifest) at(where string) any {
+	var v any = map[string]any(m)
+	for name := range strings.SplitSeq(where, ".") {
+		in, _ := v.(map[string]any)
+		v = in[name]
+	}
+	return v
+}
+
+// helm runs a command of Helm on the chart, where it is installed.
+func helm(t *testing.T, command string, args ...string) (string, error) {
+	t.Helper()
+	if _, err := exec.LookPath("helm"); err != nil {
+		t.Skip("helm is not installed: .ci/run release installs it")
+	}
+	var errs bytes.Buffer
+	cmd := exec.Command("helm", append([]string{command, "--kube-version=1.31.0"}, args...)...)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		err = errors.Join(err, errors.New(errs.String()))
+	}
+	return string(out), err
+}
+
+// render returns the objects of the chart by kind and name.
+func render(t *testing.T, values ...string) map[string]manifest {
+	t.Helper()
+	out, err := helm(t, "template", append([]string{"ring", "helm/heureka", "--namespace=eureka"}, values...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := map[string]manifest{}
+	for d := yaml.NewDecoder(strings.NewReader(out)); ; {
+		var m map[string]any
+		switch err := d.Decode(&m); {
+		case errors.Is(err, io.EOF):
+			return objects
+		case err != nil:
+			t.Fatal(err)
+		case m != nil:
+			objects[path.Join(m["kind"].(string), manifest(m).at("metadata.name").(string))] = m
+		}
+	}
+}
+
+func TestChart(t *testing.T) {
+	if out, err := helm(t, "lint", "--strict", "helm/heureka"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	ring := render(t)
+	for _, tt := range []struct {
+		object, where string
+		want          any
+	}{
+		{"StatefulSet/ring-heureka", "spec.replicas", 3},
+		{"StatefulSet/ring-heureka", "spec.podManagementPolicy", "Parallel"},
+		{"StatefulSet/ring-heureka", "spec.serviceName", "ring-heureka-nodes"},
+		{"StatefulSet/ring-heureka", "spec.template.spec.securityContext.runAsNonRoot", true},
+		{"Service/ring-heureka-nodes", "spec.clusterIP", "None"},
+		{"Service/ring-heureka-nodes", "spec.publishNotReadyAddresses", true},
+		{"Service/ring-heureka", "spec.publishNotReadyAddresses", nil},
+		{"PodDisruptionBudget/ring-heureka", "spec.maxUnavailable", 1},
+		{"NetworkPolicy/ring-heureka", "spec.policyTypes", []any{"Ingress"}},
+		{"ConfigMap/ring-heureka", "kind", "ConfigMap"},
+	} {
+		if diff := cmp.Diff(tt.want, ring[tt.object].at(tt.where)); diff != "" {
+			t.Errorf("%s of %s (-want +got):\n%s", tt.where, tt.object, diff)
+		}
+	}
+	pods, _ := ring["StatefulSet/ring-heureka"].at("spec.template.spec").(map[string]any)
+	node := manifest(pods["containers"].([]any)[0].(map[string]any))
+	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
+		if got := node.at(probe + ".httpGet.port"); got != "management" {
+			t.Errorf("%s asks port %v", probe, got)
+		}
+	}
+	env := map[string]any{}
+	for _, e := range node["env"].([]any) {
+		v := e.(map[string]any)
+		env[v["name"].(string)] = v["value"]
+	}
+	if got := env["EUREKA_CLIENT_SERVICEURL_DEFAULTZONE"]; got != "dns+http://ring-heureka-nodes.$(POD_NAMESPACE).svc.cluster.local:8761/eureka/" {
+		t.Errorf("peers: %v", got)
+	}
+}
+
+// What Prometheus' operator selects is there.
+func TestChartServiceMonitor(t *testing.T) {
+	ring := render(t, "--set=serviceMonitor.enabled=true")
+	labels, _ := ring["Service/ring-heureka-metrics"].at("metadata.labels").(map[string]any)
+	wanted, _ := ring["ServiceMonitor/ring-heureka"].at("spec.selector.matchLabels").(map[string]any)
+	for name, value := range wanted {
+		if labels[name] != value {
+			t.Errorf("label %s is %v, the monitor selects %v", name, labels[name], value)
+		}
+	}
+	if len(wanted) < 3 || render(t)["ServiceMonitor/ring-heureka"] != nil {
+		t.Errorf("the monitor selects %v; without being asked for: %v", wanted, render(t)["ServiceMonitor/ring-heureka"])
+	}
+}
+
+// Mistakes in the values are found before anything is installed.
+func TestChartValues(t *testing.T) {
+	for _, set := range []string{"replicas=0", "replica=3", "image.repo=x", "service.type=Elsewhere", "serviceMonitor.interval=often", "networkPolicy.enabled=maybe"} {
+		if out, err := helm(t, "template", "ring", "helm/heureka", "--set="+set); err == nil || !strings.Contains(err.Error(), "values don't meet") {
+			t.Errorf("--set=%s: %v\n%.300s", set, err, out)
+		}
+	}
+}
