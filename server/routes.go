@@ -30,6 +30,7 @@ func (s *Server) routes() error {
 
 		Recorder:            s.requests,
 		Freed:               s.freed,
+		Room:                s.node.roomForCopy,
 		RegistrationRefused: newRefusalLog(s.log).refused,
 
 		Actuator: s.actuator(s.cfg.ContextPath, numbers),

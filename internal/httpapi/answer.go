@@ -146,6 +146,10 @@ func (c *call) notReady() {
 
 // conflict sends a peer the newer record (W-RENEW-1 step 8).
 func (c *call) conflict(newer *registry.NewerError) {
+	if !c.holdAnswer(wire.Size(newer.Record.Instance)) {
+		c.refuse(http.StatusServiceUnavailable, Busy)
+		return
+	}
 	c.w.reason = NewerRecord
 	f, _ := wire.NegotiateSingle(c.header("Accept"))
 	c.w.Header()["Content-Type"] = mediaType(f)
@@ -157,6 +161,10 @@ func (c *call) conflict(newer *registry.NewerError) {
 
 // single answers with the document of one instance.
 func (c *call) single(f wire.Format, in *heureka.Instance, lease heureka.LeaseInfo) {
+	if !c.holdAnswer(wire.Size(in)) {
+		c.refuse(http.StatusServiceUnavailable, Busy)
+		return
+	}
 	b := buffers.take()
 	defer buffers.give(b)
 	b.B = f.AppendSingle(slices.Grow(b.B, wire.Size(in)), in, lease)

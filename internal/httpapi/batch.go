@@ -111,8 +111,10 @@ func (p *performing) answer() {
 	defer buffers.give(out)
 	size := maxBatchAnswer - p.room + 32*len(p.results)
 	if !p.holdAnswer(size) {
-		p.refuse(http.StatusServiceUnavailable, Busy)
-		return
+		size = 0
+		for i := range p.results {
+			p.results[i].Instance = nil // as above
+		}
 	}
 	out.B = wire.AppendBatchResult(slices.Grow(out.B, size), p.results)
 	p.w.Header()["Content-Type"] = typeJSON

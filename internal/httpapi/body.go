@@ -229,7 +229,7 @@ func (c *call) holdAnswer(size int) bool {
 		need = min(need, c.cfg.MaxHeldBytes/2)
 	}
 	need -= c.out.bytes
-	return need <= 0 || c.budget.take(c.out, need)
+	return need <= 0 || c.budget.take(c.out, need) && (c.cfg.Room == nil || c.cfg.Room(need))
 }
 
 // stopWriting returns what ends the call's answer, and its connection.

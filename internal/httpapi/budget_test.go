@@ -199,3 +199,21 @@ func TestGiantsGiveWayToSmallerOnes(t *testing.T) {
 		}
 	})
 }
+
+// Without memory for it, a large record is not sent: alone it is refused, and in the answer to a batch it is left out.
+func TestNoRoomForLargeAnswers(t *testing.T) {
+	full := false
+	n := newNode(t, httpapi.Config{Room: func(int64) bool { return !full }})
+	n.register(t, "DEMO", "big", fields{"metadata": fields{"k": strings.Repeat("x", 600<<10)}})
+	n.register(t, "DEMO", "small", nil)
+	full = true
+	for path, want := range map[string]int{"/eureka/apps/DEMO/big": 503, "/eureka/instances/big": 503, "/eureka/apps/DEMO/small": 200} {
+		if a := n.do(t, "GET", path, ""); a.status != want {
+			t.Errorf("GET %s: %d, want %d", path, a.status, want)
+		}
+	}
+	batch := `{"replicationList":[{"appName":"DEMO","id":"big","action":"Heartbeat","lastDirtyTimestamp":1,"status":"UP"}]}`
+	if a := n.do(t, "POST", batchPath, batch, ofJSON, "x-netflix-discovery-replication: true"); a.status != 200 || a.body != `{"responseList":[{"statusCode":409}]}` {
+		t.Errorf("the batch: %d %.200s", a.status, a.body)
+	}
+}

@@ -72,6 +72,9 @@ type Config struct {
 
 	Recorder Recorder // nil: no call is recorded
 
+	// Room reports whether there is memory for a large answer of one call, which is asked before it is made. Nil: there always is.
+	Room func(bytes int64) bool
+
 	Freed func(bytes int64) // is told of what bodies no longer hold; nil: nobody is
 
 	// ErrorLog hears of every answer 500: err is the Backend's error, or what a handler panicked with. Nil: nobody does.
