@@ -85,6 +85,9 @@ func (ps *Peers) Digest(h http.Header) []byte {
 // each answer may have some megabytes.
 const maxStrangers = 4
 
+// room reports whether there is memory for so many bytes.
+func (ps *Peers) room(bytes int) bool { return ps.cfg.Room == nil || ps.cfg.Room(int64(bytes)) }
+
 // encodingCost is how many times the size of an answer is needed to encode it: with buffers that grow.
 const encodingCost = 4
 
@@ -104,11 +107,14 @@ func (ps *Peers) Buckets(h http.Header, body []byte, answer func(doc []byte)) (r
 		return http.StatusServiceUnavailable
 	}
 	defer ps.end(from)
+	if !ps.room(maxBucketsBatch) {
+		return http.StatusServiceUnavailable
+	}
 	doc := answerTo(ps.cfg.Store, body, ps.cfg.Now())
 	switch {
 	case doc == nil:
 		return http.StatusBadRequest
-	case ps.cfg.Room != nil && !ps.cfg.Room(encodingCost*int64(doc.size)):
+	case !ps.room(encodingCost * doc.size):
 		return http.StatusServiceUnavailable
 	}
 	answer(encoded(doc))
