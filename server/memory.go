@@ -52,11 +52,11 @@ func (h *headroom) take(bytes, most int64) bool {
 	return true
 }
 
-// live returns what the last collection left.
-func (h *headroom) live() int64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.look()
+// liveNow returns what the last collection left. It waits for nobody, as the registry may be locked.
+func liveNow() int64 {
+	sample := []metrics.Sample{{Name: liveHeap}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64())
 }
 
 // look returns what the last collection left. With mu held.
@@ -115,7 +115,7 @@ func (s *Server) lessen(rec registry.Record) registry.Record {
 		size += len(e.Key) + len(e.Value)
 	}
 	s.removed.Add(int64(wire.Size(rec.Instance)))
-	if most := s.node.limits.Load().memory(); size <= usualMetadata && (most <= 0 || s.node.memory.live() <= most/4) {
+	if most := s.node.limits.Load().memory(); size <= usualMetadata && (most <= 0 || liveNow() <= most/4) {
 		return rec
 	}
 	less := *rec.Instance
