@@ -299,20 +299,25 @@ The output of -o json or -o yaml can be given to heureka register -f; of several
 	})
 }
 
+// registryOf returns instances as a registry.
+func registryOf(instances ...*heureka.Instance) *heureka.Applications {
+	apps := &heureka.Applications{}
+	for _, in := range instances {
+		app := findApp(apps, in.App)
+		if app == nil {
+			app = &heureka.Application{Name: in.App}
+			apps.Apps = append(apps.Apps, app)
+		}
+		app.Instances = append(app.Instances, in)
+	}
+	apps.Hash = apps.Count().Hash()
+	return apps
+}
+
 // several prints instances; more than one as a registry, where that is for programs.
 func (o *printer) several(list []*heureka.Instance) error {
 	if len(list) > 1 && o.format != "table" && o.format != "name" {
-		apps := &heureka.Applications{}
-		for _, in := range list {
-			app := findApp(apps, in.App)
-			if app == nil {
-				app = &heureka.Application{Name: in.App}
-				apps.Apps = append(apps.Apps, app)
-			}
-			app.Instances = append(app.Instances, in)
-		}
-		apps.Hash = apps.Count().Hash()
-		_, err := o.machine(registryJSON(apps))
+		_, err := o.machine(registryJSON(registryOf(list...)))
 		return err
 	}
 	for i, in := range list {

@@ -8,20 +8,6 @@ import (
 	"heureka.internal/heureka"
 )
 
-func registryOf(instances ...*heureka.Instance) *heureka.Applications {
-	apps := &heureka.Applications{}
-	for _, in := range instances {
-		app := findApp(apps, in.App)
-		if app == nil {
-			app = &heureka.Application{Name: in.App}
-			apps.Apps = append(apps.Apps, app)
-		}
-		app.Instances = append(app.Instances, in)
-	}
-	apps.Hash = apps.Count().Hash()
-	return apps
-}
-
 func TestImportDecisions(t *testing.T) {
 	at := func(id string, dirty int64) *heureka.Instance {
 		return &heureka.Instance{App: "A", ID: id, LastDirtyMS: dirty}
