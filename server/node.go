@@ -58,8 +58,7 @@ func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, ori
 // room returns registry.ErrFull for a new instance while memory is short, and for a known one that becomes larger: a few could take
 // all of it. The registry has ceilings of its own.
 func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
-	most := n.limits.Load().memory()
-	if most <= 0 {
+	if n.limits.Load().memory() <= 0 {
 		return nil
 	}
 	more := wire.Size(in)
@@ -67,17 +66,14 @@ func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
 	if known {
 		more -= wire.Size(rec.Instance)
 	}
-	if known && more <= 0 || n.memory.take(int64(more), most/100*shareOf(origin)) {
+	if known && more <= 0 || n.takeMemory(int64(more), shareOf(origin)) {
 		return nil
 	}
 	return registry.ErrFull
 }
 
 // roomForDocuments reports whether there is memory for what is encoded for readers.
-func (n *node) roomForDocuments(bytes int64) bool {
-	most := n.limits.Load().memory()
-	return most <= 0 || n.memory.take(bytes, most/100*ofDocuments)
-}
+func (n *node) roomForDocuments(bytes int64) bool { return n.takeMemory(bytes, ofDocuments) }
 
 // roomForCall reports whether there is memory for a call, of those that go through the whole registry for one reader.
 func (n *node) roomForCall(c *httpapi.Call) bool {
@@ -85,9 +81,12 @@ func (n *node) roomForCall(c *httpapi.Call) bool {
 }
 
 // roomForCopy reports whether there is memory for what is made for one reader, or for another node.
-func (n *node) roomForCopy(bytes int64) bool {
+func (n *node) roomForCopy(bytes int64) bool { return n.takeMemory(bytes, ofCalls) }
+
+// takeMemory reports whether so many bytes more leave the live heap within a share of the memory; without a limit they do.
+func (n *node) takeMemory(bytes, percent int64) bool {
 	most := n.limits.Load().memory()
-	return most <= 0 || n.memory.take(bytes, most/100*ofCalls)
+	return most <= 0 || n.memory.take(bytes, most/100*percent)
 }
 
 // Renew implements httpapi.Backend.

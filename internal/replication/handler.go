@@ -92,8 +92,8 @@ func (ps *Peers) room(bytes int) bool { return ps.cfg.Room == nil || ps.cfg.Room
 const encodingCost = 4
 
 // Buckets gives answer the entries that the asker lacks. It refuses with 400 if it asks for what there is not, and with 503 if it
-// asks for too much at a time or more than there is memory for, or asks a node that does not answer reads yet without having proved to be its peer. One that speaks
-// another protocol lacks nothing that this node could tell it.
+// asks for too much at a time or more than there is memory for, or asks a node that does not answer reads yet without having proved
+// to be its peer. One that speaks another protocol lacks nothing that this node could tell it.
 func (ps *Peers) Buckets(h http.Header, body []byte, answer func(doc []byte)) (refused int) {
 	switch {
 	case ps.cfg.DisableAntiEntropy:
