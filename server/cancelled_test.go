@@ -40,8 +40,9 @@ func TestCancelledInstancesCostLittle(t *testing.T) {
 		}
 		const few, many = 15_000, 35_000 // the former fill what is bounded: the feed and the history
 		before := heap(0, few)
-		if each := (heap(few, many) - before) / (many - few); each > 300 {
-			t.Errorf("a cancelled instance costs %d bytes, want 300 at most", each)
+		// About 250 bytes, 360 under the race detector; one that keeps its record costs 2,300.
+		if each := (heap(few, many) - before) / (many - few); each > 800 {
+			t.Errorf("a cancelled instance costs %d bytes, want 800 at most", each)
 		}
 	})
 }
@@ -54,7 +55,7 @@ func comeAndGo(t *testing.T, h http.Handler, from int) {
 		name := fmt.Sprintf("service-%d", i/50)
 		in := instance(strings.ToUpper(name), fmt.Sprintf("10-0-%d-%d.example.org:%s:8080", i>>8, i&255, name))
 		in.HomePageURL, in.StatusPageURL, in.HealthCheckURL = "http://10.0.0.1:8080/", "http://10.0.0.1:8080/actuator/info", "http://10.0.0.1:8080/actuator/health"
-		in.Metadata = heureka.NewMetadata(map[string]string{"management.port": "8080", "version": strings.Repeat(fmt.Sprint(i), 20)})
+		in.Metadata = heureka.NewMetadata(map[string]string{"management.port": "8080", "version": strings.Repeat(fmt.Sprint(i), 400)})
 		come = append(come, wire.ReplicationItem{App: in.App, ID: in.ID, Action: wire.Register, Instance: in, Status: "UP", LastDirtyMS: 1, HasLastDirty: true})
 		goes = append(goes, wire.ReplicationItem{App: in.App, ID: in.ID, Action: wire.Cancel})
 	}
