@@ -59,13 +59,14 @@ type guard struct {
 
 // Why a call is denied.
 const (
-	anonymous = iota
+	allowed = iota
+	anonymous
 	wrongCredential
 	lacksRole
 	denials
 )
 
-var denialNames = [denials]string{"anonymous", "wrong-credential", "lacks-role"}
+var denialNames = [denials]string{"", "anonymous", "wrong-credential", "lacks-role"}
 
 // openAuth returns what guards the node; nil if nothing is to be guarded.
 func (s *Server) openAuth() (*guard, error) {
@@ -151,28 +152,39 @@ func (g *guard) authenticate(c *httpapi.Call) httpapi.Refusal {
 			c.Principal.Roles |= g.Anonymous().Roles // nobody loses by showing who they are
 		}
 	default:
-		c.Principal = auth.Principal{Wrong: true}
+		c.Principal = auth.Principal{Wrong: true, Fault: "more than one credential"}
 	}
 	return httpapi.Refusal{}
 }
 
-// authorise is the only place that decides. A wrong credential is refused even where none is needed, as far as the mode
-// of the role refuses anything.
+// judge is the only place that decides: it returns why a principal may not do what takes a role, or none. A wrong credential is
+// refused even where none is needed.
+func judge(role auth.Role, p *auth.Principal) (why int) {
+	switch {
+	case p.Wrong:
+		return wrongCredential
+	case p.Roles.Has(role):
+		return allowed
+	case p.Name == "":
+		return anonymous
+	}
+	return lacksRole
+}
+
+// authorise does what the mode of the role says.
 func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
 	role := c.Needs(management)
 	mode, p := g.modes[role], &c.Principal
-	why := lacksRole
-	switch {
-	case mode == authOff || !p.Wrong && p.Roles.Has(role):
+	if mode == authOff {
 		return httpapi.Refusal{}
-	case p.Wrong:
-		why = wrongCredential
-	case p.Name == "":
-		why = anonymous
+	}
+	why := judge(role, p)
+	if why == allowed {
+		return httpapi.Refusal{}
 	}
 	g.denied[role][why].Add(1)
 	if mode == authObserve {
-		g.log.Debug("request would be denied", "role", role, "why", denialNames[why], "principal", p.Name, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
+		g.log.Debug("request would be denied", "role", role, "why", denialNames[why], "principal", p.Name, "proof", p.Proof, "fault", p.Fault, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
 		return httpapi.Refusal{}
 	}
 	if why == lacksRole && c.Route.Resource != httpapi.DeltaResource { // 403 to a delta makes clients fetch everything

@@ -63,7 +63,15 @@ type known struct {
 type user struct {
 	check func(password string) bool
 	roles Roles
+	rule  string
 }
+
+// Settings that know principals.
+const (
+	ruleUser   = "spring.security.user"
+	ruleUsers  = "heureka.auth.users-file"
+	ruleTokens = "heureka.auth.tokens-file"
+)
 
 type verified struct {
 	Principal
@@ -141,7 +149,7 @@ func (a *Authenticator) parse(texts [2][]byte) (*known, error) {
 		if err != nil {
 			return nil, err
 		}
-		k.users[a.cfg.User] = user{check, a.cfg.Roles}
+		k.users[a.cfg.User] = user{check, a.cfg.Roles, ruleUser}
 	}
 	if err := eachLine(texts[0], func(line string) error { return a.addUser(k, line) }); err != nil {
 		return nil, fmt.Errorf("users file, %w", err)
@@ -173,7 +181,7 @@ func (a *Authenticator) addUser(k *known, line string) error {
 	if _, twice := k.users[name]; twice {
 		return fmt.Errorf("there are two users %q", name)
 	}
-	k.users[name] = user{a.bcryptChecker(hash), a.cfg.UserRoles[name]}
+	k.users[name] = user{a.bcryptChecker(hash), a.cfg.UserRoles[name], ruleUsers}
 	return nil
 }
 
@@ -187,7 +195,7 @@ func (k *known) addToken(line string) error {
 		return errors.New("want the SHA-256 of the token in hexadecimal")
 	}
 	roles, err := ParseRoles(strings.Split(part[2], ","))
-	k.tokens[sum] = Principal{Name: part[0], Roles: roles}
+	k.tokens[sum] = Principal{Name: part[0], Roles: roles, Proof: ByToken, Rule: ruleTokens}
 	return err
 }
 
@@ -231,10 +239,11 @@ func (a *Authenticator) Identify(authorization string, now time.Time) Principal 
 		if p, ok := k.tokens[sha256.Sum256([]byte(strings.TrimSpace(rest)))]; ok {
 			return p
 		}
+		return Principal{Wrong: true, Proof: ByToken, Fault: "unknown token"}
 	case strings.EqualFold(scheme, "basic"):
 		return a.basic(k, strings.TrimSpace(rest), now)
 	}
-	return Principal{Wrong: true}
+	return Principal{Wrong: true, Fault: "unknown scheme"}
 }
 
 func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal {
@@ -248,9 +257,9 @@ func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal
 		u.check = a.bcryptChecker(nobody)
 	}
 	if !u.check(password) || !there || !ok {
-		return Principal{Wrong: true}
+		return Principal{Wrong: true, Proof: ByPassword, Fault: "unknown user or wrong password"}
 	}
-	p := Principal{Name: name, Roles: u.roles}
+	p := Principal{Name: name, Roles: u.roles, Proof: ByPassword, Rule: u.rule}
 	a.remember(key, verified{p, k, now.Add(remembered)})
 	return p
 }

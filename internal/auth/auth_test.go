@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/bcrypt"
 
 	"heureka.internal/heureka/internal/auth"
@@ -45,12 +46,15 @@ func TestIdentify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrong := auth.Principal{Wrong: true}
+	const users0, tokens0 = "heureka.auth.users-file", "heureka.auth.tokens-file"
+	wrong := auth.Principal{Wrong: true, Proof: auth.ByPassword, Fault: "unknown user or wrong password"}
+	badToken := auth.Principal{Wrong: true, Proof: auth.ByToken, Fault: "unknown token"}
+	badScheme := auth.Principal{Wrong: true, Fault: "unknown scheme"}
 	for shown, want := range map[string]auth.Principal{
-		basic("user:geheim"):      {Name: "user", Roles: auth.All},
-		basic("ann:p:q"):          {Name: "ann", Roles: readers},
-		"Bearer geheim":           {Name: "app", Roles: 1<<auth.Read | 1<<auth.Register},
-		"BEARER  geheim":          {Name: "app", Roles: 1<<auth.Read | 1<<auth.Register},
+		basic("user:geheim"):      {Name: "user", Roles: auth.All, Proof: auth.ByPassword, Rule: "spring.security.user"},
+		basic("ann:p:q"):          {Name: "ann", Roles: readers, Proof: auth.ByPassword, Rule: users0},
+		"Bearer geheim":           {Name: "app", Roles: 1<<auth.Read | 1<<auth.Register, Proof: auth.ByToken, Rule: tokens0},
+		"BEARER  geheim":          {Name: "app", Roles: 1<<auth.Read | 1<<auth.Register, Proof: auth.ByToken, Rule: tokens0},
 		basic("user:falsch"):      wrong,
 		basic("user:"):            wrong,
 		basic("user"):             wrong,
@@ -58,14 +62,14 @@ func TestIdentify(t *testing.T) {
 		basic(":"):                wrong,
 		"Basic !":                 wrong,
 		"Basic":                   wrong,
-		"Bearer":                  wrong,
-		"Bearer " + sum("geheim"): wrong,
-		"Digest geheim":           wrong,
-		"":                        wrong,
+		"Bearer":                  badToken,
+		"Bearer " + sum("geheim"): badToken,
+		"Digest geheim":           badScheme,
+		"":                        badScheme,
 	} {
 		for range 2 { // the second time from memory
-			if got := a.Identify(shown, time.Now()); got != want {
-				t.Errorf("%q is %+v, want %+v", shown, got, want)
+			if diff := cmp.Diff(want, a.Identify(shown, time.Now())); diff != "" {
+				t.Errorf("%q: %s", shown, diff)
 			}
 		}
 	}

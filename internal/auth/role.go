@@ -51,10 +51,3 @@ func ParseRoles(names []string) (Roles, error) {
 	}
 	return s, nil
 }
-
-// A Principal is who sent a request. The zero value has shown nothing, and may nothing.
-type Principal struct {
-	Name  string
-	Roles Roles
-	Wrong bool // a credential was shown that is none
-}
