@@ -1,9 +1,6 @@
 package server
 
 import (
-	"encoding/json"
-	"fmt"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -61,7 +58,7 @@ func (s *Server) actuator(prefix string, numbers prometheus.Gatherer) *httpapi.A
 		Endpoints: map[string]httpapi.Endpoint{"metrics": {Read: meters(numbers), Templated: "{requiredMetricName}"}},
 	}
 	if s.cfg.LogLevel != nil {
-		l := loggers{level: s.cfg.LogLevel, first: s.cfg.LogLevel.Level(), log: s.log}
+		l := loggers{root: s.cfg.LogLevel, first: s.cfg.LogLevel.Level(), levels: logs.LevelsOf(s.cfg.Logger), log: s.log}
 		cfg.Endpoints["loggers"] = httpapi.Endpoint{Read: l.read, Write: l.write, Templated: "{name}"}
 	}
 	return httpapi.NewActuator(cfg)
@@ -101,48 +98,6 @@ func put(m map[string]any, path []string, value string) {
 		m = inner
 	}
 	m[path[len(path)-1]] = value
-}
-
-// loggers is Spring's endpoint of log levels. It changes the one that all loggers have who have none of their own, that of ROOT.
-type loggers struct {
-	level *slog.LevelVar
-	first slog.Level // to which a reset returns
-	log   *slog.Logger
-}
-
-const rootLogger = "ROOT"
-
-func (l loggers) read(below string) any {
-	name := logs.LevelName(l.level.Level())
-	root := map[string]string{"configuredLevel": name, "effectiveLevel": name}
-	switch below {
-	case "":
-		return map[string]any{"levels": logs.LevelNames(), "loggers": map[string]any{rootLogger: root}, "groups": map[string]any{}}
-	case rootLogger:
-		return root
-	}
-	return nil
-}
-
-// write sets the level; without one it is again what it was at the start.
-func (l loggers) write(below string, body []byte) error {
-	var order struct{ ConfiguredLevel *string }
-	if below != rootLogger {
-		return fmt.Errorf("no such logger: %q; POST to loggers/%s", below, rootLogger)
-	}
-	if err := json.Unmarshal(body, &order); err != nil {
-		return fmt.Errorf(`want {"configuredLevel": "DEBUG"}: %w`, err)
-	}
-	to := l.first
-	if order.ConfiguredLevel != nil {
-		var ok bool
-		if to, ok = logs.Level(*order.ConfiguredLevel); !ok {
-			return fmt.Errorf("no such level: %q; want one of %s", *order.ConfiguredLevel, strings.Join(logs.LevelNames(), ", "))
-		}
-	}
-	l.log.Warn("log level changed", "from", logs.LevelName(l.level.Level()), "to", logs.LevelName(to))
-	l.level.Set(to)
-	return nil
 }
 
 // meters returns Spring's endpoint of numbers: their names, or one with its values added up.

@@ -22,7 +22,7 @@ const (
 	whyNoTLS      = "TLS is configured, but heureka has no such setting of it"
 	whyManagement = "has no effect: heureka's endpoints are health, info, metrics, prometheus and loggers, and have no such setting"
 	whyPull       = "has no effect: metrics are served at /actuator/prometheus and not pushed"
-	whyNoLogger   = "has no effect: heureka has no such logger; its loggers are below com.netflix.eureka and com.netflix.discovery"
+	whyNoLogger   = "has no effect: heureka has no such logger; those with an effect are below com.netflix.eureka, com.netflix.discovery, org.springframework.web and org.springframework.cloud.netflix.eureka"
 	whyStderr     = "has no effect: heureka logs to standard error and logging.file.name, in the form of heureka.log-format"
 	whyNoRotation = "has no effect: heureka does not rotate log files; use logrotate and SIGHUP, which reopens them"
 	whyAccessLog  = "has no effect: heureka.log-format sets the form of the access log, heureka.access-log where it goes"

@@ -2,12 +2,14 @@ package config_test
 
 import (
 	"bufio"
+	"log/slog"
 	"os"
 	"reflect"
 	"strings"
 	"testing"
 
 	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/server"
 )
 
@@ -378,5 +380,23 @@ func TestReferenceKeysAreKnown(t *testing.T) {
 	}
 	if n < 180 {
 		t.Errorf("only %d keys in the list", n)
+	}
+}
+
+// Levels of Spring Boot's groups are those of their members, unless a member has one of its own.
+func TestLevelsOfGroups(t *testing.T) {
+	s := yamlFile("logging.level: {web: debug, org.springframework.http: warn, com.netflix: 'off'}").mustLoad(t)
+	if len(s.Warnings) != 1 || !strings.Contains(s.Warnings[0].Error(), "logging.level.org.springframework.http: has no effect") {
+		t.Errorf("warnings: %v", s.Warnings)
+	}
+	_, own := s.LogLevels()
+	want := map[string]slog.Level{"com.netflix": logs.Off, "org.springframework.web": slog.LevelDebug, "org.springframework.http": slog.LevelWarn}
+	for name, level := range want {
+		if got, ok := own[name]; !ok || got != level {
+			t.Errorf("level of %s = %v, want %v", name, got, level)
+		}
+	}
+	if _, ok := own["web"]; ok {
+		t.Error("a group is taken for a logger")
 	}
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"log/slog"
+	"maps"
 	"path"
 
 	"heureka.internal/heureka/internal/logs"
@@ -30,11 +31,19 @@ func (s *Settings) accessLog() string {
 // LogLevels returns the level of all loggers, and those of single ones by their names.
 func (s *Settings) LogLevels() (root slog.Level, own map[string]slog.Level) {
 	root, _ = logs.Level(s.Text("heureka.log-level"))
-	own = map[string]slog.Level{}
+	own, single := map[string]slog.Level{}, map[string]slog.Level{}
 	k, _ := FindKey(loggerLevel)
 	for _, x := range s.Of(k) {
-		own[x.Value.Sub], _ = logs.Level(x.Value.Text)
+		level, _ := logs.Level(x.Value.Text)
+		if members := logs.Groups[x.Value.Sub]; members == nil {
+			single[x.Value.Sub] = level
+		} else {
+			for _, name := range members {
+				own[name] = level
+			}
+		}
 	}
+	maps.Copy(own, single) // says more than a group
 	return root, own
 }
 

@@ -37,7 +37,7 @@ func TestUnknownNames(t *testing.T) {
 		{args("--port=1"), "error: argument: port: no such setting | did you mean server.port?"},
 		{args("--version"), "error: argument: version: no such setting" + noHint},
 		{args("--debug", "--spring.y=1", "--my.app=1"), ""},
-		{yamlFile("logging: {level: {org.apache: 'OFF', com.netflix: 'OFF'}}"), "warning: application.yml:1: logging.level.org.apache: has no effect: heureka has no such logger; its loggers are below com.netflix.eureka and com.netflix.discovery"},
+		{yamlFile("logging: {level: {org.apache: 'OFF', com.netflix: 'OFF'}}"), "warning: application.yml:1: logging.level.org.apache: has no effect: heureka has no such logger; those with an effect are below com.netflix.eureka, com.netflix.discovery, org.springframework.web and org.springframework.cloud.netflix.eureka"},
 		{yamlFile("spring: {jmx.enabled: false}\nmy: {app: 1}"), ""},
 	} {
 		s, err := tt.source.load(t)

@@ -64,6 +64,14 @@ func Named(log *slog.Logger, name string) *slog.Logger {
 	return slog.New(&named)
 }
 
+// LevelsOf returns the levels of a logger that is of New; nil for any other.
+func LevelsOf(log *slog.Logger) *Levels {
+	if h, ok := log.Handler().(*handler); ok {
+		return h.levels
+	}
+	return nil
+}
+
 // A handler decides what is logged by the level of its logger.
 type handler struct {
 	slog.Handler
@@ -74,7 +82,7 @@ type handler struct {
 }
 
 // Enabled implements slog.Handler.
-func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.levels.of(h.name) }
+func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.levels.Of(h.name) }
 
 // Handle implements slog.Handler.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {

@@ -3,7 +3,9 @@
 package logs
 
 import (
+	"cmp"
 	"log/slog"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -78,20 +80,44 @@ const (
 // Loggers are the names of all loggers.
 var Loggers = []string{Server, Registry, Cluster, Resources, Client}
 
+// classes are the Java classes that log what these loggers do: a level that is set for the class is one for the logger.
+var classes = map[string]string{
+	Registry: "com.netflix.eureka.registry.AbstractInstanceRegistry",
+	Cluster:  "com.netflix.eureka.cluster.PeerEurekaNode",
+	Client:   "com.netflix.discovery.DiscoveryClient",
+}
+
+// relatives are loggers of Spring's that speak of the same things as ours. There each of the two has its own lines, and what
+// quiets one leaves the other. So a level that is set for a relative makes ours more talkative at most.
+var relatives = map[string]string{
+	Registry:  "org.springframework.cloud.netflix.eureka.server",
+	Resources: "org.springframework.web",
+}
+
+// Groups are Spring Boot's own groups of loggers, by the names under which one sets all their levels at once.
+var Groups = map[string][]string{
+	"web": {"org.springframework.core.codec", "org.springframework.http", "org.springframework.web",
+		"org.springframework.boot.actuate.endpoint.web", "org.springframework.boot.web.servlet.ServletContextInitializerBeans"},
+	"sql": {"org.springframework.jdbc.core", "org.hibernate.SQL", "org.jooq.tools.LoggerListener"},
+}
+
 // Reaches reports whether a level that is set for a name is one for some of the loggers.
 func Reaches(name string) bool {
-	for _, logger := range Loggers {
-		if within(logger, name) {
-			return true
-		}
+	if members := Groups[name]; members != nil {
+		return slices.ContainsFunc(members, Reaches)
 	}
-	return false
+	return slices.ContainsFunc(Loggers, func(logger string) bool {
+		return within(classOf(logger), name) || within(relatives[logger], name)
+	})
 }
+
+// classOf returns the longest name for which one sets the level of a logger.
+func classOf(logger string) string { return cmp.Or(classes[logger], logger) }
 
 // within reports whether a logger has this name, or stands below it.
 func within(logger, name string) bool {
 	rest, ok := strings.CutPrefix(logger, name)
-	return ok && (rest == "" || rest[0] == '.')
+	return ok && name != "" && (rest == "" || rest[0] == '.')
 }
 
 // Levels are the level of all loggers, and those of single ones, which may change while they are in use. The zero value is
@@ -104,17 +130,52 @@ type Levels struct {
 // Set replaces the levels of single loggers.
 func (l *Levels) Set(own map[string]slog.Level) { l.own.Store(&own) }
 
-// of returns the level of a logger: that of the longest name it stands below.
-func (l *Levels) of(logger string) slog.Level {
-	own := l.own.Load()
-	if own == nil {
-		return l.Root.Level()
+// Own returns the levels that are set for single loggers. Nobody may change the map.
+func (l *Levels) Own() map[string]slog.Level {
+	if own := l.own.Load(); own != nil {
+		return *own
 	}
-	best, level := "", l.Root.Level()
-	for name, set := range *own {
-		if within(logger, name) && len(name) > len(best) {
-			best, level = name, set
+	return nil
+}
+
+// Change sets the level of the loggers with these names, or with nil lets them have that of the name above again.
+func (l *Levels) Change(to *slog.Level, names ...string) {
+	for {
+		before := l.own.Load()
+		after := map[string]slog.Level{}
+		if before != nil {
+			maps.Copy(after, *before)
+		}
+		for _, name := range names {
+			if delete(after, name); to != nil {
+				after[name] = *to
+			}
+		}
+		if l.own.CompareAndSwap(before, &after) {
+			return
 		}
 	}
+}
+
+// Of returns the level at which a logger begins: its own, that of the longest name it stands below, or that of all.
+func (l *Levels) Of(logger string) slog.Level {
+	level, ok := l.nearest(classOf(logger))
+	if !ok {
+		level = l.Root.Level()
+	}
+	if relative, ok := l.nearest(relatives[logger]); ok {
+		return min(level, relative)
+	}
 	return level
+}
+
+// nearest returns the level that is set for the longest name that a logger has or stands below.
+func (l *Levels) nearest(logger string) (level slog.Level, ok bool) {
+	best := ""
+	for name, set := range l.Own() {
+		if within(logger, name) && len(name) > len(best) {
+			best, level, ok = name, set, true
+		}
+	}
+	return level, ok
 }

@@ -3,8 +3,11 @@ package logs_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -85,9 +88,56 @@ func TestNamesOfLevels(t *testing.T) {
 	if _, ok := logs.Level("loud"); ok {
 		t.Error("there is a level loud")
 	}
-	for name, want := range map[string]bool{"com": true, "com.netflix.eureka.registry": true, "com.netflix.eureka.registry.rule": false, "com.net": false, "org": false, "": false} {
+	for name, want := range map[string]bool{"com": true, "com.netflix.eureka.registry": true, "com.netflix.eureka.registry.rule": false, "com.net": false, "": false,
+		"com.netflix.eureka.registry.AbstractInstanceRegistry": true, "com.netflix.eureka.resources.InstanceResource": false, "com.netflix.discovery.DiscoveryClient": true,
+		"org": true, "org.springframework.cloud": true, "org.springframework.web": true, "org.springframework.web.servlet": false, "org.hibernate": false, "web": true, "sql": false} {
 		if got := logs.Reaches(name); got != want {
 			t.Errorf("Reaches(%q) = %v", name, got)
 		}
+	}
+}
+
+// Levels that are set for the Java class with the same lines are the logger's own; one that is set for a relative of Spring's makes
+// it more talkative, and never quiets it: in Java the lines of the other one would go on.
+func TestLevelsOfClassesAndRelatives(t *testing.T) {
+	const class, relative, mvc = "com.netflix.eureka.registry.AbstractInstanceRegistry", "org.springframework.cloud.netflix.eureka.server", "org.springframework.web"
+	root := logs.New(logs.Config{Writer: io.Discard, Format: "text", Levels: new(logs.Levels)})
+	for _, c := range []struct {
+		own                 map[string]slog.Level
+		registry, resources slog.Level
+	}{
+		{map[string]slog.Level{class: slog.LevelError, logs.Registry: slog.LevelDebug}, slog.LevelError, slog.LevelInfo},
+		{map[string]slog.Level{relative: slog.LevelDebug}, slog.LevelDebug, slog.LevelInfo},
+		{map[string]slog.Level{relative: logs.Off, mvc: logs.Off}, slog.LevelInfo, slog.LevelInfo},
+		{map[string]slog.Level{"org": slog.LevelDebug, mvc: slog.LevelWarn}, slog.LevelDebug, slog.LevelInfo},
+		{map[string]slog.Level{"org.springframework.web.servlet": slog.LevelDebug}, slog.LevelInfo, slog.LevelInfo},
+		{map[string]slog.Level{logs.Registry: logs.Off, "": slog.LevelDebug}, logs.Off, slog.LevelInfo},
+	} {
+		levels := logs.LevelsOf(root)
+		levels.Set(c.own)
+		for name, want := range map[string]slog.Level{logs.Registry: c.registry, logs.Resources: c.resources} {
+			if log := logs.Named(root, name); !log.Enabled(t.Context(), want) || log.Enabled(t.Context(), want-1) {
+				t.Errorf("%v: %s does not begin at %v", c.own, name, want)
+			}
+		}
+	}
+}
+
+// Single levels change beside each other, and nobody's change is lost.
+func TestChangesOfLevels(t *testing.T) {
+	levels, debug := new(logs.Levels), slog.LevelDebug
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() { levels.Change(&debug, "a."+strconv.Itoa(i), "b."+strconv.Itoa(i)) })
+	}
+	all.Wait()
+	if got := len(levels.Own()); got != 100 || levels.Of("a.7.x") != debug {
+		t.Errorf("%d levels, that of a.7.x is %v", got, levels.Of("a.7.x"))
+	}
+	if levels.Change(nil, "a.7", "none"); len(levels.Own()) != 99 || levels.Of("a.7.x") != slog.LevelInfo {
+		t.Errorf("%d levels after one was taken back, that of a.7.x is %v", len(levels.Own()), levels.Of("a.7.x"))
+	}
+	if logs.LevelsOf(slog.Default()) != nil {
+		t.Error("another logger has levels")
 	}
 }
