@@ -10,6 +10,7 @@ type Origin struct {
 	By        By
 	Address   string // of whoever asked, or the URL of the peer that was asked; "" if not known
 	Principal string // who they have shown to be
+	Proof     string // by what kind of credential
 	Note      string // a person's reason
 }
 
