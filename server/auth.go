@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/logs"
@@ -54,7 +55,9 @@ type guard struct {
 	modes [auth.Admin + 1]string
 	log   *slog.Logger
 
-	denied [auth.Admin + 1][denials]atomic.Uint64
+	denied [auth.Admin + 1][denialReasons]atomic.Uint64
+	recent denials
+	audit  *audit.Log
 }
 
 // Why a call is denied.
@@ -63,10 +66,10 @@ const (
 	anonymous
 	wrongCredential
 	lacksRole
-	denials
+	denialReasons
 )
 
-var denialNames = [denials]string{"", "anonymous", "wrong-credential", "lacks-role"}
+var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role"}
 
 // openAuth returns what guards the node; nil if nothing is to be guarded.
 func (s *Server) openAuth() (*guard, error) {
@@ -74,7 +77,7 @@ func (s *Server) openAuth() (*guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &guard{log: logs.Named(s.log, logs.Server)}
+	g := &guard{audit: s.audit, log: logs.Named(s.log, logs.Server)}
 	if on, err := g.setModes(&s.cfg.Auth); err != nil || !on {
 		return nil, err
 	}
@@ -183,6 +186,7 @@ func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
 		return httpapi.Refusal{}
 	}
 	g.denied[role][why].Add(1)
+	g.note(c, role, why, mode == authObserve)
 	if mode == authObserve {
 		g.log.Debug("request would be denied", "role", role, "why", denialNames[why], "principal", p.Name, "proof", p.Proof, "fault", p.Fault, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
 		return httpapi.Refusal{}
@@ -191,6 +195,20 @@ func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
 		return httpapi.Refusal{Status: http.StatusForbidden, Reason: httpapi.Forbidden}
 	}
 	return httpapi.Refusal{Status: http.StatusUnauthorized, Reason: httpapi.Unauthenticated}
+}
+
+// note remembers who was denied, or would have been, and writes it down. What comes again soon is counted.
+func (g *guard) note(c *httpapi.Call, role auth.Role, why int, observed bool) {
+	e := auditCall(c, time.Now())
+	e.Outcome, e.Reason = audit.Denied, denialNames[why]+", needs the role "+role.String()
+	if c.Principal.Fault != "" {
+		e.Reason += ": " + c.Principal.Fault
+	}
+	k := denial{role: role, why: why, observed: observed, principal: e.Principal, address: e.Address, action: e.Action, app: e.App, fault: c.Principal.Fault}
+	if due, repeated := g.recent.add(k, e); due && !observed {
+		e.Repeated = repeated
+		g.audit.Add(e)
+	}
 }
 
 // refreshAuth takes over what has changed in the files.

@@ -62,6 +62,7 @@ type Config struct {
 	LogLevel                   *slog.LevelVar    // of Logger, for the endpoint loggers; nil: it is not there
 	Profiling                  bool              // ManagementHandler serves Go's profiles
 	Auth                       Auth
+	Audit                      Audit
 	TLS                        TLS  // of Serve
 	ManagementTLS              TLS  // of ServeManagement; without a certificate: that of TLS, but its own ClientAuth
 	AcceptPlain                bool // Serve takes plain connections beside TLS, on the same port

@@ -57,7 +57,7 @@ func (s *Server) newFront(h http.Handler, ln net.Listener, connections int) (fro
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          newHTTPLog(s.log),
+		ErrorLog:          newHTTPLog(s.log, s.auditTLS),
 	}}, nil
 }
 

@@ -96,12 +96,14 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- deniedDesc
 	ch <- computedDesc
 	ch <- authFailureDesc
+	describeAudit(ch)
 }
 
 // Collect implements prometheus.Collector.
 func (c collector) Collect(ch chan<- prometheus.Metric) {
 	c.s.statusByApp(time.Now()).collect(ch)
 	c.collectAuth(ch)
+	c.collectAudit(ch)
 }
 
 func (st *status) collect(ch chan<- prometheus.Metric) {

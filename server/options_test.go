@@ -114,7 +114,7 @@ func TestEveryOptionHasARow(t *testing.T) {
 	}
 }
 
-var options = slices.Concat(nodeOptions, tlsOptions, authOptions, actuatorOptions, crowdOptions, limitOptions, registryOptions, answerOptions, peerOptions)
+var options = slices.Concat(nodeOptions, tlsOptions, authOptions, auditOptions, actuatorOptions, crowdOptions, limitOptions, registryOptions, answerOptions, peerOptions)
 
 // nodeOptions are about the node itself.
 var nodeOptions = []option{{

@@ -58,7 +58,8 @@ const (
 // requestNumbers measures all requests. The series of an endpoint and a status are looked up once, by their names: a heartbeat
 // pays for two readings of the clock and three additions. It is a prometheus.Collector.
 type requestNumbers struct {
-	next accessLog
+	next  accessLog
+	audit func(*httpapi.Call, httpapi.Answer)
 
 	mismatches atomic.Uint64
 	cells      [maxEndpoints][maxMethods]atomic.Pointer[[maxStatus]atomic.Pointer[series]]
@@ -85,6 +86,9 @@ func (n *requestNumbers) Record(c *httpapi.Call, a httpapi.Answer) {
 		s.bytes.Add(uint64(a.Bytes))
 	}
 	n.follow(c, a)
+	if n.audit != nil {
+		n.audit(c, a)
+	}
 	if n.next.Recording() {
 		n.next.Record(c, a)
 	}

@@ -11,7 +11,7 @@ import (
 
 // routes puts the API, the health endpoints and the pages into one chain, and what is for management alone into another.
 func (s *Server) routes() error {
-	s.requests = &requestNumbers{next: accessLog{s.cfg.AccessLog, logs.Named(s.log, logs.Resources)}}
+	s.requests = &requestNumbers{next: accessLog{s.cfg.AccessLog, logs.Named(s.log, logs.Resources)}, audit: s.auditAnswer}
 	numbers := s.numbers()
 	cfg := httpapi.Config{
 		Prefix:         s.cfg.ContextPath,
@@ -55,12 +55,14 @@ func (s *Server) routes() error {
 		cfg.Version = func() string { return s.watching.version(s.cache.Seq()) }
 	}
 	s.guard.protect(&cfg, false)
+	cfg.Steps.Authorise = s.mayBeAudited(cfg.Steps.Authorise)
 	if s.peers != nil {
 		cfg.Ring = s.peers
 	}
 	alone := httpapi.Config{ErrorLog: cfg.ErrorLog, Recorder: cfg.Recorder, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
 	alone.Steps.Admit = known.admit
 	s.guard.protect(&alone, true)
+	alone.Steps.Authorise = s.mayBeAudited(alone.Steps.Authorise)
 	if s.cfg.Profiling {
 		alone.Pages = profiles()
 	}

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/lint"
@@ -43,6 +44,7 @@ type Server struct {
 
 	management http.Handler
 	tls        tlsSources
+	audit      *audit.Log
 	guard      *guard // nil: everybody may do everything
 
 	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
@@ -74,6 +76,7 @@ func New(cfg Config) (*Server, error) {
 	if err = s.openTLS(s.node.started); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
+	s.audit = s.openAudit()
 	if s.guard, err = s.openAuth(); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}

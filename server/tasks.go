@@ -29,6 +29,9 @@ func (s *Server) Run(ctx context.Context) {
 	if s.guard != nil {
 		wg.Go(func() { every(ctx, tlsInterval, s.refreshAuth) })
 	}
+	if s.audit != nil {
+		wg.Go(func() { s.runAudit(ctx) })
+	}
 	wg.Go(func() { s.follow(ctx) })
 	wg.Go(func() { every(ctx, lintInterval, s.lookForFaults) })
 	wg.Go(func() { s.logEvents(ctx) })

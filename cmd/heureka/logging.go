@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
+	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/config"
 	"heureka.internal/heureka/internal/logs"
 )
@@ -17,6 +20,7 @@ import (
 type logging struct {
 	*slog.Logger
 	access *slog.Logger // nil: none
+	audit  io.Writer    // nil: none
 	levels logs.Levels
 	files  []*logFile
 }
@@ -26,7 +30,7 @@ func (p *program) openLogs(s *config.Settings) (*logging, error) {
 	l := &logging{}
 	w := p.stderr
 	if name := s.Text("logging.file.name"); name != "" {
-		f, err := l.open("logging.file.name", name)
+		f, err := l.open("logging.file.name", name, 0o644)
 		if err != nil {
 			return nil, err
 		}
@@ -39,13 +43,35 @@ func (p *program) openLogs(s *config.Settings) (*logging, error) {
 	case "log":
 		l.access = logs.New(logConfig(s, w, new(logs.Levels)))
 	default:
-		f, err := l.open("heureka.access-log", to)
+		f, err := l.open("heureka.access-log", to, 0o644)
 		if err != nil {
 			return nil, err
 		}
 		l.access = logs.New(logConfig(s, f, new(logs.Levels)))
 	}
-	return l, nil
+	return l, l.openAudit(s.Text("heureka.audit.to"), p.stdout)
+}
+
+// openAudit opens where the audit log goes.
+func (l *logging) openAudit(to string, stdout io.Writer) error {
+	switch {
+	case to == "off":
+	case to == "stdout":
+		l.audit = stdout
+	case to == "syslog" || strings.HasPrefix(to, "syslog:") || strings.HasPrefix(to, "syslog+tcp:"):
+		w, err := audit.Syslog(to)
+		if err != nil {
+			return &failure{status: statusUsage, err: fmt.Errorf("heureka.audit.to: %w", err), hint: "write to a file, or to stdout"}
+		}
+		l.audit = w
+	default:
+		f, err := l.open("heureka.audit.to", to, 0o600)
+		if err != nil {
+			return err
+		}
+		l.audit = f
+	}
+	return nil
 }
 
 func logConfig(s *config.Settings, w io.Writer, levels *logs.Levels) logs.Config {
@@ -67,8 +93,8 @@ func (l *logging) setLevels(s *config.Settings) {
 }
 
 // open opens the file that a setting names, with the directories above it, as Logback does.
-func (l *logging) open(setting, name string) (*logFile, error) {
-	f := &logFile{name: name}
+func (l *logging) open(setting, name string, mode fs.FileMode) (*logFile, error) {
+	f := &logFile{name: name, mode: mode}
 	err := os.MkdirAll(filepath.Dir(name), 0o755)
 	if err == nil {
 		err = f.reopen()
@@ -92,6 +118,7 @@ func (l *logging) reopen() error {
 // A logFile is a file that lines are appended to. Safe for concurrent use.
 type logFile struct {
 	name string
+	mode fs.FileMode // of a new one
 
 	mu sync.Mutex
 	f  *os.File
@@ -106,7 +133,7 @@ func (l *logFile) Write(line []byte) (int, error) {
 
 // reopen closes the file and opens the one that now has its name. On failure lines go on into the old one.
 func (l *logFile) reopen() error {
-	f, err := os.OpenFile(l.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(l.name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, l.mode)
 	if err != nil {
 		return err
 	}

@@ -90,7 +90,7 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	}
 	cfg := settings.ServerConfig(port)
 	cfg.Version, cfg.Logger, cfg.LogLevel = thisBuild().version, logger.Logger, &logger.levels.Root
-	cfg.AccessLog = logger.access
+	cfg.AccessLog, cfg.Audit.Writer = logger.access, logger.audit
 	srv, err := server.New(cfg)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeListener(management))

@@ -26,6 +26,21 @@ func (n not) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// refusing is a switch with words.
+type refusing struct{ field *bool }
+
+func (r refusing) MarshalText() ([]byte, error) {
+	if *r.field {
+		return []byte("refuse-writes"), nil
+	}
+	return []byte("continue"), nil
+}
+
+func (r refusing) UnmarshalText(text []byte) error {
+	*r.field = string(text) == "refuse-writes"
+	return nil
+}
+
 // copying is SyncRetries as a switch: whether peers are asked at all. To switch it on leaves the number as it is.
 type copying struct{ retries *int }
 

@@ -165,7 +165,7 @@ func TestEffectiveKeysHaveAnEffect(t *testing.T) {
 	byProgram := []string{"spring.cloud.config.uri", "spring.cloud.config.enabled", "spring.cloud.config.name", "spring.cloud.config.profile",
 		"spring.cloud.config.label", "spring.cloud.config.username", "spring.cloud.config.password", "spring.cloud.config.token",
 		"spring.cloud.config.fail-fast", "server.address", "management.server.address", "logging.level.root", "heureka.log-level", "heureka.log-format", "heureka.acknowledge",
-		"server.ssl.enabled", "management.server.ssl.enabled", "server.tomcat.accesslog.enabled", "heureka.access-log", "logging.file.name", "logging.file.path", "logging.structured.format.console"}
+		"server.ssl.enabled", "management.server.ssl.enabled", "server.tomcat.accesslog.enabled", "heureka.access-log", "heureka.audit.to", "logging.file.name", "logging.file.path", "logging.structured.format.console"}
 	base := args().mustLoad(t)
 	for _, k := range config.Keys() {
 		name := k.Name

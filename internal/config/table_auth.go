@@ -26,6 +26,10 @@ var authKeys = []Key{
 		field: func(c *server.Config) any { return &c.Auth.Mode }},
 	{Name: "heureka.auth.modes", Map: true, Kind: Enum, Words: authModes, Doc: "The same for one role, such as peer.",
 		field: func(c *server.Config) any { return &c.Auth.Modes }},
+	{Name: "heureka.audit.to", Default: "off", Doc: "Where to write who changed what and who was denied what, a line of JSON each: off, stdout, syslog, syslog://HOST:PORT (UDP), syslog+tcp://HOST:PORT, or a file name. SIGHUP reopens the file."},
+	{Name: "heureka.audit.on-failure", Kind: Enum, Words: []string{"continue", "refuse-writes"},
+		Doc:   "What to do while the audit log cannot be written: continue, and count what is lost, or refuse-writes of clients and operators, apart from heartbeats, with 503.",
+		field: func(c *server.Config) any { return refusing{&c.Audit.RefuseWrites} }},
 }
 
 const securityUser = "spring.security.user"

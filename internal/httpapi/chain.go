@@ -121,7 +121,10 @@ func (c *call) record() {
 // authenticated is the second step, after which the call's origin has a name.
 func (c *call) authenticated() bool {
 	ok := c.passes(c.cfg.Steps.Authenticate)
-	c.Origin.Principal, c.Origin.Proof = c.Principal.Name, c.Principal.Proof
+	c.Origin.Principal = c.Principal.Name
+	if c.Principal.Proof != auth.NoProof {
+		c.Origin.Proof = c.Principal.Proof.String()
+	}
 	return ok
 }
 

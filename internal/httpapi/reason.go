@@ -41,6 +41,7 @@ const (
 	NotAllowed                    // an operator's action, by configuration or because another site's page asks for it
 	Unauthenticated               // no credential, or a wrong one
 	Forbidden                     // the principal lacks the role
+	Unaudited                     // changes, while the audit log cannot be written
 	Crowded                       // too many requests of the class are under way
 	Failed                        // of the node, logged
 	reasonCount
@@ -54,7 +55,7 @@ var reasonWords = [reasonCount][]string{
 	Undecodable: {"undecodable"}, Incomplete: {"incomplete"},
 	BadParameter: {"bad-parameter"}, NotRegistered: {"not-registered"}, NotReady: {"not-ready"},
 	DeltaDisabled: {"delta-disabled"}, NewerRecord: {"newer-record"}, OwnBatch: {"own-batch"}, LateBatch: {"late-batch"},
-	Busy: {"busy"}, NotAllowed: {"not-allowed"}, Crowded: {"crowded"}, Unauthenticated: {"unauthenticated"}, Forbidden: {"forbidden"}, Failed: {"failed"},
+	Busy: {"busy"}, NotAllowed: {"not-allowed"}, Crowded: {"crowded"}, Unaudited: {"unaudited"}, Unauthenticated: {"unauthenticated"}, Forbidden: {"forbidden"}, Failed: {"failed"},
 }
 
 func (r Reason) String() string { return reasonWords[r][0] }

@@ -13,7 +13,7 @@ func (c *Call) Needs(management bool) auth.Role {
 	if c.Origin.By == registry.ByPeer { // nobody else may speak for others
 		return auth.Peer
 	}
-	writes := c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead && c.Request.Method != http.MethodOptions
+	writes := c.Writes()
 	switch c.Route.Resource {
 	case AppResource, InstanceResource, MetadataResource:
 		if writes {
@@ -44,6 +44,11 @@ func (c *Call) Needs(management bool) auth.Role {
 		return auth.Read
 	}
 	return auth.Admin
+}
+
+// Writes reports whether a call is more than a question.
+func (c *Call) Writes() bool {
+	return c.Request.Method != http.MethodGet && c.Request.Method != http.MethodHead && c.Request.Method != http.MethodOptions
 }
 
 // needsOfActuator: the whole of health and its groups are for probes, single components are not.

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"heureka.internal/heureka/internal/audit"
+	"heureka.internal/heureka/internal/auth"
+)
+
+const (
+	denialInterval = time.Minute // between two lines of the audit log about the same denial
+	maxDenials     = 4096        // kept apart; what is beyond them shares one line for each role and reason
+	denialAge      = 24 * time.Hour
+)
+
+// A denial is what requests have in common that were denied, or with mode observe would have been.
+type denial struct {
+	role      auth.Role
+	why       int
+	observed  bool // and let pass
+	principal string
+	address   string
+	action    string
+	app       string
+	fault     string
+}
+
+// denied is how often, and when.
+type denied struct {
+	audit.Entry // of the last one
+	count       uint64
+	first       time.Time
+	unsaid      uint64    // since the last line of the audit log
+	said        time.Time // when that was
+}
+
+// denials remember who was denied what, a bounded number. Safe for concurrent use.
+type denials struct {
+	mu   sync.Mutex
+	kept map[denial]*denied
+}
+
+// add counts a denial, and reports whether it is time for a line of the audit log, with how many came since the last one.
+func (d *denials) add(k denial, e audit.Entry) (due bool, repeated uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	x := d.kept[k]
+	if x == nil && len(d.kept) >= maxDenials {
+		d.forget(e.Time)
+		if len(d.kept) >= maxDenials {
+			k = denial{role: k.role, why: k.why, observed: k.observed, action: k.action}
+			e.Principal, e.Address, e.App, e.ID = "", "", "", ""
+			x = d.kept[k]
+		}
+	}
+	if x == nil {
+		if d.kept == nil {
+			d.kept = map[denial]*denied{}
+		}
+		x = &denied{first: e.Time}
+		d.kept[k] = x
+	}
+	x.Entry = e
+	x.count++
+	if e.Time.Sub(x.said) < denialInterval {
+		x.unsaid++
+		return false, 0
+	}
+	repeated = x.unsaid
+	x.said, x.unsaid = e.Time, 0
+	return true, repeated
+}
+
+// forget drops what has not happened lately. It is called with d locked.
+func (d *denials) forget(now time.Time) {
+	for k, x := range d.kept {
+		if now.Sub(x.Time) > denialAge && x.unsaid == 0 {
+			delete(d.kept, k)
+		}
+	}
+}
+
+// repeats takes the lines that are due for denials that came again, of those that were not only observed.
+func (d *denials) repeats(now time.Time) (due []audit.Entry) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k, x := range d.kept {
+		if k.observed || x.unsaid == 0 || now.Sub(x.said) < denialInterval {
+			continue
+		}
+		e := x.Entry
+		e.Repeated = x.unsaid - 1
+		x.said, x.unsaid = now, 0
+		due = append(due, e)
+	}
+	slices.SortFunc(due, func(a, b audit.Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Address, b.Address)) })
+	return due
+}
+
+// auditRepeated writes of denials that came again and again.
+func (s *Server) auditRepeated(now time.Time) {
+	for _, e := range s.guard.recent.repeats(now) {
+		s.audit.Add(e)
+	}
+}
