@@ -2,14 +2,14 @@ package server
 
 import (
 	"fmt"
+	"time"
 
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 )
 
 // Apply takes over from cfg what may change while the node runs: ServiceURLs as SetServiceURLs does, MaxBodyBytes,
-// MaxBatchBytes, FetchesInFlight, PagesInFlight, BatchesPerPeer, and Limits apart from DecodingBytes and those of the
-// history. The rest of cfg has no effect. It fails, and changes nothing, for a mistake in cfg. Safe for concurrent use.
+// MaxBatchBytes, FetchesInFlight, PagesInFlight, BatchesPerPeer, and Limits. The rest of cfg has no effect. It fails, and changes nothing, for a mistake in cfg. Safe for concurrent use.
 func (s *Server) Apply(cfg Config) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.check(); err != nil {
@@ -21,8 +21,9 @@ func (s *Server) Apply(cfg Config) error {
 	s.setLimits(&cfg)
 	s.crowd.set(&cfg)
 	r := cfg.registry()
+	s.history.SetBounds(cfg.history(), time.Now())
 	s.reg.SetLimits(registry.Limits{MaxInstances: r.MaxInstances, MaxPerApp: r.MaxPerApp, FutureStamp: r.FutureStamp})
-	s.handler.SetBounds(httpapi.Bounds{BodyBytes: cfg.MaxBodyBytes, BatchBytes: cfg.MaxBatchBytes, Records: cfg.Limits.decoding()})
+	s.handler.SetBounds(httpapi.Bounds{BodyBytes: cfg.MaxBodyBytes, BatchBytes: cfg.MaxBatchBytes, HeldBytes: cfg.Limits.heldBytes(), Records: cfg.Limits.decoding()})
 	return nil
 }
 

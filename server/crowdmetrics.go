@@ -57,7 +57,7 @@ func (st *status) collectCrowd(ch chan<- prometheus.Metric) {
 	send(toldDesc, prometheus.CounterValue, float64(st.Told))
 	send(resetsDesc, prometheus.CounterValue, float64(st.Resets))
 	send(bodiesDesc, prometheus.GaugeValue, float64(st.BodyBytes))
-	send(maxBodiesDesc, prometheus.GaugeValue, float64(max(st.cfg.Limits.heldBytes(), 0)))
+	send(maxBodiesDesc, prometheus.GaugeValue, float64(max(st.BodyRoom, 0)))
 	send(connectionsDesc, prometheus.GaugeValue, float64(st.Connections.Open))
 	send(maxConnDesc, prometheus.GaugeValue, float64(st.Connections.Max))
 	send(connRefusedDesc, prometheus.CounterValue, float64(st.Connections.Refused))

@@ -37,6 +37,7 @@ type status struct {
 
 	Refused     []refusals
 	BodyBytes   int64 // of bodies that are being read and decoded
+	BodyRoom    int64 // for them at a time
 	Classes     []classStatus
 	TLS         []tlsStatus
 	Batches     batchStats
@@ -96,7 +97,7 @@ func (s *Server) complete(st *status) *status {
 	for reason, n := range s.handler.Refused() {
 		st.Refused = append(st.Refused, refusals{reason, n})
 	}
-	st.BodyBytes = s.handler.HeldBytes()
+	st.BodyBytes, st.BodyRoom = s.handler.HeldBytes(), s.node.limits.Load().heldBytes()
 	for i, pool := range s.crowd.pools {
 		st.Classes = append(st.Classes, classStatus{classNames[i], pool.Stats()})
 	}

@@ -62,7 +62,7 @@ func troubled() *status {
 		},
 		Own:       cfg.Instance,
 		CPUs:      4,
-		HeapBytes: 32 << 20, SystemBytes: 64 << 20, BodyBytes: 3 << 20,
+		HeapBytes: 32 << 20, SystemBytes: 64 << 20, BodyBytes: 3 << 20, BodyRoom: 128 << 20,
 	}
 }
 

@@ -72,7 +72,8 @@ func (o *option) run(t *testing.T, set bool) (seen string) {
 // What Apply changes has the same effect as if the node had been started with it; all the rest has none.
 func TestOptionsThatApplyWhileTheNodeRuns(t *testing.T) {
 	live := []string{"MaxBodyBytes", "MaxBatchBytes", "FetchesInFlight", "PagesInFlight", "BatchesPerPeer", "Limits.NameBytes", "Limits.TextBytes", "Limits.MetadataEntries",
-		"Limits.BatchEntries", "Limits.FutureStamp", "Limits.Instances", "Limits.InstancesPerApp", "Limits.MemoryBytes", "Limits.Watchers", "Limits.WatchingPages"}
+		"Limits.BatchEntries", "Limits.FutureStamp", "Limits.Instances", "Limits.InstancesPerApp", "Limits.MemoryBytes", "Limits.Watchers", "Limits.WatchingPages",
+		"Limits.DecodingBytes", "Limits.HistoryChanges", "Limits.HistoryBytes", "Limits.HistoryAge"}
 	for _, o := range options {
 		if !slices.Contains(live, o.field) && !strings.HasPrefix(o.field, "Limits.") {
 			continue

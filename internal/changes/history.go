@@ -18,10 +18,10 @@ type Config struct {
 // A History keeps the last changes of a registry. It follows the registry's feed whenever it is asked, and when Follow is
 // called; as long as either happens often enough, nothing is missing. All methods are safe for concurrent use.
 type History struct {
-	cfg  Config
 	feed *registry.Feed
 
 	mu     sync.Mutex
+	cfg    Config
 	kept   []registry.Change // without a gap, oldest first
 	bytes  int64
 	cursor uint64
@@ -31,6 +31,14 @@ type History struct {
 // NewHistory returns an empty history that begins now, with the next change of feed.
 func NewHistory(cfg Config, feed *registry.Feed, now time.Time) *History {
 	return &History{cfg: cfg, feed: feed, cursor: feed.Last(), since: now}
+}
+
+// SetBounds keeps from now on what cfg allows. Safe for concurrent use.
+func (h *History) SetBounds(cfg Config, now time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.cfg = cfg
+	h.trim(now)
 }
 
 // Cursor returns the number of the last change that the history has followed.

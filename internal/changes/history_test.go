@@ -153,6 +153,33 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// Bounds that become smaller are kept to at once, larger ones from then on.
+func TestBoundsChange(t *testing.T) {
+	w := newWorld(t, registry.Config{}, roomy)
+	counts := func(want int) {
+		t.Helper()
+		if found, _, _ := w.history.Changes(changes.Query{}, w.now); len(found) != want {
+			t.Errorf("%d changes are kept, want %d", len(found), want)
+		}
+	}
+	more := func() {
+		for i := range 10 {
+			w.register(fmt.Sprint(i), registry.FromClient, heureka.StatusUp)
+			w.history.Follow(w.now)
+			w.now = w.now.Add(time.Minute)
+		}
+	}
+	more()
+	counts(10)
+	few := roomy
+	few.Changes = 3
+	w.history.SetBounds(few, w.now)
+	counts(3)
+	w.history.SetBounds(roomy, w.now)
+	more()
+	counts(13)
+}
+
 // A history that has fallen behind the feed begins again, and says so.
 func TestBehind(t *testing.T) {
 	w := newWorld(t, registry.Config{FeedChanges: 8}, roomy)

@@ -15,13 +15,7 @@ type Difference struct {
 
 // Live reports whether a change of the setting has its effect while a node runs.
 func (k *Key) Live() bool {
-	switch {
-	case k.SetsLevels(), k.Name == serviceURL:
-		return true
-	case k.Name == "heureka.limits.decoding-bytes":
-		return false
-	}
-	return strings.HasPrefix(k.Name, "heureka.limits.") && !strings.HasPrefix(k.Name, "heureka.limits.history-")
+	return k.SetsLevels() || k.Name == serviceURL || strings.HasPrefix(k.Name, "heureka.limits.")
 }
 
 // SetsLevels reports whether the setting is a log level.

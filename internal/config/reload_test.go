@@ -19,7 +19,7 @@ func TestDifferences(t *testing.T) {
 	}
 	want := []string{
 		"eureka.client.service-url.defaultZone: http://******@a/eureka/ -> http://******@a/eureka/, live true",
-		"heureka.limits.decoding-bytes: 128MB -> 1MB, live false",
+		"heureka.limits.decoding-bytes: 128MB -> 1MB, live true",
 		"heureka.limits.instances: 2000000 -> 5, live true",
 		"logging.level.com.netflix: warn -> , live true",
 		"logging.level.root: info -> debug, live true",

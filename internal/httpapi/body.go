@@ -225,8 +225,8 @@ func (c *call) holdAnswer(size int) bool {
 		c.out = &holding{began: time.Now(), stop: c.stopWriting()}
 	}
 	need := int64(size)
-	if c.cfg.MaxHeldBytes > 0 {
-		need = min(need, c.cfg.MaxHeldBytes/2)
+	if most := c.bounds().HeldBytes; most > 0 {
+		need = min(need, most/2)
 	}
 	need -= c.out.bytes
 	return need <= 0 || c.budget.take(c.out, need) && (c.cfg.Room == nil || c.cfg.Room(need))

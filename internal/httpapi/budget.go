@@ -17,9 +17,8 @@ const (
 // A budget bounds what all calls hold together: bodies that are being read and decoded, and answers of their own that are being
 // written.
 type budget struct {
-	most int64 // not above 0: no bound
-
 	mu     sync.Mutex
+	most   int64 // not above 0: no bound
 	held   int64
 	moving map[*holding]bool // that have neither come nor gone whole
 	freed  chan struct{}     // closed when something is given back
@@ -109,6 +108,19 @@ func (g *budget) release(h *holding) {
 	defer g.mu.Unlock()
 	g.held -= h.bytes
 	delete(g.moving, h)
+	g.tellWaiting()
+}
+
+// bound sets what all may hold together. What is held already stays.
+func (g *budget) bound(most int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most = most
+	g.tellWaiting()
+}
+
+// tellWaiting lets those try again who wait for room. With mu held.
+func (g *budget) tellWaiting() {
 	if g.freed != nil {
 		close(g.freed)
 		g.freed = nil

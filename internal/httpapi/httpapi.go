@@ -102,8 +102,8 @@ func New(cfg Config, b Backend) (*API, error) {
 	if b != nil && (cfg.MaxBodyBytes == 0 || cfg.MaxBatchBytes == 0 || cfg.MaxHeldBytes == 0 || cfg.NotReadyStatus == 0 || cfg.RegistrationRefused == nil) {
 		return nil, errors.New("an API with a backend needs MaxBodyBytes, MaxBatchBytes, MaxHeldBytes, NotReadyStatus and RegistrationRefused")
 	}
-	a := &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix), budget: budget{most: cfg.MaxHeldBytes}}
-	a.SetBounds(Bounds{BodyBytes: cfg.MaxBodyBytes, BatchBytes: cfg.MaxBatchBytes, Records: cfg.Limits})
+	a := &API{cfg: cfg, b: b, prefix: splitPrefix(cfg.Prefix)}
+	a.SetBounds(Bounds{BodyBytes: cfg.MaxBodyBytes, BatchBytes: cfg.MaxBatchBytes, HeldBytes: cfg.MaxHeldBytes, Records: cfg.Limits})
 	return a, nil
 }
 
@@ -111,11 +111,15 @@ func New(cfg Config, b Backend) (*API, error) {
 type Bounds struct {
 	BodyBytes  int64       // MaxBodyBytes
 	BatchBytes int64       // MaxBatchBytes
+	HeldBytes  int64       // MaxHeldBytes
 	Records    wire.Limits // Limits
 }
 
 // SetBounds replaces the bounds for bodies that are yet to come. Safe for concurrent use.
-func (a *API) SetBounds(b Bounds) { a.bound.Store(&b) }
+func (a *API) SetBounds(b Bounds) {
+	a.bound.Store(&b)
+	a.budget.bound(b.HeldBytes)
+}
 
 func (a *API) bounds() *Bounds { return a.bound.Load() }
 
