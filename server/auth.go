@@ -174,27 +174,41 @@ func judge(role auth.Role, p *auth.Principal) (why int) {
 	return lacksRole
 }
 
+// A decision is what becomes of a call, and why.
+type decision struct {
+	role    auth.Role // that the call needs
+	mode    string    // of that role
+	why     int       // it is denied, as far as the mode denies anything
+	refusal httpapi.Refusal
+}
+
+// decide changes nothing: it is asked too what would become of a call.
+func (g *guard) decide(c *httpapi.Call, management bool) decision {
+	d := decision{role: c.Needs(management)}
+	d.mode, d.why = g.modes[d.role], judge(d.role, &c.Principal)
+	switch {
+	case d.why == allowed || d.mode != authEnforce:
+	case d.why == lacksRole && c.Route.Resource != httpapi.DeltaResource: // 403 to a delta makes clients fetch everything
+		d.refusal = httpapi.Refusal{Status: http.StatusForbidden, Reason: httpapi.Forbidden}
+	default:
+		d.refusal = httpapi.Refusal{Status: http.StatusUnauthorized, Reason: httpapi.Unauthenticated}
+	}
+	return d
+}
+
 // authorise does what the mode of the role says.
 func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
-	role := c.Needs(management)
-	mode, p := g.modes[role], &c.Principal
-	if mode == authOff {
+	d := g.decide(c, management)
+	if d.why == allowed || d.mode == authOff {
 		return httpapi.Refusal{}
 	}
-	why := judge(role, p)
-	if why == allowed {
-		return httpapi.Refusal{}
+	p := &c.Principal
+	g.denied[d.role][d.why].Add(1)
+	g.note(c, d.role, d.why, d.mode == authObserve)
+	if d.mode == authObserve {
+		g.log.Debug("request would be denied", "role", d.role, "why", denialNames[d.why], "principal", p.Name, "proof", p.Proof, "fault", p.Fault, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
 	}
-	g.denied[role][why].Add(1)
-	g.note(c, role, why, mode == authObserve)
-	if mode == authObserve {
-		g.log.Debug("request would be denied", "role", role, "why", denialNames[why], "principal", p.Name, "proof", p.Proof, "fault", p.Fault, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
-		return httpapi.Refusal{}
-	}
-	if why == lacksRole && c.Route.Resource != httpapi.DeltaResource { // 403 to a delta makes clients fetch everything
-		return httpapi.Refusal{Status: http.StatusForbidden, Reason: httpapi.Forbidden}
-	}
-	return httpapi.Refusal{Status: http.StatusUnauthorized, Reason: httpapi.Unauthenticated}
+	return d.refusal
 }
 
 // note remembers who was denied, or would have been, and writes it down. What comes again soon is counted.
