@@ -14,6 +14,7 @@ import (
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/logs"
+	"heureka.internal/heureka/internal/tlsconf"
 )
 
 // Auth says who may do what. Without User's password and files everybody may do everything.
@@ -25,9 +26,18 @@ type Auth struct {
 	UserRoles  map[string][]string // of users in that file
 	TokensFile string              // a line each: NAME:SHA-256:ROLE,ROLE
 
+	Certificates       []CertificateRule // whose certificates are, in addition
+	NoPeerCertificates bool              // a certificate for a host of ServiceURLs does not make a peer
+
 	Anonymous []string          // roles of who shows no credential
 	Mode      string            // off, observe or enforce; "": enforce if there are credentials, else off
 	Modes     map[string]string // by role, where it differs
+}
+
+// A CertificateRule says who a certificate is of, as auth.CertificateRule does.
+type CertificateRule struct {
+	URI, DNS, Subject   string // patterns with * and {app}
+	Roles, Applications []string
 }
 
 // The modes.
@@ -37,7 +47,9 @@ const (
 	authEnforce = "enforce"
 )
 
-func (a *Auth) known() bool { return a.Password != "" || a.UsersFile != "" || a.TokensFile != "" }
+func (a *Auth) known() bool {
+	return a.Password != "" || a.UsersFile != "" || a.TokensFile != "" || len(a.Certificates) > 0
+}
 
 func (a *Auth) mode() string {
 	switch {
@@ -52,8 +64,10 @@ func (a *Auth) mode() string {
 // A guard decides who may do what.
 type guard struct {
 	*auth.Authenticator
-	modes [auth.Admin + 1]string
-	log   *slog.Logger
+	certificates *auth.Certificates
+	peers        atomic.Pointer[[]string] // hosts whose certificates make a peer
+	modes        [auth.Admin + 1]string
+	log          *slog.Logger
 
 	denied [auth.Admin + 1][denialReasons]atomic.Uint64
 	recent denials
@@ -82,7 +96,11 @@ func (s *Server) openAuth() (*guard, error) {
 		return nil, err
 	}
 	if !s.cfg.Auth.known() {
-		return nil, errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file or heureka.auth.tokens-file")
+		return nil, errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file, heureka.auth.tokens-file or heureka.auth.certificates")
+	}
+	g.setPeers(&s.cfg)
+	if g.certificates, err = s.cfg.Auth.certificates(); err != nil {
+		return nil, err
 	}
 	g.Authenticator, err = auth.New(cfg)
 	return g, err
@@ -133,8 +151,8 @@ func (a *Auth) config() (cfg auth.Config, err error) {
 	return cfg, nil
 }
 
-// protect puts the guard into a chain.
-func (g *guard) protect(cfg *httpapi.Config, management bool) {
+// protect puts the guard into a chain that is served with src, if that is not nil.
+func (g *guard) protect(cfg *httpapi.Config, management bool, src *tlsconf.Source) {
 	if g == nil {
 		return
 	}
@@ -142,22 +160,8 @@ func (g *guard) protect(cfg *httpapi.Config, management bool) {
 	if g.HasTokens() {
 		cfg.Challenges = append(cfg.Challenges, `Bearer realm="heureka"`)
 	}
-	cfg.Steps.Authenticate = g.authenticate
+	cfg.Steps.Authenticate = func(c *httpapi.Call) httpapi.Refusal { g.authenticate(c, src); return httpapi.Refusal{} }
 	cfg.Steps.Authorise = func(c *httpapi.Call) httpapi.Refusal { return g.authorise(c, management) }
-}
-
-func (g *guard) authenticate(c *httpapi.Call) httpapi.Refusal {
-	switch shown := c.Request.Header["Authorization"]; len(shown) {
-	case 0:
-		c.Principal = g.Anonymous()
-	case 1:
-		if c.Principal = g.Identify(shown[0], time.Now()); !c.Principal.Wrong {
-			c.Principal.Roles |= g.Anonymous().Roles // nobody loses by showing who they are
-		}
-	default:
-		c.Principal = auth.Principal{Wrong: true, Fault: "more than one credential"}
-	}
-	return httpapi.Refusal{}
 }
 
 // judge is the only place that decides: it returns why a principal may not do what takes a role, or none. A wrong credential is

@@ -2,13 +2,17 @@ package server_test
 
 import (
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/crypto/bcrypt"
 
+	"heureka.internal/heureka/internal/tlsconf/tlsconftest"
 	"heureka.internal/heureka/server"
 )
 
@@ -47,6 +51,30 @@ func readers(_ *rig, c *server.Config) {
 	c.Auth.UserRoles = map[string][]string{"ann": {"read"}}
 }
 
+// wantsCertificates makes a node that asks for certificates of an authority, whose peer is b.corp.
+func wantsCertificates(r *rig, c *server.Config) {
+	password(r, c)
+	r.ca = tlsconftest.New(r.t)
+	own := r.ca.Sign(time.Now().Add(time.Hour), "a")
+	c.TLS = server.TLS{ClientAuth: "want", TLSFiles: server.TLSFiles{Certificate: string(own.Cert), PrivateKey: string(own.PEM), TrustCertificate: string(r.ca.PEM)}}
+	c.ServiceURLs = map[string][]string{"defaultZone": {"https://b.corp/eureka/"}}
+	c.SyncRetries = -1
+}
+
+// asksWith asks for a path with a certificate for this name.
+func asksWith(path, name string) func(*rig) string {
+	return func(r *rig) string {
+		tr := r.transport("client")
+		tr.TLSClientConfig = r.ca.TLS(r.ca.Issue(func(c *x509.Certificate) { c.DNSNames = []string{name} }))
+		resp, err := (&http.Client{Transport: tr}).Get("https://a:8761" + path)
+		if err != nil {
+			return err.Error()
+		}
+		resp.Body.Close()
+		return fmt.Sprint(resp.StatusCode)
+	}
+}
+
 // authOptions are about who may do what.
 var authOptions = []option{{
 	field: "Auth.Password", see: statusOf("/eureka/apps"), set: password, byDefault: "200", want: "401",
@@ -66,6 +94,14 @@ var authOptions = []option{{
 	set: func(r *rig, c *server.Config) {
 		c.Auth.TokensFile = fileWith(r, fmt.Sprintf("app:%x:read,register", sha256.Sum256([]byte("geheim"))))
 	},
+}, {
+	field: "Auth.Certificates", base: wantsCertificates, see: asksWith("/eureka/apps", "x.corp"), byDefault: "401", want: "200",
+	set: func(_ *rig, c *server.Config) {
+		c.Auth.Certificates = []server.CertificateRule{{DNS: "x.corp", Roles: []string{"read"}}}
+	},
+}, {
+	field: "Auth.NoPeerCertificates", base: wantsCertificates, see: asksWith("/eureka/apps", "b.corp"), byDefault: "200", want: "401",
+	set: func(_ *rig, c *server.Config) { c.Auth.NoPeerCertificates = true },
 }, {
 	field: "Auth.Anonymous", base: password, see: statusOf("/eureka/apps"), byDefault: "401", want: "200",
 	set: func(_ *rig, c *server.Config) { c.Auth.Anonymous = []string{"probe", "read"} },

@@ -52,7 +52,7 @@ func (s *Server) newFront(h http.Handler, ln net.Listener, connections int) (fro
 	return front{conns: conns, Server: &http.Server{
 		Handler:           h,
 		ConnState:         conns.ConnState,
-		ConnContext:       conns.ConnContext,
+		ConnContext:       s.guard.remembering(conns.ConnContext),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		IdleTimeout:       idleTimeout,

@@ -84,6 +84,7 @@ func (s *Server) SetServiceURLs(urls map[string][]string) error {
 		return err
 	}
 	s.resolver.zones.Store(zones)
+	s.guard.setPeers(&cfg)
 	s.Reload()
 	return nil
 }

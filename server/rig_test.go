@@ -22,6 +22,7 @@ import (
 	"heureka.internal/heureka/heurekatest"
 	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/internal/tlsconf/tlsconftest"
 	"heureka.internal/heureka/server"
 )
 
@@ -38,6 +39,7 @@ type rig struct {
 	heard stranger     // notes what the hosts see that serve set up
 	log   lockedBuffer // of the node, if a test makes it log there
 	dns   scriptedDNS
+	ca    *tlsconftest.CA // if a test needs one
 
 	counted atomic.Int64 // by draws and roundTrips
 }

@@ -54,14 +54,14 @@ func (s *Server) routes() error {
 	if !*s.cfg.UseReadOnlyResponseCache { // else who hears of a change would not find it in what it reads then
 		cfg.Version = func() string { return s.watching.version(s.cache.Seq()) }
 	}
-	s.guard.protect(&cfg, false)
+	s.guard.protect(&cfg, false, s.tls.serving)
 	cfg.Steps.Authorise = s.mayBeAudited(cfg.Steps.Authorise)
 	if s.peers != nil {
 		cfg.Ring = s.peers
 	}
 	alone := httpapi.Config{ErrorLog: cfg.ErrorLog, Recorder: cfg.Recorder, Actuator: cfg.Actuator, Metrics: cfg.Metrics}
 	alone.Steps.Admit = known.admit
-	s.guard.protect(&alone, true)
+	s.guard.protect(&alone, true, s.tls.management)
 	alone.Steps.Authorise = s.mayBeAudited(alone.Steps.Authorise)
 	if s.cfg.Profiling {
 		alone.Pages = profiles()

@@ -73,11 +73,11 @@ func New(cfg Config) (*Server, error) {
 	s.node = &node{earlier: earlierLife{found: make(chan struct{}, 1)}, cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
 	s.setLimits(&s.cfg)
 	s.node.Writes = replication.Writes{Registry: s.reg, Now: time.Now, Queue: s.node.queue}
-	if err = s.openTLS(s.node.started); err != nil {
-		return nil, fmt.Errorf("server configuration: %w", err)
-	}
 	s.audit = s.openAudit()
 	if s.guard, err = s.openAuth(); err != nil {
+		return nil, fmt.Errorf("server configuration: %w", err)
+	}
+	if err = s.openTLS(s.node.started); err != nil {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	if s.peers, err = s.newPeers(); err != nil {

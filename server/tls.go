@@ -40,11 +40,11 @@ type tlsSources struct{ serving, management, peers *tlsconf.Source }
 // openTLS reads the files. A node that is asked for TLS and cannot have it does not start.
 func (s *Server) openTLS(now time.Time) error {
 	var err error
-	if s.tls.serving, err = s.cfg.TLS.open(now); err != nil {
+	if s.tls.serving, err = s.cfg.TLS.open(s.guard != nil, now); err != nil {
 		return fmt.Errorf("server.ssl: %w", err)
 	}
 	management := s.cfg.managementTLS()
-	if s.tls.management, err = management.open(now); err != nil {
+	if s.tls.management, err = management.open(s.guard != nil, now); err != nil {
 		return fmt.Errorf("management.server.ssl: %w", err)
 	}
 	if p := s.cfg.PeerTLS; p.Enabled {
@@ -58,12 +58,12 @@ func (s *Server) openTLS(now time.Time) error {
 	return nil
 }
 
-func (t *TLS) open(now time.Time) (*tlsconf.Source, error) {
+func (t *TLS) open(judged bool, now time.Time) (*tlsconf.Source, error) {
 	files := tlsconf.Files(t.TLSFiles)
 	if t.Disabled || !files.HasKey() {
 		return nil, nil
 	}
-	return tlsconf.Open(files, &tlsconf.Policy{ClientAuth: t.ClientAuth, Protocols: t.Protocols, Ciphers: t.Ciphers}, now)
+	return tlsconf.Open(files, &tlsconf.Policy{ClientAuth: t.ClientAuth, Protocols: t.Protocols, Ciphers: t.Ciphers, Judged: judged}, now)
 }
 
 // managementTLS is that of the port for health and metrics, if there is one: with its own files, or those of the API, but never

@@ -1,5 +1,7 @@
 package auth
 
+import "slices"
+
 // A Principal is who sent a request. The zero value has shown nothing, and may nothing.
 type Principal struct {
 	Name  string
@@ -12,6 +14,18 @@ type Principal struct {
 	Rule  string // the setting that knows them, for people: heureka.auth.users-file
 	Wrong bool   // a credential was shown that is none
 	Fault string // what is wrong with it, for people; it never holds any part of a secret
+}
+
+// And returns who shows two credentials: what they allow adds up, under the name of the first. If it is nobody's, or the second is
+// wrong, the second counts alone.
+func (p Principal) And(q Principal) Principal {
+	if q.Wrong || p.Name == "" {
+		return q
+	}
+	p.Roles |= q.Roles
+	p.Applications = slices.Concat(p.Applications, q.Applications)
+	p.Rule += ", " + q.Rule
+	return p
 }
 
 // A Proof is how principals show who they are.

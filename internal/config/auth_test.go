@@ -27,3 +27,45 @@ func TestSpringSecurityUser(t *testing.T) {
 		t.Errorf("a user without a password: %v", err)
 	}
 }
+
+// mutual is what rules for certificates need beside them.
+const mutual = "server.ssl: {certificate: c, certificate-private-key: k, trust-certificate: ca, client-auth: want}\n"
+
+func TestCertificates(t *testing.T) {
+	want := []server.CertificateRule{
+		{URI: "spiffe://corp/ns/pay/sa/{app}", Roles: []string{"read", "register"}},
+		{DNS: "*.gw.corp", Subject: "OU=gw,O=Corp", Roles: []string{"read"}, Applications: []string{"GW-*", "EDGE"}},
+	}
+	for name, src := range map[string]source{
+		"YAML": yamlFile(mutual + `heureka.auth.certificates:
+- uri: spiffe://corp/ns/pay/sa/{app}
+  roles: [read, register]
+- dns: "*.gw.corp"
+  subject: OU=gw, O=Corp
+  roles: read
+  applications: [GW-*, EDGE]
+`),
+		"arguments": args("--server.ssl.certificate=c", "--server.ssl.certificate-private-key=k", "--server.ssl.trust-certificate=ca", "--server.ssl.client-auth=need",
+			"--heureka.auth.certificates[0].uri=spiffe://corp/ns/pay/sa/{app}", "--heureka.auth.certificates[0].roles=read,register", "--heureka.auth.certificates[1].dns=*.gw.corp",
+			"--heureka.auth.certificates[1].Subject=OU=gw,O=Corp", "--heureka.auth.certificates[1].roles[0]=read", "--heureka.auth.certificates[1].applications=GW-*,EDGE"),
+	} {
+		s := src.mustLoad(t)
+		if diff := cmp.Diff(want, s.ServerConfig(1).Auth.Certificates); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		again := yamlFile(writeYAML(t, s, config.View{Secrets: true})).mustLoad(t)
+		if diff := cmp.Diff(want, again.ServerConfig(1).Auth.Certificates); diff != "" {
+			t.Errorf("%s, printed and read: %s", name, diff)
+		}
+	}
+	for name, text := range map[string]string{
+		"nobody is asked":  "heureka.auth.certificates: [{uri: x}]",
+		"a mistyped field": mutual + "heureka.auth.certificates: [{url: x}]",
+		"no index":         mutual + "heureka.auth.certificates.first.uri: x",
+		"a large index":    mutual + "heureka.auth.certificates[60000].uri: x",
+	} {
+		if _, err := yamlFile(text).load(t); err == nil {
+			t.Errorf("%s: it loads", name)
+		}
+	}
+}

@@ -18,6 +18,7 @@ func (s *Settings) ServerConfig(port int) server.Config {
 	c.Management = s.management()
 	s.tls(serverSSL, &c.TLS)
 	s.tls(managementSSL, &c.ManagementTLS)
+	c.Auth.Certificates = s.certificates(func(Setting) {}) // they have been checked
 	known := s.onPort("server.port", port)
 	c.HostName, c.Port = known.hostName(), known.port()
 	c.Instance = known.instance()

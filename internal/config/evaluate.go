@@ -36,6 +36,7 @@ func (l *loader) evaluate() *Settings {
 	l.checkLoggers(s)
 	l.checkUnknown(s, unknown)
 	l.checkTLS(s)
+	l.checkCertificates(s)
 	l.dropAcknowledged(s)
 	l.checkDNS(s)
 	s.Warnings = l.warnings

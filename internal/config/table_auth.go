@@ -20,6 +20,9 @@ var authKeys = []Key{
 		field: func(c *server.Config) any { return &c.Auth.UserRoles }},
 	{Name: "heureka.auth.tokens-file", Doc: "File with bearer tokens, a line each: NAME:SHA-256 of the token:ROLE,ROLE. It is read again when it changes.",
 		field: func(c *server.Config) any { return &c.Auth.TokensFile }},
+	{Name: certificates, Map: true, Kind: List, Doc: "Whose client certificates are: [0].uri, [0].dns and [0].subject are patterns with * and {app}, [0].roles what they allow, [0].applications what they own."},
+	{Name: "heureka.auth.peer-certificates", Kind: Bool, Doc: "Take who has a certificate for a host of this node's service URLs for a peer.",
+		field: func(c *server.Config) any { return not{&c.Auth.NoPeerCertificates} }},
 	{Name: "heureka.auth.anonymous", Kind: List, Doc: "Roles of requests without a credential.",
 		field: func(c *server.Config) any { return &c.Auth.Anonymous }},
 	{Name: "heureka.auth.mode", Kind: Enum, Words: authModes, Doc: "What becomes of requests that lack a role: off asks nobody, observe counts them, enforce refuses them. By default enforce if there are credentials, else off.",
@@ -32,7 +35,10 @@ var authKeys = []Key{
 		field: func(c *server.Config) any { return refusing{&c.Audit.RefuseWrites} }},
 }
 
-const securityUser = "spring.security.user"
+const (
+	securityUser = "spring.security.user"
+	certificates = "heureka.auth.certificates"
+)
 
 var authModes = []string{"off", "observe", "enforce"}
 

@@ -99,6 +99,9 @@ func (c *call) passes(s Step) bool {
 	}
 	if no.Status == http.StatusUnauthorized {
 		c.w.Header()["Www-Authenticate"] = c.cfg.Challenges
+		if c.Principal.Proof == auth.ByCertificate && c.Principal.Wrong { // the next connection may have a better one
+			c.w.Header()["Connection"] = []string{"close"}
+		}
 	}
 	c.refuse(no.Status, no.Reason)
 	return false

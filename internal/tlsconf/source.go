@@ -3,6 +3,8 @@ package tlsconf
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -28,7 +30,8 @@ type Source struct {
 // A state is what the files meant when they were read.
 type state struct {
 	server, client *tls.Config
-	notAfter       time.Time // zero without a certificate
+	roots          *x509.CertPool // nil: none configured
+	notAfter       time.Time      // zero without a certificate
 }
 
 // Open reads the files, and fails unless all of them can be used now. Policy is what holds whatever stands in them.
@@ -54,7 +57,7 @@ func (s *Source) state(m *material) *state {
 	server, client := s.policy.Clone(), s.policy.Clone()
 	server.ClientCAs, client.RootCAs = m.roots, m.roots
 	client.ClientAuth = tls.NoClientCert
-	st := &state{server: server, client: client}
+	st := &state{server: server, client: client, roots: m.roots}
 	if m.pair != nil {
 		server.Certificates, client.Certificates = []tls.Certificate{*m.pair}, []tls.Certificate{*m.pair}
 		st.notAfter = m.pair.Leaf.NotAfter
@@ -100,6 +103,21 @@ func (s *Source) Stats() Stats {
 	return Stats{NotAfter: s.current.Load().notAfter, Reloads: s.reloads.Load(), Failures: s.failures.Load()}
 }
 
+// Verify returns an error unless a client showed this chain, leaf first, that an authority of the files as they are now stands for.
+// A certificate that lists what it is for must list clients.
+func (s *Source) Verify(chain []*x509.Certificate, now time.Time) error {
+	roots := s.current.Load().roots
+	if roots == nil {
+		return errors.New("nobody is trusted")
+	}
+	opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	for _, c := range chain[1:] {
+		opts.Intermediates.AddCert(c)
+	}
+	_, err := chain[0].Verify(opts)
+	return err
+}
+
 // Server returns what a listener needs. Each handshake has the newest material.
 func (s *Source) Server() *tls.Config {
 	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.current.Load().server, nil }}
@@ -139,6 +157,10 @@ type Policy struct {
 	ClientAuth string   // of a server: none, want or need; "" is none
 	Protocols  []string // of TLSv1.2 and TLSv1.3; none: both
 	Ciphers    []string // of TLS 1.2, by their IANA names; none: Go's choice
+
+	// Judged says that somebody calls Verify: with ClientAuth want, certificates of strangers then pass the handshake, so that
+	// they can be answered.
+	Judged bool
 }
 
 var (
@@ -157,6 +179,9 @@ func (p *Policy) apply(cfg *tls.Config, files *Files) error {
 	}
 	if cfg.ClientAuth = auth; auth != tls.NoClientCert && !files.HasTrust() {
 		return fmt.Errorf("client-auth is %s, but nothing says which certificates to trust: set trust-certificate or trust-store", p.ClientAuth)
+	}
+	if p.Judged && auth == tls.VerifyClientCertIfGiven {
+		cfg.ClientAuth = tls.RequestClientCert
 	}
 	if err := p.versions(cfg); err != nil {
 		return err

@@ -51,10 +51,17 @@ type Pair struct {
 
 // Sign returns a certificate for localhost and these names, clients and servers, that ends then.
 func (ca *CA) Sign(notAfter time.Time, names ...string) Pair {
+	return ca.Issue(func(c *x509.Certificate) {
+		c.NotAfter, c.DNSNames, c.IPAddresses = notAfter, append(names, "localhost"), []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}
+	})
+}
+
+// Issue returns a certificate for clients and servers, for an hour and for nobody, apart from what change makes of it.
+func (ca *CA) Issue(change func(*x509.Certificate)) Pair {
 	key := newKey(ca.t)
-	template := &x509.Certificate{SerialNumber: serial(ca.t), NotBefore: time.Now().Add(-time.Hour), NotAfter: notAfter,
-		DNSNames: append(names, "localhost"), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+	template := &x509.Certificate{SerialNumber: serial(ca.t), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+	change(template)
 	der := sign(ca.t, template, ca.Cert, key, ca.key)
 	leaf, err := x509.ParseCertificate(der)
 	if err != nil {
