@@ -41,7 +41,10 @@ func New(cfg Config) *slog.Logger {
 		}
 		return inMilliseconds(a)
 	}
-	h.tellsName, h.flat = true, cfg.Format == "gelf"
+	h.head, h.flat = named, cfg.Format == "gelf"
+	if form.head != nil {
+		h.head = form.head
+	}
 	h.Handler = slog.NewJSONHandler(cfg.Writer, options)
 	if form.fixed != nil {
 		h.Handler = h.Handler.WithAttrs(form.fixed(&cfg))
@@ -58,9 +61,6 @@ func Named(log *slog.Logger, name string) *slog.Logger {
 	}
 	named := *h
 	named.name = name
-	if h.tellsName {
-		named.Handler = h.Handler.WithAttrs([]slog.Attr{slog.String(nameAttr, name)})
-	}
 	return slog.New(&named)
 }
 
@@ -75,10 +75,10 @@ func LevelsOf(log *slog.Logger) *Levels {
 // A handler decides what is logged by the level of its logger.
 type handler struct {
 	slog.Handler
-	levels    *Levels
-	name      string // of the logger
-	tellsName bool   // the form has a place for it
-	flat      bool   // the form has no groups
+	levels *Levels
+	name   string                                      // of the logger
+	head   func(name string, l slog.Level) []slog.Attr // what a line tells of its logger; nil: nothing
+	flat   bool                                        // the form has no groups
 }
 
 // Enabled implements slog.Handler.
@@ -86,12 +86,20 @@ func (h *handler) Enabled(_ context.Context, l slog.Level) bool { return l >= h.
 
 // Handle implements slog.Handler.
 func (h *handler) Handle(ctx context.Context, r slog.Record) error {
-	if h.flat {
-		groups := r
-		r = slog.NewRecord(groups.Time, groups.Level, groups.Message, groups.PC)
-		groups.Attrs(func(a slog.Attr) bool { addFlat(&r, "", a); return true })
+	if h.head == nil {
+		return h.Handler.Handle(ctx, r)
 	}
-	return h.Handler.Handle(ctx, r)
+	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
+	line.AddAttrs(h.head(h.name, r.Level)...)
+	r.Attrs(func(a slog.Attr) bool {
+		if h.flat {
+			addFlat(&line, "", a)
+		} else {
+			line.AddAttrs(a)
+		}
+		return true
+	})
+	return h.Handler.Handle(ctx, line)
 }
 
 // addFlat adds an attribute, or those of a group with its name before theirs.
@@ -130,8 +138,9 @@ func inMilliseconds(a slog.Attr) slog.Attr {
 
 // A form is one of the JSON forms.
 type form struct {
-	replace func(slog.Attr) slog.Attr // of what stands outside of groups
-	fixed   func(*Config) []slog.Attr // stand in every line
+	replace func(slog.Attr) slog.Attr                   // of what stands outside of groups
+	fixed   func(*Config) []slog.Attr                   // stand in every line
+	head    func(name string, l slog.Level) []slog.Attr // as in handler; nil: named
 }
 
 const (
@@ -141,9 +150,9 @@ const (
 
 var forms = map[string]form{
 	"json":     {replace: func(a slog.Attr) slog.Attr { return a }},
-	"ecs":      {renamed(map[string]string{slog.TimeKey: "@timestamp", slog.LevelKey: "log.level", slog.MessageKey: "message", nameAttr: "log.logger", "err": "error.message", "url": "url.full"}), ecsFixed},
-	"logstash": {logstash, logstashFixed},
-	"gelf":     {gelf, gelfFixed},
+	"ecs":      {ecs, ecsFixed, ecsHead},
+	"logstash": {replace: logstash, fixed: logstashFixed},
+	"gelf":     {replace: gelf, fixed: gelfFixed},
 }
 
 // renamed returns a replacement of keys.
@@ -159,8 +168,39 @@ func renamed(names map[string]string) func(slog.Attr) slog.Attr {
 	}
 }
 
+// named tells the name alone: the form has a place for the level itself.
+func named(name string, _ slog.Level) []slog.Attr {
+	if name == "" {
+		return nil
+	}
+	return []slog.Attr{slog.String(nameAttr, name)}
+}
+
+var ecsNames = renamed(map[string]string{slog.TimeKey: "@timestamp", slog.MessageKey: "message"})
+
+// ecs is the form of Spring Boot since 3.5, whose fields are nested.
+func ecs(a slog.Attr) slog.Attr {
+	switch a.Key {
+	case slog.LevelKey:
+		return slog.Attr{} // ecsHead has it
+	case "err":
+		return slog.Group("error", slog.Any("message", a.Value))
+	case "url":
+		return slog.Group("url", slog.Any("full", a.Value))
+	}
+	return ecsNames(a)
+}
+
+func ecsHead(name string, l slog.Level) []slog.Attr {
+	log := []slog.Attr{slog.String("level", LevelName(l))}
+	if name != "" {
+		log = append(log, slog.String("logger", name))
+	}
+	return []slog.Attr{slog.GroupAttrs("log", log...)}
+}
+
 func ecsFixed(c *Config) []slog.Attr {
-	return []slog.Attr{slog.Int("process.pid", os.Getpid()), slog.String("service.name", c.Service), slog.String("service.version", c.Version), slog.String("ecs.version", "8.11")}
+	return []slog.Attr{slog.Group("process", "pid", os.Getpid()), slog.Group("service", "name", c.Service, "version", c.Version), slog.Group("ecs", "version", "8.11")}
 }
 
 var logstashNames = renamed(map[string]string{slog.TimeKey: "@timestamp", slog.MessageKey: "message", nameAttr: "logger_name"})

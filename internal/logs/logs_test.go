@@ -21,8 +21,9 @@ func TestForms(t *testing.T) {
 	for format, want := range map[string]map[string]any{
 		"json": {"level": "WARN", "msg": "peer failing", "logger": logs.Cluster, "id": "x", "took_ms": 1.5, "err": "no route", "url": "http://a/", "version": "2",
 			"leases": map[string]any{"lasted_ms": 1000.0}, "zone": "z"},
-		"ecs": {"log.level": "WARN", "message": "peer failing", "log.logger": logs.Cluster, "id": "x", "took_ms": 1.5, "error.message": "no route", "url.full": "http://a/",
-			"version": "2", "leases": map[string]any{"lasted_ms": 1000.0}, "zone": "z", "service.name": "eureka", "service.version": "v1", "ecs.version": "8.11"},
+		"ecs": {"log": map[string]any{"level": "WARN", "logger": logs.Cluster}, "message": "peer failing", "id": "x", "took_ms": 1.5,
+			"error": map[string]any{"message": "no route"}, "url": map[string]any{"full": "http://a/"}, "version": "2",
+			"leases": map[string]any{"lasted_ms": 1000.0}, "zone": "z", "service": map[string]any{"name": "eureka", "version": "v1"}, "ecs": map[string]any{"version": "8.11"}},
 		"logstash": {"level": "WARN", "level_value": 30000.0, "message": "peer failing", "logger_name": logs.Cluster, "id": "x", "took_ms": 1.5, "err": "no route", "url": "http://a/",
 			"version": "2", "leases": map[string]any{"lasted_ms": 1000.0}, "zone": "z", "@version": "1"},
 		"gelf": {"level": 4.0, "_level_name": "WARN", "short_message": "peer failing", "_log_logger": logs.Cluster, "_instance_id": "x", "_took_ms": 1.5, "_err": "no route",
@@ -31,19 +32,49 @@ func TestForms(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			var b strings.Builder
 			log := logs.New(logs.Config{Writer: &b, Format: format, Levels: new(logs.Levels), Service: "eureka", Version: "v1"})
-			logs.Named(log, logs.Cluster).With("zone", "z").Warn("peer failing", "id", "x", "took", 1500*time.Microsecond, "err", errors.New("no route"), "url", "http://a/", "version", "2",
+			logs.Named(logs.Named(log, logs.Server), logs.Cluster).With("zone", "z").Warn("peer failing", "id", "x", "took", 1500*time.Microsecond, "err", errors.New("no route"), "url", "http://a/", "version", "2",
 				slog.Group("leases", "lasted", time.Second))
 			var got map[string]any
+			noKeyTwice(t, b.String())
 			if err := json.Unmarshal([]byte(b.String()), &got); err != nil || strings.Count(b.String(), "\n") != 1 {
 				t.Fatalf("%v in %q", err, b.String())
 			}
-			for _, varies := range []string{"time", "@timestamp", "timestamp", "process.pid", "_process_pid"} {
+			for _, varies := range []string{"time", "@timestamp", "timestamp", "process", "_process_pid"} {
 				delete(got, varies)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("line (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// noKeyTwice: Elasticsearch and others refuse a line in which an object has a key twice, which Go's decoder lets pass.
+func noKeyTwice(t *testing.T, line string) {
+	t.Helper()
+	d, open := json.NewDecoder(strings.NewReader(line)), []map[string]bool{}
+	for key := false; ; {
+		token, err := d.Token()
+		if err != nil {
+			return
+		}
+		switch x := token.(type) {
+		case json.Delim:
+			if x == '{' {
+				open = append(open, map[string]bool{})
+			} else {
+				open = open[:len(open)-1]
+			}
+			key = true
+			continue
+		case string:
+			if top := open[len(open)-1]; key && top[x] {
+				t.Errorf("key %q twice in %s", x, line)
+			} else if key {
+				top[x] = true
+			}
+		}
+		key = !key
 	}
 }
 
