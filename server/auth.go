@@ -215,6 +215,9 @@ func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
 	return d.refusal
 }
 
+// maxAgent is how much is kept of what a client calls itself.
+const maxAgent = 60
+
 // note remembers who was denied, or would have been, and writes it down. What comes again soon is counted.
 func (g *guard) note(c *httpapi.Call, role auth.Role, why int, observed bool) {
 	e := auditCall(c, time.Now())
@@ -223,7 +226,7 @@ func (g *guard) note(c *httpapi.Call, role auth.Role, why int, observed bool) {
 		e.Reason += ": " + c.Principal.Fault
 	}
 	k := denial{role: role, why: why, observed: observed, principal: e.Principal, address: e.Address, action: e.Action, app: e.App, fault: c.Principal.Fault}
-	if due, repeated := g.recent.add(k, e); due && !observed {
+	if due, repeated := g.recent.add(k, e, httpapi.Printable(c.Request.UserAgent(), maxAgent)); due && !observed {
 		e.Repeated = repeated
 		g.audit.Add(e)
 	}

@@ -14,6 +14,7 @@ const (
 	denialInterval = time.Minute // between two lines of the audit log about the same denial
 	maxDenials     = 4096        // kept apart; what is beyond them shares one line for each role and reason
 	denialAge      = 24 * time.Hour
+	lately         = 10 * time.Minute
 )
 
 // A denial is what requests have in common that were denied, or with mode observe would have been.
@@ -30,7 +31,8 @@ type denial struct {
 
 // denied is how often, and when.
 type denied struct {
-	audit.Entry // of the last one
+	audit.Entry        // of the last one
+	agent       string // likewise
 	count       uint64
 	first       time.Time
 	unsaid      uint64    // since the last line of the audit log
@@ -44,7 +46,7 @@ type denials struct {
 }
 
 // add counts a denial, and reports whether it is time for a line of the audit log, with how many came since the last one.
-func (d *denials) add(k denial, e audit.Entry) (due bool, repeated uint64) {
+func (d *denials) add(k denial, e audit.Entry, agent string) (due bool, repeated uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	x := d.kept[k]
@@ -52,7 +54,7 @@ func (d *denials) add(k denial, e audit.Entry) (due bool, repeated uint64) {
 		d.forget(e.Time)
 		if len(d.kept) >= maxDenials {
 			k = denial{role: k.role, why: k.why, observed: k.observed, action: k.action}
-			e.Principal, e.Address, e.App, e.ID = "", "", "", ""
+			e.Principal, e.Address, e.App, e.ID, agent = "", "", "", "", ""
 			x = d.kept[k]
 		}
 	}
@@ -63,7 +65,7 @@ func (d *denials) add(k denial, e audit.Entry) (due bool, repeated uint64) {
 		x = &denied{first: e.Time}
 		d.kept[k] = x
 	}
-	x.Entry = e
+	x.Entry, x.agent = e, agent
 	x.count++
 	if e.Time.Sub(x.said) < denialInterval {
 		x.unsaid++
@@ -98,6 +100,33 @@ func (d *denials) repeats(now time.Time) (due []audit.Entry) {
 	}
 	slices.SortFunc(due, func(a, b audit.Entry) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.Address, b.Address)) })
 	return due
+}
+
+// lines are all that is remembered, the most frequent of each role first.
+func (d *denials) lines() []deniedLine {
+	d.mu.Lock()
+	all := make([]deniedLine, 0, len(d.kept))
+	for k, x := range d.kept {
+		all = append(all, deniedLine{Role: k.role.String(), Why: denialNames[k.why], Fault: k.fault, Passed: k.observed, Principal: k.principal,
+			Address: k.address, Agent: x.agent, Action: k.action, App: k.app, ID: x.ID, Count: x.count, First: x.first.UTC(), Last: x.Time.UTC()})
+	}
+	d.mu.Unlock()
+	slices.SortFunc(all, func(a, b deniedLine) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(b.Count, a.Count), cmp.Compare(a.Address, b.Address), cmp.Compare(a.App, b.App), cmp.Compare(a.Action, b.Action))
+	})
+	return all
+}
+
+// passing counts the kinds of requests that pass although they would be denied, and did so lately.
+func (d *denials) passing(now time.Time) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k, x := range d.kept {
+		if k.observed && now.Sub(x.Time) < lately {
+			n++
+		}
+	}
+	return n
 }
 
 // auditRepeated writes of denials that came again and again.

@@ -32,6 +32,8 @@ type status struct {
 	Own   *heureka.Instance // as the registry has it, else as it will be registered
 	Lease heureka.LeaseInfo
 
+	Passing int // kinds of requests that would be denied, of the last minutes
+
 	CPUs                   int // that the process may use
 	HeapBytes, SystemBytes uint64
 
@@ -104,6 +106,9 @@ func (s *Server) complete(st *status) *status {
 	st.Batches = s.crowd.batches.stats()
 	for _, u := range s.tls.uses() {
 		st.TLS = append(st.TLS, tlsStatus{u.name, u.Stats()})
+	}
+	if s.guard != nil {
+		st.Passing = s.guard.recent.passing(now)
 	}
 	st.Told, st.Resets = s.watching.told.Load(), s.watching.resets.Load()
 	if found := s.faults.Load(); found != nil {

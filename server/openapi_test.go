@@ -175,6 +175,8 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		{"GET", "/heureka/v1/lint", 200},
 		{"GET", "/heureka/v1/protection", 200},
 		{"POST", "/heureka/v1/protection/release", 200},
+		{"GET", "/heureka/v1/admin/auth/denied", 200},
+		{"POST", "/heureka/v1/admin/auth/check", 400},
 		{"GET", "/heureka/v1/openapi.yaml", 200},
 	} {
 		w := httptest.NewRecorder()
@@ -206,6 +208,7 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 		"History": reflect.TypeFor[changes.HistoryDoc](), "Change": reflect.TypeFor[changes.Event](), "Beat": reflect.TypeFor[changes.Beat](),
 		"Protection": reflect.TypeFor[protection](), "Loss": reflect.TypeFor[changes.Loss](), "Silent": reflect.TypeFor[changes.Silent](),
 		"Error": reflect.TypeFor[failure](), "Lint": reflect.TypeFor[lintDoc](), "Finding": reflect.TypeFor[lint.Finding](),
+		"Denials": reflect.TypeFor[deniedDoc](), "Denial": reflect.TypeFor[deniedLine](), "Access": reflect.TypeFor[Access](), "AccessRequest": reflect.TypeFor[AccessRequest](),
 	} {
 		var fields []string
 		for _, f := range reflect.VisibleFields(typ) {

@@ -55,6 +55,7 @@ func (s *Server) routes() error {
 		cfg.Version = func() string { return s.watching.version(s.cache.Seq()) }
 	}
 	s.guard.protect(&cfg, false, s.tls.serving)
+	s.identify = func(c *httpapi.Call) { cfg.Steps.Authenticate(c) }
 	cfg.Steps.Authorise = s.mayBeAudited(cfg.Steps.Authorise)
 	if s.peers != nil {
 		cfg.Ring = s.peers

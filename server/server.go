@@ -45,7 +45,8 @@ type Server struct {
 	management http.Handler
 	tls        tlsSources
 	audit      *audit.Log
-	guard      *guard // nil: everybody may do everything
+	identify   func(*httpapi.Call) // whom the guard sees in a call
+	guard      *guard              // nil: everybody may do everything
 
 	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
 	own       self

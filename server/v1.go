@@ -26,6 +26,8 @@ func (s *Server) operations() map[string]http.Handler {
 		"/heureka/v1/history": getJSON(s.serveHistory),
 		"/heureka/v1/apps":    getJSON(s.serveApps),
 		"/heureka/v1/lint":    getJSON(s.serveLint),
+		deniedPath:            getJSON(func(url.Values, time.Time) (any, *failure) { return s.deniedDoc(), nil }),
+		accessPath:            http.HandlerFunc(s.serveAccess),
 
 		"/heureka/v1/openapi.yaml": http.HandlerFunc(serveOpenAPI),
 	}

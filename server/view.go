@@ -31,6 +31,7 @@ func (st *status) view(from string, apps []respcache.AppView) *dashboard.View {
 		PhaseWhy:   st.Phase.Why,
 		PhaseSince: st.Phase.Since,
 		Reads:      st.Phase.Reads,
+		Passing:    st.Passing,
 		Renewals:   st.renewalsView(),
 		General:    append(info.General, info.Application...),
 		Own:        dashboard.OwnInfo(st.Own),

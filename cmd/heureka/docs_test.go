@@ -48,6 +48,8 @@ var recordings = []struct {
 	{"health", []string{"heureka health -o wide", "heureka health --server $ONE,$DEAD"}},
 	{"lint", []string{"heureka lint"}},
 	{"protection release", []string{"heureka protection release"}},
+	{"auth denied", []string{"heureka auth denied"}},
+	{"auth check", []string{"heureka auth check register orders"}},
 	{"peers", []string{"heureka peers --server $RING"}},
 	{"top", []string{"heureka top --once"}},
 	{"watch", []string{"heureka watch orders --initial --count 2", "heureka watch users --initial --count 1 -o json"}},

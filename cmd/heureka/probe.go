@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -40,11 +41,11 @@ func (r *remote) probe(server string) (*probe, error) {
 // fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
 // sick ones answer.
 func (p *probe) fetch(ctx context.Context, op string, u *url.URL, accept string) ([]byte, error) {
-	return p.send(ctx, http.MethodGet, op, u, accept)
+	return p.send(ctx, http.MethodGet, op, u, accept, nil)
 }
 
-func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept string) ([]byte, error) {
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -61,11 +62,11 @@ func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept 
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
 		return nil, &heureka.StatusError{Op: op, URL: outbound.Hide(u.String()), Code: resp.StatusCode}
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
 	if err != nil {
 		return nil, fmt.Errorf("%s at %s: %w", op, p.shown, err)
 	}
-	return body, nil
+	return answer, nil
 }
 
 // A healthDocument is the part of Spring's health document that commands show.

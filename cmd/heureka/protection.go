@@ -201,7 +201,7 @@ func (r *remote) deregisterExpired(ctx context.Context) error {
 
 // ask sends a request to a path beside the API and decodes the answer.
 func (p *probe) ask(ctx context.Context, method, op, path string, into any) error {
-	body, err := p.send(ctx, method, op, p.beside(path), "application/json")
+	body, err := p.send(ctx, method, op, p.beside(path), "application/json", nil)
 	if err != nil {
 		return err
 	}

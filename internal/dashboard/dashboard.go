@@ -24,6 +24,7 @@ type View struct {
 	PhaseSince time.Time // zero: not shown
 	Reads      bool      // reads of the registry are answered
 
+	Passing  int // kinds of requests that pass although they would be denied
 	Renewals Renewals
 	Replicas []Replica
 	Apps     []App // sorted by name, see NewApp

@@ -21,6 +21,9 @@ func (v *View) Warnings() []Warning {
 	if !v.Reads {
 		ws = append(ws, Warning{Severe: true, Text: v.phaseWarning()})
 	}
+	if v.Passing > 0 {
+		ws = append(ws, Warning{Text: fmt.Sprintf("Access is only observed: requests of %d kinds passed in the last 10 minutes that would be denied. heureka auth denied lists them.", v.Passing)})
+	}
 	return ws
 }
 

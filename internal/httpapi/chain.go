@@ -88,6 +88,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	calls.Put(c)
 }
 
+// CallOf returns a request as the first step would see it.
+func (a *API) CallOf(r *http.Request) *Call {
+	return &Call{Request: r, Route: a.route(r.URL), Origin: originOf(r)}
+}
+
 // passes reports whether a step lets the call pass; if not, it has answered.
 func (c *call) passes(s Step) bool {
 	if s == nil {
@@ -181,23 +186,23 @@ func (c *call) byOperator() registry.Origin {
 
 // Operator returns for whom a tool acts, and why, as far as these headers say; "" if they name nobody.
 func Operator(h http.Header) string {
-	name, why := note(h.Get(HeaderOperator)), note(h.Get(HeaderNote))
+	name, why := Printable(h.Get(HeaderOperator), maxNote), Printable(h.Get(HeaderNote), maxNote)
 	if name != "" && why != "" {
 		name += ": " + why
 	}
 	return name
 }
 
-// note returns what may be shown of a header: a bounded piece of printable text.
-func note(s string) string {
+// Printable returns what may be shown of a header: so many runes of printable text.
+func Printable(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
 			return -1
 		}
 		return r
 	}, s)
-	if runes := []rune(s); len(runes) > maxNote {
-		s = string(runes[:maxNote])
+	if runes := []rune(s); len(runes) > most {
+		s = string(runes[:most])
 	}
 	return s
 }

@@ -2,10 +2,14 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/registry"
 )
+
+// AdminPath is above all operations that are for administrators alone.
+const AdminPath = "/heureka/v1/admin/"
 
 // Needs returns the role that a call takes. It looks at the parsed route, so that no spelling of a path passes by it; what it
 // does not know is the administrator's. Management is of the port that serves nothing else.
@@ -38,6 +42,9 @@ func (c *Call) Needs(management bool) auth.Role {
 		}
 		return auth.Read
 	case OperationResource:
+		if strings.HasPrefix(c.Route.ID, AdminPath) {
+			return auth.Admin
+		}
 		if writes {
 			return auth.Operate
 		}

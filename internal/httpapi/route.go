@@ -35,7 +35,7 @@ const (
 	ActuatorResource              // Spring's endpoints, beside the API
 	MetricsResource               // numbers for Prometheus
 	PageResource                  // a page for people
-	OperationResource             // what operators ask of a node
+	OperationResource             // what operators ask of a node; ID is the path
 	WatchResource                 // changes, as they happen
 )
 
@@ -153,7 +153,7 @@ func (a *API) beside(path string) Route {
 		return Route{Resource: WatchResource, handler: a.cfg.Watch}
 	}
 	if op := a.cfg.Operations[rest]; op != nil {
-		return Route{Resource: OperationResource, handler: op}
+		return Route{Resource: OperationResource, ID: rest, handler: op}
 	}
 	return Route{}
 }
