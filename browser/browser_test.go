@@ -52,7 +52,8 @@ func chromium(t *testing.T) context.Context {
 		}
 		t.Skip("no chromium here")
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience))
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience),
+		chromedp.Flag("host-resolver-rules", "MAP "+nodeName+" 127.0.0.1"))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opts...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -150,7 +151,7 @@ func js[T any](tb *tab, expression string) T {
 func (tb *tab) until(condition string) {
 	tb.t.Helper()
 	for end := time.Now().Add(patience); ; {
-		if js[bool](tb, "!!("+condition+")") {
+		if js[bool](tb, "(() => { try { return !!("+condition+") } catch { return false } })()") { // a page may be on its way
 			return
 		}
 		if time.Now().After(end) {

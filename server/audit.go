@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -134,7 +135,11 @@ func auditCall(c *httpapi.Call, now time.Time) audit.Entry {
 // auditAnswer writes of requests that change something beside the registry, whose changes have lines of their own.
 func (s *Server) auditAnswer(c *httpapi.Call, a httpapi.Answer) {
 	switch c.Route.Resource {
-	case httpapi.OperationResource, httpapi.ActuatorResource, httpapi.ASGResource:
+	case httpapi.OperationResource:
+		if isAction(c.Request.URL.Path) { // auditOrder knows more
+			return
+		}
+	case httpapi.ActuatorResource, httpapi.ASGResource:
 	default:
 		return
 	}
@@ -145,6 +150,21 @@ func (s *Server) auditAnswer(c *httpapi.Call, a httpapi.Answer) {
 	e.Outcome, e.Note = audit.Done, httpapi.Operator(c.Request.Header)
 	if a.Status >= http.StatusBadRequest {
 		e.Outcome, e.Reason = audit.Failed, a.Reason.String()
+	}
+	s.audit.Add(e)
+}
+
+// auditOrder writes of what an operator asked for, unless a change of the registry tells of it.
+func (s *Server) auditOrder(o *order, doc any, bad *failure) {
+	if _, told := doc.(*acted); told || s.audit == nil {
+		return
+	}
+	e := audit.Entry{
+		Time: time.Now(), Principal: o.by.Principal, Proof: o.by.Proof, Address: o.by.Address, Origin: o.by.By.String(), Note: o.by.Note,
+		Action: cmp.Or(actions[o.action].path, "action"), App: o.Get("app"), ID: o.Get("id"), Outcome: audit.Done,
+	}
+	if bad != nil {
+		e.Outcome, e.Reason = audit.Failed, bad.reason().String()
 	}
 	s.audit.Add(e)
 }

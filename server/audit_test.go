@@ -61,9 +61,10 @@ func TestAuditTellsOfEachChange(t *testing.T) {
 		for _, tt := range []struct{ method, path, body string }{
 			{"POST", "/eureka/apps/ORDERS", record}, {"PUT", path, ""}, {"PUT", path + "/status?value=OUT_OF_SERVICE", ""},
 			{"DELETE", path + "/status?value=UP", ""}, {"PUT", path + "/metadata?user.password=secret-3&zone=a", ""},
-			{"DELETE", path, ""}, {"POST", "/heureka/v1/protection/release", ""}, {"POST", "/eureka/apps/ORDERS", record},
+			{"DELETE", path, ""}, {"POST", "/heureka/v1/protection/release", ""}, {"POST", "/act?action=evict", ""}, {"POST", "/act?action=cancel&app=ORDERS&id=x", ""},
+			{"POST", "/eureka/apps/ORDERS", record}, {"POST", "/act?action=override&app=ORDERS&id=x", ""}, {"POST", "/act?action=restore&as=UP&app=ORDERS&id=x", ""},
 		} {
-			if code, body := r.do(tt.method, tt.path, tt.body, append(asUser, "X-Heureka-Operator", "alice", "X-Heureka-Note", "new disk")...); code >= 400 && tt.path != "/heureka/v1/protection/release" {
+			if code, body := r.do(tt.method, tt.path, tt.body, append(asUser, "X-Heureka-Operator", "alice", "X-Heureka-Note", "new disk")...); code >= 400 && !strings.Contains(tt.path, "cancel") {
 				t.Fatal(tt, code, body)
 			}
 		}
@@ -79,9 +80,11 @@ func TestAuditTellsOfEachChange(t *testing.T) {
 		metadata.Metadata = []string{"user.password", "zone"}
 		want := []audit.Entry{
 			entry("register", nil, up), entry("override", up, out), entry("override", out, up), metadata, entry("cancel", up, nil),
-			{Node: "a:eureka:8761", Principal: "user", Proof: "password", Address: "client", Action: "/heureka/v1/protection/release", Origin: "client", Note: "alice: new disk",
-				Outcome: audit.Failed, Reason: "not-allowed"}, // actions are off
-			entry("register", nil, up),
+			{Node: "a:eureka:8761", Principal: "user", Proof: "password", Address: "client", Action: "/heureka/v1/protection/release", Origin: "operator", Note: "alice: new disk", Outcome: audit.Done},
+			{Node: "a:eureka:8761", Principal: "user", Proof: "password", Address: "client", Action: "/heureka/v1/evict", Origin: "operator", Note: "alice: new disk", Outcome: audit.Done},
+			{Node: "a:eureka:8761", Principal: "user", Proof: "password", Address: "client", Action: "/heureka/v1/instance/cancel", Origin: "operator", Note: "alice: new disk",
+				App: "ORDERS", ID: "x", Outcome: audit.Failed, Reason: "not-registered"},
+			entry("register", nil, up), entry("override", up, out), entry("override", out, up),
 			{Node: "a:eureka:8761", Action: "evict", App: "ORDERS", ID: "x", Origin: "node", Before: up, Outcome: audit.Done},
 		}
 		got := entries(t, r.log.String())

@@ -151,6 +151,9 @@ func (a *Auth) config() (cfg auth.Config, err error) {
 	return cfg, nil
 }
 
+// enforces reports whether nobody does what takes this role without having it.
+func (g *guard) enforces(role auth.Role) bool { return g != nil && g.modes[role] == authEnforce }
+
 // protect puts the guard into a chain that is served with src, if that is not nil.
 func (g *guard) protect(cfg *httpapi.Config, management bool, src *tlsconf.Source) {
 	if g == nil {

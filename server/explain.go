@@ -99,7 +99,7 @@ func (st *status) exits() []string {
 		return nil
 	}
 	release := "heureka protection release: this node evicts the leases expired so far, 15 % per tick"
-	if !st.cfg.Actions {
+	if !st.cfg.Actions && !st.Roles {
 		release += " (needs heureka.dashboard.actions=true)"
 	}
 	exits := []string{

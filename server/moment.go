@@ -6,6 +6,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/admission"
+	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/lint"
 	"heureka.internal/heureka/internal/listener"
@@ -25,6 +26,7 @@ type status struct {
 	Held     []registry.Silent    // leases that ran out, the longest silent first, as many as were asked for
 	Stamps   stamps
 
+	Roles   bool                 // who acts needs one
 	Ring    bool                 // has peers configured
 	Peers   []replication.Status // without this node and without doubles
 	Regions []regionStatus
@@ -89,6 +91,7 @@ func (s *Server) complete(st *status) *status {
 	now := st.At
 	st.Started, st.Phase, st.cfg = s.node.started, s.phase.status(), &s.cfg
 	st.Stamps = s.stamps(now)
+	st.Roles = s.guard.enforces(auth.Operate)
 	st.Ring, st.Peers = s.peers != nil, s.node.peerStatus(now)
 	for _, r := range s.node.regions {
 		st.Regions = append(st.Regions, r.status())

@@ -27,6 +27,7 @@ type node struct {
 	limits    atomic.Pointer[Limits] // as they are now
 	bodyBytes atomic.Int64           // Config.MaxBodyBytes, likewise
 	memory    headroom
+	terms     terms
 
 	arrivals replication.Arrivals // of clients' instances
 	earlier  earlierLife

@@ -177,6 +177,13 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		{"POST", "/heureka/v1/protection/release", 200},
 		{"GET", "/heureka/v1/admin/auth/denied", 200},
 		{"POST", "/heureka/v1/admin/auth/check", 400},
+		{"POST", "/heureka/v1/instance/override?app=orders&id=y&for=1h", 200},
+		{"POST", "/heureka/v1/instance/override?app=orders&id=y&for=x", 400},
+		{"POST", "/heureka/v1/instance/override?app=orders&id=z", 404},
+		{"POST", "/heureka/v1/instance/restore?app=orders&id=y", 200},
+		{"POST", "/heureka/v1/instance/restore?app=orders", 400},
+		{"POST", "/heureka/v1/instance/cancel?app=orders&id=y", 200},
+		{"POST", "/heureka/v1/evict", 409},
 		{"GET", "/heureka/v1/openapi.yaml", 200},
 	} {
 		w := httptest.NewRecorder()
@@ -207,6 +214,7 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 	for name, typ := range map[string]reflect.Type{
 		"History": reflect.TypeFor[changes.HistoryDoc](), "Change": reflect.TypeFor[changes.Event](), "Beat": reflect.TypeFor[changes.Beat](),
 		"Protection": reflect.TypeFor[protection](), "Loss": reflect.TypeFor[changes.Loss](), "Silent": reflect.TypeFor[changes.Silent](),
+		"Acted": reflect.TypeFor[acted](), "Evicted": reflect.TypeFor[evicted](), "Released": reflect.TypeFor[released](),
 		"Error": reflect.TypeFor[failure](), "Lint": reflect.TypeFor[lintDoc](), "Finding": reflect.TypeFor[lint.Finding](),
 		"Denials": reflect.TypeFor[deniedDoc](), "Denial": reflect.TypeFor[deniedLine](), "Access": reflect.TypeFor[Access](), "AccessRequest": reflect.TypeFor[AccessRequest](),
 	} {

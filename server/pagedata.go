@@ -93,7 +93,9 @@ func (s *Server) stateData(_ *http.Request, now time.Time) any {
 // instanceData is one instance, as its page shows it.
 func (s *Server) instanceData(r *http.Request, now time.Time) any {
 	key, row := s.named(r, now)
-	return s.detail(dashboard.Frame{}, key, row, now).Data()
+	d := s.detail(dashboard.Frame{}, key, row, now)
+	d.Acts = s.acts(r)
+	return d.Data()
 }
 
 // data serves what the script of the pages asks for.

@@ -29,6 +29,8 @@ func (s *Server) pages() map[string]http.Handler {
 		below("warnings"):   s.page(http.StatusOK, s.warningsPage),
 		s.cfg.DashboardPath: s.page(http.StatusOK, s.statusPage),
 
+		below("act"): http.HandlerFunc(s.serveForm),
+
 		below("data/instances"): s.data(s.instancesData),
 		below("data/instance"):  s.data(s.instanceData),
 		below("data/state"):     s.data(s.stateData),
@@ -58,10 +60,13 @@ func (s *Server) instancesPage(w io.Writer, r *http.Request) error {
 	for rec := range s.cache.Records() {
 		rows = append(rows, s.row(rec, now))
 	}
-	q, f := dashboard.ParseQuery(r.URL.Query()), s.status(0, now).frame(r.URL.Path)
+	q, f := dashboard.ParseQuery(r.URL.Query()), s.frame(r, s.status(0, now))
 	list := dashboard.NewList(f, q, rows, now)
 	if q.Open != "" {
 		list.Drawer = s.opened(f, q.Open, rows, now)
+		if list.Drawer.Acts = s.acts(r); list.Drawer.Acts != nil {
+			list.Drawer.Acts.Back = q.Link()[1:]
+		}
 	}
 	return list.Render(w)
 }
@@ -79,7 +84,9 @@ func (s *Server) opened(f dashboard.Frame, name string, rows []dashboard.Row, no
 func (s *Server) instancePage(w io.Writer, r *http.Request) error {
 	now := time.Now()
 	key, row := s.named(r, now)
-	return s.detail(s.status(0, now).frame(r.URL.Path), key, row, now).Render(w)
+	d := s.detail(s.frame(r, s.status(0, now)), key, row, now)
+	d.Acts = s.acts(r)
+	return d.Render(w)
 }
 
 // named is the instance that a request asks for; its row is nil if there is none.
@@ -126,6 +133,7 @@ func (s *Server) detail(f dashboard.Frame, key heureka.Key, row *dashboard.Row, 
 	if row == nil {
 		return d
 	}
+	d.Until, _ = s.node.terms.of(key)
 	for _, found := range s.faultsNow(now) {
 		if found.Key() == key {
 			d.Faults = append(d.Faults, found)
@@ -150,7 +158,7 @@ func (s *Server) renewalsPage(w io.Writer, r *http.Request) error {
 	silent, losses := s.reg.Silence(mostSilent, now)
 	st := s.status(0, now)
 	m := dashboard.Meter{
-		Frame: st.frame(r.URL.Path), Now: now, Renewals: st.renewalsView(), Explain: st.explain(losses, silent),
+		Frame: s.frame(r, st), Now: now, Acts: s.acts(r), Renewals: st.renewalsView(), Explain: st.explain(losses, silent),
 		Plot: dashboard.NewPlot(s.past.all(), now),
 	}
 	m.Changes, m.Since = s.changesOf(changes.Query{Limit: pageChanges}, now)

@@ -3,7 +3,6 @@ package server
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
-// The paths below which a node tells of its self-preservation and lets operators end it.
+// Where a node tells of its self-preservation, and lets operators end it.
 const (
 	protectionPath = "/heureka/v1/protection"
 	releasePath    = protectionPath + "/release"
@@ -74,36 +73,6 @@ func (s *Server) serveProtection(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, r, http.StatusOK, s.protection(time.Now()))
-}
-
-// serveRelease lets held leases go. It answers how many they are.
-func (s *Server) serveRelease(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.Method != http.MethodPost:
-		w.Header().Set("Allow", "POST")
-		w.WriteHeader(http.StatusMethodNotAllowed)
-	case http.NewCrossOriginProtection().Check(r) != nil:
-		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": "refused: the request comes from another site's page"})
-	case !s.cfg.Actions:
-		s.log.Warn("release refused", "remote", remoteHost(r), "why", actionsOff)
-		writeJSON(w, r, http.StatusForbidden, map[string]string{"error": actionsOff})
-	default:
-		by := registry.Origin{By: registry.ByOperator, Address: remoteHost(r), Note: httpapi.Operator(r.Header)}
-		n := s.reg.Release(by, time.Now())
-		s.log.Warn("protection released", "remote", remoteHost(r), "user_agent", r.UserAgent(), "instances", n)
-		writeJSON(w, r, http.StatusOK, map[string]int{"released": n})
-	}
-}
-
-// actionsOff is why operators' requests are refused.
-const actionsOff = "actions are disabled on this node; heureka.dashboard.actions=true enables them"
-
-func remoteHost(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
 }
 
 func writeJSON(w http.ResponseWriter, r *http.Request, status int, v any) {

@@ -124,11 +124,11 @@ func TestReleaseOfAProtection(t *testing.T) {
 				t.Errorf("%s %s = %d", c.method, c.path, w.Code)
 			}
 		}
-		w := call(n, "POST", "/heureka/v1/protection/release", "User-Agent", "somebody", "X-Heureka-Operator", "alice", "X-Heureka-Note", "zone b is gone")
+		w := call(n, "POST", "/heureka/v1/protection/release", "X-Heureka-Operator", "alice", "X-Heureka-Note", "zone b is gone")
 		if w.Code != http.StatusOK || w.Body.String() != `{"released":10}` {
 			t.Errorf("release = %d %s", w.Code, w.Body)
 		}
-		if lines := log.lines("protection released"); len(lines) != 1 || !strings.Contains(lines[0], "remote=192.0.2.1 user_agent=somebody instances=10") {
+		if lines := log.lines("protection released"); len(lines) != 1 || !strings.Contains(lines[0], "operator=\"operator at 192.0.2.1 (alice: zone b is gone)\" instances=10") {
 			t.Errorf("the log says %q", lines)
 		}
 		var left []int64
@@ -162,7 +162,7 @@ func TestReleaseNeedsLeave(t *testing.T) {
 		if apps := n.Server().Applications(); apps.Count().Total() != 20 {
 			t.Errorf("%d instances are left", apps.Count().Total())
 		}
-		if len(log.lines("release refused")) != 1 {
+		if len(log.lines("action refused")) != 1 {
 			t.Error("the log does not tell of the attempt")
 		}
 	})

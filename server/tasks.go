@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"heureka.internal/heureka/internal/registry"
 )
 
 // Run runs the node's tasks until ctx ends, and returns when all of them have: start-up, peers, eviction, caches. Serve calls
@@ -15,6 +17,7 @@ func (s *Server) Run(ctx context.Context) {
 	wg.Go(func() {
 		<-ctx.Done()
 		s.phase.end()
+		s.leaveTerms()
 	})
 	wg.Go(func() { every(ctx, s.cfg.DeltaRetentionTimer, s.cache.PurgeDelta) })
 	wg.Go(func() { every(ctx, s.cfg.RenewalThresholdUpdateInterval, s.reg.UpdateThreshold) })
@@ -50,7 +53,7 @@ func (s *Server) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-s.phase.opens:
-			every(ctx, s.cfg.EvictionInterval, func(now time.Time) { s.evict(ctx, now) })
+			every(ctx, s.cfg.EvictionInterval, func(now time.Time) { _, _ = s.evict(ctx, now) })
 		}
 	})
 }
@@ -64,6 +67,7 @@ const (
 func (s *Server) maintain(now time.Time) {
 	s.cache.Maintain(now, maintainChunks)
 	s.reg.Advance(now)
+	s.endTerms(now)
 	s.reportProtection(now)
 }
 
@@ -96,15 +100,15 @@ func (s *Server) syncReadOnly(ctx context.Context) {
 	}
 }
 
-// evict runs one eviction tick and says what it did. Whom another node has heard within the lease stays.
-func (s *Server) evict(ctx context.Context, now time.Time) {
-	plan, kept := s.reg.PlanEviction(now), 0
+// evict runs one eviction tick and says what it did. Whom another node has heard within the lease is kept.
+func (s *Server) evict(ctx context.Context, now time.Time) (ev registry.Eviction, kept int) {
+	plan := s.reg.PlanEviction(now)
 	if s.peers != nil {
 		if kept = s.peers.AskHeard(ctx, plan.Keys()); kept > 0 {
 			s.log.Info("instances kept, their heartbeats reach another node", "instances", kept)
 		}
 	}
-	ev := s.reg.CarryOut(plan, time.Now())
+	ev = s.reg.CarryOut(plan, time.Now())
 	numbers := slog.Group("leases", "evicted", ev.Evicted, "expired", ev.Expired, "limit", ev.Limit, "heard_elsewhere", kept)
 	switch {
 	case ev.Released:
@@ -116,4 +120,5 @@ func (s *Server) evict(ctx context.Context, now time.Time) {
 	case ev.Expired > 0:
 		s.log.Debug("eviction held back", "expired", ev.Expired, "allowed", ev.Allowed)
 	}
+	return ev, kept
 }

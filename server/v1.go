@@ -19,10 +19,8 @@ import (
 // operations is heureka's own API beside Eureka's, and what operators may do, by path below the context. A new endpoint goes
 // here, and into openapi.yaml.
 func (s *Server) operations() map[string]http.Handler {
-	noForeign := http.NewCrossOriginProtection() // another site's page must not release anything
-	return map[string]http.Handler{
+	all := map[string]http.Handler{
 		protectionPath:        http.HandlerFunc(s.serveProtection),
-		releasePath:           noForeign.Handler(http.HandlerFunc(s.serveRelease)),
 		"/heureka/v1/history": getJSON(s.serveHistory),
 		"/heureka/v1/apps":    getJSON(s.serveApps),
 		"/heureka/v1/lint":    getJSON(s.serveLint),
@@ -31,6 +29,10 @@ func (s *Server) operations() map[string]http.Handler {
 
 		"/heureka/v1/openapi.yaml": http.HandlerFunc(serveOpenAPI),
 	}
+	for name, a := range actions {
+		all[a.path] = s.acting(name)
+	}
+	return all
 }
 
 // Limits of one answer from the history.

@@ -50,6 +50,7 @@ var recordings = []struct {
 	{"protection release", []string{"heureka protection release"}},
 	{"auth denied", []string{"heureka auth denied"}},
 	{"auth check", []string{"heureka auth check register orders"}},
+	{"evict", []string{"heureka evict"}},
 	{"peers", []string{"heureka peers --server $RING"}},
 	{"top", []string{"heureka top --once"}},
 	{"watch", []string{"heureka watch orders --initial --count 2", "heureka watch users --initial --count 1 -o json"}},

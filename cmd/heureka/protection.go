@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,8 @@ func (p *program) protectionCommand() *cobra.Command {
 		Use:   "release",
 		Short: "Let a server evict leases that have expired so far",
 		Long: `Let each server of --server evict the leases that have expired so far, although self-preservation holds them: 15 % of the
-registry per tick. Leases that expire later are held as before. The servers must allow it with heureka.dashboard.actions=true.
+registry per tick. Leases that expire later are held as before. It takes the role operate on servers with roles, and on others
+heureka.dashboard.actions=true.
 
 heureka health --explain shows what is held. heureka deregister --expired removes the same instances at once, from all nodes.`,
 		Args: cobra.NoArgs,
@@ -59,15 +61,17 @@ func (r *remote) release(ctx context.Context, server string) error {
 // notAllowed gives a refusal the hint that helps.
 func (r *remote) notAllowed(err error) error {
 	if status, ok := errors.AsType[*heureka.StatusError](err); ok && status.Code == http.StatusForbidden {
-		return &failure{status: statusFailed, err: err, hint: "the server allows it with heureka.dashboard.actions=true; heureka deregister --expired needs no such setting"}
+		return &failure{status: statusFailed, err: err, hint: allowing + "; heureka deregister --expired needs no such setting"}
 	}
 	return r.onlyHeureka(err)
 }
 
+const allowing = "the server allows it with heureka.dashboard.actions=true, or to the role operate"
+
 // onlyHeureka gives the refusal of a server that knows no such path the hint that helps.
 func (r *remote) onlyHeureka(err error) error {
 	if status, ok := errors.AsType[*heureka.StatusError](err); ok && status.Code == http.StatusNotFound {
-		return &failure{status: statusFailed, err: err, hint: "only heureka nodes tell which leases ran out"}
+		return &failure{status: statusFailed, err: err, hint: "only heureka nodes can do that"}
 	}
 	return r.failed(err)
 }
@@ -199,9 +203,12 @@ func (r *remote) deregisterExpired(ctx context.Context) error {
 	return r.out.say("removed %s whose leases ran out", count(n, "instance", "instances"))
 }
 
-// ask sends a request to a path beside the API and decodes the answer.
+// ask sends a request to a path beside the API, perhaps with a query, and decodes the answer.
 func (p *probe) ask(ctx context.Context, method, op, path string, into any) error {
-	body, err := p.send(ctx, method, op, p.beside(path), "application/json", nil)
+	path, query, _ := strings.Cut(path, "?")
+	u := p.beside(path)
+	u.RawQuery = query
+	body, err := p.send(ctx, method, op, u, "application/json", nil)
 	if err != nil {
 		return err
 	}

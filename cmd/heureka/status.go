@@ -25,7 +25,7 @@ func (p *program) statusCommand() *cobra.Command {
 
 func (p *program) statusSetCommand() *cobra.Command {
 	var drain bool
-	var drainTime time.Duration
+	var drainTime, term time.Duration
 	var selectors []string
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "set APP ID... STATUS",
@@ -34,22 +34,29 @@ func (p *program) statusSetCommand() *cobra.Command {
 
 With --drain, STATUS is OUT_OF_SERVICE and may be left out, and the command waits until callers have had time to notice:
 a Java server's responses are up to 30 s old, callers fetch them every 30 s, and Spring's load balancer caches the result
-for another 35 s. After that no caller should use the instance any more, and its program can be stopped without a failed request.`,
+for another 35 s. After that no caller should use the instance any more, and its program can be stopped without a failed request.
+
+With --for, the first server, a heureka node that allows actions, removes the override after that time, unless another command
+comes first or it is restarted.`,
 		Example: `  heureka status set ORDERS host1:orders:8080 --drain && systemctl stop orders
-  heureka status set ORDERS -l zone=eu-1a OUT_OF_SERVICE --reason "power cut"`,
+  heureka status set ORDERS -l zone=eu-1a OUT_OF_SERVICE --reason "power cut"
+  heureka status set ORDERS host1:orders:8080 OUT_OF_SERVICE --for 30m`,
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
 		names, status, err := overrideOf(args, drain)
 		if err != nil {
 			return err
 		}
-		if drainTime < 0 {
-			return usage("", "--drain-time must not be negative: %v", drainTime)
+		if drainTime < 0 || term < 0 {
+			return usage("", "--drain-time and --for must not be negative: %v", min(drainTime, term))
 		}
 		keys, err := r.targets(ctx, names, selectors)
 		if err != nil {
 			return err
 		}
 		err = r.each(ctx, keys, func(key heureka.Key) error {
+			if term > 0 {
+				return r.overrideFor(ctx, key, status, term)
+			}
 			if err := r.api.SetOverride(ctx, key, status); err != nil {
 				return err
 			}
@@ -64,6 +71,7 @@ for another 35 s. After that no caller should use the instance any more, and its
 	addSelector(cmd, &selectors)
 	cmd.Flags().BoolVar(&drain, "drain", false, "set OUT_OF_SERVICE and wait until callers have had time to notice")
 	cmd.Flags().DurationVar(&drainTime, "drain-time", untilNoticed, "how long to wait")
+	cmd.Flags().DurationVar(&term, "for", 0, "after which time the server removes the override (default never)")
 	return cmd
 }
 

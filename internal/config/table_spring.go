@@ -82,7 +82,7 @@ var heurekaKeys = []Key{
 		Doc:   "How many instances must miss their heartbeats, in addition to the share, for self-preservation to begin.",
 		field: func(c *server.Config) any { return &c.SelfPreservationMinMissing }},
 	{Name: "heureka.dashboard.actions", Kind: Bool,
-		Doc:   "Enable operator actions in the node's own API, such as ending self-preservation.",
+		Doc:   "Let everybody act on the pages and in the node's own API: overrides, removal, eviction, ending self-preservation. Where roles are enforced, operate decides instead.",
 		field: func(c *server.Config) any { return &c.Actions }},
 	{Name: "heureka.max-lease-duration", Kind: Span, Unit: sec, Words: []string{"unlimited"},
 		Doc:   "Longest lease: instances that ask for a longer one are removed after this time without a heartbeat.",

@@ -19,6 +19,8 @@ type Detail struct {
 	Changes []Change  // newest first
 	Since   time.Time // from when on no change is missing
 	Faults  []lint.Finding
+	Until   time.Time // when this node ends the override; zero: it does not
+	Acts    *Acts     // nil: the reader may do nothing to it
 }
 
 // A Change is a line of a history.
@@ -49,6 +51,8 @@ type DetailData struct {
 	Changes    []Change                `json:"changes"`
 	Since      time.Time               `json:"since"`
 	Faults     []string                `json:"faults"`
+	Until      *time.Time              `json:"until,omitempty"`
+	Acts       *ActsData               `json:"acts,omitempty"`
 }
 
 // Data returns what the page shows, for the script.
@@ -61,6 +65,12 @@ func (d *Detail) Data() DetailData {
 		return data
 	}
 	data.Status, data.Overridden = d.Row.In.Status.String(), d.Row.Overridden()
+	if !d.Until.IsZero() {
+		data.Until = &d.Until
+	}
+	if d.Acts != nil {
+		data.Acts = &ActsData{d.Acts.Named, d.Acts.Terms()}
+	}
 	data.Lease, data.Times, data.Fields, data.Metadata = d.Lease(), d.Times(), d.Fields(), d.Row.In.Metadata
 	return data
 }

@@ -12,7 +12,8 @@ type Frame struct {
 	Zone        string // "" if it has none
 	Environment string
 	State       State
-	Faults      int // registrations that will give trouble
+	Faults      int    // registrations that will give trouble
+	Done        string // what the action did that has led here; "" if none has
 }
 
 // A State is the condition of the node in one sentence: with its numbers, since when, why, and what ends it.
@@ -36,8 +37,8 @@ const (
 // Paths are what links are made of. The links of a page are relative to it, so that they are right behind a proxy that
 // strips a prefix, which no server can know.
 type Paths struct {
-	Page, Instances, Instance, Peers, Renewals, Warnings, LastN string
-	API, V1, Style, Script                                      string
+	Page, Instances, Instance, Peers, Renewals, Warnings, LastN, Act string
+	API, V1, Style, Script                                           string
 }
 
 // NewPaths returns the links of the page that was asked for as from, where the first page is at page and the API and
@@ -46,7 +47,7 @@ func NewPaths(from, page, api, v1 string) Paths {
 	to := func(name string) string { return relative(from, path.Join(page, name)) }
 	return Paths{
 		Page: relative(from, page), Instances: to("instances"), Instance: to("instance"), Peers: to("peers"), Renewals: to("renewals"),
-		Warnings: to("warnings"), LastN: to("lastn"), API: relative(from, api), V1: relative(from, v1),
+		Warnings: to("warnings"), LastN: to("lastn"), Act: to("act"), API: relative(from, api), V1: relative(from, v1),
 		Style: to(StyleName), Script: to(ScriptName),
 	}
 }

@@ -233,6 +233,8 @@ class List extends Component {
 			const now = this.found.findIndex((r) => r.key === anchor);
 			if (now >= 0) this.moveTo = Math.max(0, now * height - offset);
 		}
+		const { open, row } = this.state;
+		if (open && changed && changed.has(open)) this.open(this.props.store.rows.get(open) || row);
 		this.setState({});
 	}
 
@@ -269,7 +271,7 @@ class List extends Component {
 		if (!r) return this.close();
 		this.query.open = r.key;
 		this.address();
-		this.setState({ open: r.key, detail: null });
+		if (this.state.open !== r.key) this.setState({ open: r.key, detail: null });
 		const url = new URL('data/instance', this.props.base);
 		url.search = new URLSearchParams({ app: r.app, id: r.id });
 		try {
@@ -312,7 +314,7 @@ class List extends Component {
 
 	row(r, i, height) {
 		const q = new URLSearchParams({ ...this.query, open: r.key });
-		const show = (e) => { if (!e.ctrlKey && !e.metaKey && !e.shiftKey) { e.preventDefault(); this.open(r); } };
+		const show = (e) => { if (!e.ctrlKey && !e.metaKey && !e.shiftKey) { e.preventDefault(); this.open(r); setTimeout(focusDrawer); } };
 		const notes = [r.overridden ? 'override' : '', r.lease === 2 ? 'lease ran out' : r.lease ? 'overdue' : ''].filter(Boolean).join(', ');
 		return html`<div role="row" aria-rowindex=${i + 2} key=${r.key} class=${'row' + (r.key === this.state.open ? ' open' : '') + (r.fresh > Date.now() - 10000 ? ' fresh' : '')} ref=${(e) => e && (e.style.transform = `translateY(${i * height}px)`)}>
 			<span role="cell" class="c-status"><b class=${r.status === 'UP' && r.lease < 2 ? 'good' : 'bad'}>${r.status}</b>${notes && html` <i>${notes}</i>`}</span>
@@ -343,24 +345,65 @@ class List extends Component {
 				</div>
 				${this.found.length ? '' : html`<p>No instance matches.</p>`}
 			</div>
-			${open && html`<${Drawer} name=${open} detail=${detail} row=${row} base=${base} close=${() => this.close()} />`}
+			${open && html`<${Drawer} name=${open} detail=${detail} row=${row} base=${base} v1=${store.v1} close=${() => this.close()} again=${() => this.open(row).then(focusDrawer)} />`}
 		</div>`;
 	}
 }
 
+// focusDrawer leads keys and screen readers into the drawer; Escape leads back.
+const focusDrawer = () => { const d = document.querySelector('.drawer'); if (d) d.focus(); };
+
 const fields = (list) => html`<dl>${list.map((f) => html`<dt>${f.Name}</dt><dd>${f.URL ? html`<a href=${f.URL} rel="noreferrer">${f.Value}</a>` : f.Value}</dd>`)}</dl>`;
 const local = (t) => new Date(t).toLocaleString();
 
-function Drawer({ name, detail: d, row, base, close }) {
-	if (!d) return html`<aside class="drawer" aria-label="Instance"><p>${name}</p></aside>`;
+// act sends a form of the drawer to heureka's API, and shows what has become of the instance.
+async function act(e, v1, again) {
+	e.preventDefault();
+	const form = e.target, note = form.querySelector('[role=alert]'), button = form.querySelector('button');
+	button.disabled = true;
+	try {
+		const answer = await fetch(new URL('instance/' + form.dataset.action, v1), { method: 'POST', body: new URLSearchParams(new FormData(form)) });
+		if (answer.ok) return again();
+		note.textContent = answer.headers.get('content-type') === 'application/json' ? (await answer.json()).error : 'refused: ' + answer.status;
+	} catch {
+		note.textContent = 'This node does not answer.';
+	} finally {
+		button.disabled = false;
+	}
+}
+
+function Act({ action, label, row, named, v1, again, danger, children }) {
+	return html`<form class="act" method="post" data-action=${action} onSubmit=${(e) => act(e, v1, again)}>
+		<input type="hidden" name="app" value=${row.app} /><input type="hidden" name="id" value=${row.id} />
+		${children}
+		<label class="grow">Reason <input name="reason" maxlength="150" /></label>
+		${named ? '' : html`<label>Your name <input name="operator" maxlength="40" autocomplete="name" size="12" /></label>`}
+		<button class=${danger ? 'danger' : ''}>${label}</button><span role="alert" class="bad"></span>
+	</form>`;
+}
+
+function Acts({ d, ...more }) {
+	return html`<h3>Actions</h3>
+		${d.overridden ? html`<${Act} key="restore" action="restore" label="Back in service" named=${d.acts.named} ...${more}>
+			<label>Then <select name="as"><option value="UNKNOWN">UNKNOWN until it says itself</option><option value="UP">UP at once</option></select></label></${Act}>`
+		: html`<${Act} key="override" action="override" label="Out of service" named=${d.acts.named} ...${more}>
+			<label>For <select name="for">${d.acts.terms.map((t) => html`<option value=${t.Value}>${t.Label}</option>`)}</select></label></${Act}>`}
+		<details><summary>Remove from the registry</summary>
+			<${Act} key="cancel" action="cancel" label="Remove" danger named=${d.acts.named} ...${more} />
+			<p class="note">If its program still runs, its next heartbeat brings it back.</p></details>`;
+}
+
+function Drawer({ name, detail: d, row, base, v1, close, again }) {
+	if (!d) return html`<aside class="drawer" aria-label="Instance" tabindex="-1"><p>${name}</p></aside>`;
 	const own = new URL('instance', base);
 	own.search = new URLSearchParams({ app: row.app, id: row.id });
-	return html`<aside class="drawer" aria-label="Instance">
+	return html`<aside class="drawer" aria-label="Instance" tabindex="-1">
 		<p><button type="button" onClick=${close}>Close</button> <a href=${own.href}>On a page of its own</a></p>
 		<h2>${row.app} <span class="id">${row.id}</span></h2>
 		${d.gone ? html`<p>It is not registered now.</p>` : html`
-			<p><b class=${d.status === 'UP' ? 'good' : 'bad'}>${d.status}</b>${d.overridden ? html` <i>override</i>` : ''}${d.changes && d.changes[0] ? ` last changed by ${d.changes[0].Why}, ${local(d.changes[0].At)}` : ''}</p>
+			<p><b class=${d.status === 'UP' ? 'good' : 'bad'}>${d.status}</b>${d.overridden ? html` <i>override${d.until ? ` until ${local(d.until)}` : ''}</i>` : ''}${d.changes && d.changes[0] ? ` last changed by ${d.changes[0].Why}, ${local(d.changes[0].At)}` : ''}</p>
 			${(d.faults || []).map((f) => html`<p class="warning">${f}</p>`)}
+			${d.acts ? html`<${Acts} d=${d} row=${row} v1=${v1} again=${again} />` : ''}
 			<h3>Lease</h3>${fields(d.lease)}
 			${fields(d.times.filter((t) => !t.At.startsWith('0001')).map((t) => ({ Name: t.Name, Value: local(t.At) })))}
 			<h3>Registered</h3>${fields(d.fields)}

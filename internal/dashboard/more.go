@@ -49,6 +49,7 @@ type Meter struct {
 	Changes  []Change
 	Since    time.Time // from when on no change is missing
 	Removed  []Change  // evictions among them
+	Acts     *Acts     // nil: the reader may do nothing
 }
 
 // Render writes the page. Its error is the writer's.

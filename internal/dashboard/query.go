@@ -67,20 +67,20 @@ func (q Query) values() url.Values {
 	return v
 }
 
-// link is the query of a URL.
-func (q Query) link() string { return "?" + q.values().Encode() }
+// Link is the query of a URL.
+func (q Query) Link() string { return "?" + q.values().Encode() }
 
 // ColumnList is the keys as a form shows them.
 func (q Query) ColumnList() string { return strings.Join(q.Columns, ",") }
 
 // ToPage links to another page of the same list.
-func (q Query) ToPage(n int) string { q.Page, q.Open = n, ""; return q.link() }
+func (q Query) ToPage(n int) string { q.Page, q.Open = n, ""; return q.Link() }
 
 // ToOpen links to the same list with an instance in the drawer.
-func (q Query) ToOpen(r *Row) string { q.Open = r.In.Key().String(); return q.link() }
+func (q Query) ToOpen(r *Row) string { q.Open = r.In.Key().String(); return q.Link() }
 
 // ToClosed links to the same list without the drawer.
-func (q Query) ToClosed() string { q.Open = ""; return q.link() }
+func (q Query) ToClosed() string { q.Open = ""; return q.Link() }
 
 // ToSort links to the list in the order of a column, or the other way round if it is in that order.
 func (q Query) ToSort(column string) string {
@@ -88,7 +88,7 @@ func (q Query) ToSort(column string) string {
 		column = "-" + column
 	}
 	q.Sort, q.Page, q.Open = column, 1, ""
-	return q.link()
+	return q.Link()
 }
 
 // Sorted says for a screen reader how a column is sorted.
@@ -117,7 +117,7 @@ func (q Query) ToGroup(value string) string {
 		q.Text = strings.TrimSpace(q.Text + " " + q.Group + "=" + value)
 	}
 	q.Group, q.Page, q.Open = "", 1, ""
-	return q.link()
+	return q.Link()
 }
 
 // filter is a query, ready for many rows.

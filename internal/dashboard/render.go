@@ -80,12 +80,13 @@ func file(name, ext string, content []byte, imports map[string]asset) asset {
 
 var (
 	page          = parse("Status", "page.html")
-	instancesPage = parse("Instances", "instances.html", "detail.html")
-	instancePage  = parse("Instance", "instance.html", "detail.html")
+	instancesPage = parse("Instances", "instances.html", "detail.html", "acts.html")
+	instancePage  = parse("Instance", "instance.html", "detail.html", "acts.html")
 	peersPage     = parse("Peers", "peers.html")
-	renewalsPage  = parse("Renewals", "renewals.html")
+	renewalsPage  = parse("Renewals", "renewals.html", "acts.html")
 	warningsPage  = parse("Warnings", "warnings.html")
 	lastn         = parse("Last 1000", "lastn.html")
+	refusedPage   = parse("Nothing was done", "refused.html")
 	signpost      = parse("Nothing at this address", "signpost.html")
 )
 
@@ -125,7 +126,7 @@ func instanceLink(base string, key heureka.Key) string {
 
 // appLink leads to the instances of an application that have a status.
 func appLink(base, app, status string) string {
-	return base + Query{App: app, Status: status}.link()
+	return base + Query{App: app, Status: status}.Link()
 }
 
 // ContentSecurityPolicy is the policy under which the pages work: nothing from elsewhere, nothing inline, and no way to make

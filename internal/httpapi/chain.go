@@ -186,11 +186,19 @@ func (c *call) byOperator() registry.Origin {
 
 // Operator returns for whom a tool acts, and why, as far as these headers say; "" if they name nobody.
 func Operator(h http.Header) string {
-	name, why := Printable(h.Get(HeaderOperator), maxNote), Printable(h.Get(HeaderNote), maxNote)
-	if name != "" && why != "" {
-		name += ": " + why
+	if h.Get(HeaderOperator) == "" {
+		return ""
 	}
-	return name
+	return Note(h.Get(HeaderOperator), h.Get(HeaderNote))
+}
+
+// Note is what is kept of who an operator claims to be, and why they act.
+func Note(name, why string) string {
+	name, why = Printable(name, maxNote), Printable(why, maxNote)
+	if name != "" && why != "" {
+		return name + ": " + why
+	}
+	return name + why
 }
 
 // Printable returns what may be shown of a header: so many runes of printable text.

@@ -238,7 +238,7 @@ func (c *call) dispatchRare() {
 	case ActuatorResource:
 		c.cfg.Actuator.serve(&c.w, c.Request, c.Route.App, c.Route.ID)
 	case MetricsResource, PageResource, OperationResource, WatchResource:
-		c.Route.handler.ServeHTTP(&c.w, c.Request)
+		c.Route.handler.ServeHTTP(&c.w, c.withCaller())
 	}
 }
 

@@ -15,13 +15,17 @@ type Page struct {
 	ErrorLog func(r *http.Request, err any)           // as in Config
 }
 
-// ServeHTTP renders the page into memory first, so that a failure becomes an empty 500 and not half a page. The page is
-// never kept by a cache: what it says is true only now.
+// ServeHTTP answers GET and HEAD with the page.
 func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	if !readOnly(w, r) {
-		return
+	if readOnly(w, r) {
+		p.Answer(w, r)
 	}
+}
+
+// Answer renders the page into memory first, so that a failure becomes an empty 500 and not half a page. The page is
+// never kept by a cache: what it says is true only now.
+func (p Page) Answer(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
 	b := buffers.take()
 	defer buffers.give(b)
 	if err := p.Render(b, r); err != nil {
@@ -35,7 +39,7 @@ func (p Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", p.Policy)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // without a referrer, forms would be posted by an origin "null"
 	h["X-Content-Type-Options"] = noSniff
 	Write(w, r, cmp.Or(p.Status, http.StatusOK), b.B)
 }

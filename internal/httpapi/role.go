@@ -40,7 +40,7 @@ func (c *Call) Needs(management bool) auth.Role {
 		if management { // profiles
 			return auth.Admin
 		}
-		return auth.Read
+		fallthrough
 	case OperationResource:
 		if strings.HasPrefix(c.Route.ID, AdminPath) {
 			return auth.Admin
