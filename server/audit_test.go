@@ -67,6 +67,7 @@ func TestAuditTellsOfEachChange(t *testing.T) {
 			if code, body := r.do(tt.method, tt.path, tt.body, append(asUser, "X-Heureka-Operator", "alice", "X-Heureka-Note", "new disk")...); code >= 400 && !strings.Contains(tt.path, "cancel") {
 				t.Fatal(tt, code, body)
 			}
+			time.Sleep(time.Millisecond) // lines of changes and those of requests come in order
 		}
 		time.Sleep(5 * time.Minute)
 		r.stop()
