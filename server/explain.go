@@ -159,7 +159,8 @@ func (st *status) heldNames() []string {
 	return names
 }
 
-func clock(t time.Time) string { return t.Format(time.TimeOnly) }
+// clock is a time in a sentence, as dashboard.Clock reads it.
+func clock(t time.Time) string { return t.Format(time.RFC3339) }
 
 // decimal writes f with at most one decimal.
 func decimal(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") }

@@ -19,7 +19,11 @@ import (
 
 // page is what a reader sees of a page, with single spaces.
 func page(n *heurekatest.Node, path string) string {
-	text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(call(n, "GET", path).Body.String(), " ")
+	return visible(call(n, "GET", path).Body.String())
+}
+
+func visible(body string) string {
+	text := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(body, " ")
 	return strings.Join(strings.Fields(html.UnescapeString(text)), " ")
 }
 
@@ -41,7 +45,7 @@ func TestPagesSayWhatTheNodeDoes(t *testing.T) {
 			r.Header.Set("Accept", "text/html")
 			w := httptest.NewRecorder()
 			n.Server().Handler().ServeHTTP(w, r)
-			if !strings.Contains(w.Body.String(), "<strong>protecting</strong> since 00:03:46 (2m14s): 20 of 40 expected renewals a minute are present, threshold 34; "+
+			if !strings.Contains(visible(w.Body.String()), "protecting since 00:03:46 (2m14s): 20 of 40 expected renewals a minute are present, threshold 34; "+
 				"10 instances are missing, 10 expired leases are held. It ends when more than 34 renewals a minute are present again (15 more)") {
 				t.Errorf("%s does not say that the node protects:\n%s", path, w.Body)
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka/internal/changes"
+	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 )
@@ -51,6 +52,9 @@ func (s *Server) protection(now time.Time) protection {
 	}
 	if !reg.ProtectedSince.IsZero() {
 		p.Since = new(reg.ProtectedSince.UTC())
+	}
+	for i, line := range p.Explanation {
+		p.Explanation[i] = dashboard.Clock(line)
 	}
 	for _, l := range losses {
 		p.Applications = append(p.Applications, changes.Loss(l))

@@ -6,8 +6,18 @@ for (const t of document.querySelectorAll('time[datetime]')) {
 	const at = new Date(t.dateTime);
 	if (!Number.isNaN(at.getTime())) {
 		t.title = t.textContent;
-		t.textContent = at.toLocaleString();
+		t.textContent = show(t.className, at);
 	}
+}
+
+function show(kind, at) { return kind === 'clock' ? at.toLocaleTimeString() : at.toLocaleString(); }
+
+// sentence is a text with its times in the viewer's zone.
+function sentence(text) {
+	return text.split(/(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d))/).map((part, i) => {
+		const at = new Date(part);
+		return i % 2 && !Number.isNaN(at.getTime()) ? Object.assign(document.createElement('time'), { dateTime: part, textContent: show('clock', at) }) : part;
+	});
 }
 
 // The sentence about the node's condition stays true.
@@ -18,7 +28,7 @@ async function refreshState() {
 		const answer = await fetch(new URL('data/state', base));
 		const now = await answer.json();
 		state.className = 'state ' + now.kind;
-		state.replaceChildren(Object.assign(document.createElement('strong'), { textContent: now.kind }), ' ' + now.text);
+		state.replaceChildren(Object.assign(document.createElement('strong'), { textContent: now.kind }), ' ', ...sentence(now.text));
 	} catch {
 		state.className = 'state impaired';
 		state.textContent = 'This node does not answer; what the page shows is old.';

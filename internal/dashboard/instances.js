@@ -355,6 +355,7 @@ const focusDrawer = () => { const d = document.querySelector('.drawer'); if (d) 
 
 const fields = (list) => html`<dl>${list.map((f) => html`<dt>${f.Name}</dt><dd>${f.URL ? html`<a href=${f.URL} rel="noreferrer">${f.Value}</a>` : f.Value}</dd>`)}</dl>`;
 const local = (t) => new Date(t).toLocaleString();
+const localTimes = (text) => text.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)/g, (s) => Number.isNaN(Date.parse(s)) ? s : local(s));
 
 // act sends a form of the drawer to heureka's API, and shows what has become of the instance.
 async function act(e, v1, again) {
@@ -401,7 +402,7 @@ function Drawer({ name, detail: d, row, base, v1, close, again }) {
 		<p><button type="button" onClick=${close}>Close</button> <a href=${own.href}>On a page of its own</a></p>
 		<h2>${row.app} <span class="id">${row.id}</span></h2>
 		${d.gone ? html`<p>It is not registered now.</p>` : html`
-			<p><b class=${d.status === 'UP' ? 'good' : 'bad'}>${d.status}</b>${d.overridden ? html` <i>override${d.until ? ` until ${local(d.until)}` : ''}</i>` : ''}${d.changes && d.changes[0] ? ` last changed by ${d.changes[0].Why}, ${local(d.changes[0].At)}` : ''}</p>
+			<p><b class=${d.status === 'UP' ? 'good' : 'bad'}>${d.status}</b>${d.overridden ? html` <i>override${d.until ? ` until ${local(d.until)}` : ''}</i>` : ''}${d.changes && d.changes[0] ? ` last changed by ${localTimes(d.changes[0].Why)}, ${local(d.changes[0].At)}` : ''}</p>
 			${(d.faults || []).map((f) => html`<p class="warning">${f}</p>`)}
 			${d.acts ? html`<${Acts} d=${d} row=${row} v1=${v1} again=${again} />` : ''}
 			<h3>Lease</h3>${fields(d.lease)}
@@ -409,7 +410,7 @@ function Drawer({ name, detail: d, row, base, v1, close, again }) {
 			<h3>Registered</h3>${fields(d.fields)}
 			<h3>Metadata</h3>${d.metadata ? fields(d.metadata.map((e) => ({ Name: e.Key || e.key, Value: e.Value || e.value }))) : 'None.'}`}
 		<h3>History</h3>
-		<ul class="history">${(d.changes || []).map((c) => html`<li>${local(c.At)}: ${c.What} ${c.From !== c.To ? `${c.From || '-'} → ${c.To || '-'}` : c.To}, ${c.Why}</li>`)}</ul>
+		<ul class="history">${(d.changes || []).map((c) => html`<li>${local(c.At)}: ${c.What} ${c.From !== c.To ? `${c.From || '-'} → ${c.To || '-'}` : c.To}, ${localTimes(c.Why)}</li>`)}</ul>
 		<p class="note">Complete since ${local(d.since)}.</p>
 	</aside>`;
 }

@@ -102,6 +102,8 @@ func parse(name string, files ...string) *template.Template {
 		},
 		"time":     func(t time.Time) string { return t.Format(timeFormat) },
 		"machine":  func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"clocks":   clocks,
+		"moments":  moments,
 		"since":    sinceText,
 		"decimal":  decimal,
 		"public":   withoutCredentials,

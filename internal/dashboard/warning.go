@@ -71,7 +71,7 @@ func (r *Renewals) protected(now time.Time) string {
 	if r.ProtectedSince.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf(" Protected since %s (%s).", r.ProtectedSince.Format(timeFormat), ago(now, r.ProtectedSince))
+	return fmt.Sprintf(" Protected since %s (%s).", r.ProtectedSince.Format(time.RFC3339), ago(now, r.ProtectedSince))
 }
 
 func ago(now, t time.Time) string {
