@@ -3,8 +3,10 @@ package server
 import (
 	"context"
 	"log/slog"
+	"strings"
 
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // An accessLog writes a line for each request, where there is a log that takes it.
@@ -26,7 +28,7 @@ func (l *accessLog) Record(c *httpapi.Call, a httpapi.Answer) {
 	}
 	r := c.Request
 	attrs := []slog.Attr{
-		slog.String("method", r.Method), slog.String("path", r.RequestURI), slog.Int("status", a.Status), slog.Int64("bytes", a.Bytes),
+		slog.String("method", r.Method), slog.String("path", shownURI(c)), slog.Int("status", a.Status), slog.Int64("bytes", a.Bytes),
 		slog.Duration("took", a.Took), slog.String("client", r.RemoteAddr), slog.String("user_agent", r.UserAgent()),
 	}
 	if trace := r.Header.Get("Traceparent"); trace != "" {
@@ -39,4 +41,22 @@ func (l *accessLog) Record(c *httpapi.Call, a httpapi.Answer) {
 		attrs = append(attrs, slog.String("reason", a.Reason.String()))
 	}
 	log.LogAttrs(context.Background(), level, "request served", attrs...)
+}
+
+// shownURI is what a client asked for, without passwords that it put there. Values of metadata are not for the log.
+func shownURI(c *httpapi.Call) string {
+	path, query, asks := strings.Cut(c.Request.RequestURI, "?")
+	if strings.Contains(path, "://") {
+		path = outbound.Hide(path)
+	}
+	if !asks {
+		return path
+	}
+	params := strings.Split(query, "&")
+	for i, p := range params {
+		if name, value, ok := strings.Cut(p, "="); ok && value != "" && (c.Route.Resource == httpapi.MetadataResource || outbound.IsSecretName(name)) {
+			params[i] = name + "=" + outbound.Mask
+		}
+	}
+	return path + "?" + strings.Join(params, "&")
 }

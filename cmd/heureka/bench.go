@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"heureka.internal/heureka/internal/bench"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // benchFlags are what `heureka bench` takes besides the configuration of the load.
@@ -108,8 +109,14 @@ func (p *program) bench(ctx context.Context, f benchFlags) error {
 // check refuses to load somebody else's server by accident, and options that make no sense.
 func (f *benchFlags) check() error {
 	for _, u := range []string{f.cfg.URL, f.cfg.To, f.compare} {
-		if u != "" && !f.yes && !bench.Local(u) {
-			return &failure{status: statusUsage, err: fmt.Errorf("%s is not on this machine's loopback interface", u),
+		if u == "" {
+			continue
+		}
+		if _, err := outbound.ParseURL(u); err != nil {
+			return usage("", "service URL %v", err)
+		}
+		if !f.yes && !bench.Local(u) {
+			return &failure{status: statusUsage, err: fmt.Errorf("%s is not on this machine's loopback interface", outbound.Hide(u)),
 				hint: "if you may load that server, say so with --yes-load-this-server"}
 		}
 	}
@@ -162,7 +169,7 @@ func writeResult(w io.Writer, r *bench.Result) {
 }
 
 func writeComparison(w io.Writer, f benchFlags, c *bench.Comparison) {
-	fmt.Fprintf(w, "%s, %d rounds of %s\tA: %s\tB: %s\tA/B\t(min to max)\n", f.cfg.Mode, c.Rounds, f.cfg.Duration, f.cfg.URL, f.compare)
+	fmt.Fprintf(w, "%s, %d rounds of %s\tA: %s\tB: %s\tA/B\t(min to max)\n", f.cfg.Mode, c.Rounds, f.cfg.Duration, outbound.Hide(f.cfg.URL), outbound.Hide(f.compare))
 	for _, r := range c.Ratios {
 		fmt.Fprintf(w, "%s\t%.1f\t%.1f\t%.2f\t(%.2f to %.2f)\n", r.Figure, r.A, r.B, r.Median, r.Min, r.Max)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"heureka.internal/heureka/internal/config"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // command returns the whole tree of commands. A new one is a method that returns a *cobra.Command, added here.
@@ -49,7 +50,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 
 // flagError is for flags that no command knows. Most likely a setting was given without a command, as to a Java program.
 func flagError(cmd *cobra.Command, err error) error {
-	f := &failure{status: statusUsage, err: err, hint: cmd.CommandPath() + " --help lists the flags"}
+	f := &failure{status: statusUsage, err: errors.New(outbound.Hide(err.Error())), hint: cmd.CommandPath() + " --help lists the flags"}
 	if !cmd.HasParent() && strings.Contains(err.Error(), ".") {
 		f.hint = "settings go after a command: heureka serve --server.port=8761"
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,5 +80,8 @@ func (p *program) explain(settings *config.Settings, name string, view config.Vi
 }
 
 func unexpected(arg string) error {
+	if name, _, ok := strings.Cut(arg, "="); ok { // the value may be a password
+		arg = name + "=..."
+	}
 	return &failure{status: statusUsage, err: fmt.Errorf("unexpected argument %q", arg), hint: "write settings as --key=value"}
 }

@@ -118,7 +118,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	defer t.close()
 	if !cfg.NoPrefill && cfg.Mode != Register && cfg.Mode != Propagation {
 		if err := t.fill(ctx, cfg.Instances); err != nil {
-			return nil, fmt.Errorf("register %d instances at %s: %w", cfg.Instances, cfg.URL, err)
+			return nil, fmt.Errorf("register %d instances at %s: %w", cfg.Instances, outbound.Hide(cfg.URL), err)
 		}
 		if cfg.Mode == Delta || cfg.Mode == Fleet {
 			t.settle(ctx)

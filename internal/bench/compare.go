@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // A Comparison is the same load on two servers, in turn.
@@ -46,11 +48,11 @@ func faultless(ctx context.Context, cfg Config) (*Result, error) {
 	r, err := Run(ctx, cfg)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w", cfg.URL, err)
+		return nil, fmt.Errorf("%s: %w", outbound.Hide(cfg.URL), err)
 	case r.Errors > 0:
-		return nil, fmt.Errorf("%s: %d of %d answers were wrong, the first: %s", cfg.URL, r.Errors, r.Operations, r.FirstError)
+		return nil, fmt.Errorf("%s: %d of %d answers were wrong, the first: %s", outbound.Hide(cfg.URL), r.Errors, r.Operations, r.FirstError)
 	case r.Operations == 0:
-		return nil, fmt.Errorf("%s: nothing was answered", cfg.URL)
+		return nil, fmt.Errorf("%s: nothing was answered", outbound.Hide(cfg.URL))
 	}
 	return r, nil
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"heureka.internal/heureka/internal/outbound"
 )
 
 // A Result is what one run measured.
@@ -38,7 +40,7 @@ type Percentiles struct {
 func (t *target) result(took time.Duration, before, after Usage) *Result {
 	ops := t.ops.Load()
 	r := &Result{
-		URL: t.cfg.URL, Mode: t.cfg.Mode, Instances: t.cfg.Instances, Seconds: took.Seconds(),
+		URL: outbound.Hide(t.cfg.URL), Mode: t.cfg.Mode, Instances: t.cfg.Instances, Seconds: took.Seconds(),
 		Operations: ops, Errors: t.errs.Load(), Bytes: t.bytes.Load(),
 		PerSecond: float64(ops) / took.Seconds(), Latency: t.lat.percentiles(),
 	}

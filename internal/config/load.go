@@ -66,7 +66,7 @@ func (l *loader) readArguments() {
 		setting, ok := strings.CutPrefix(arg, "--")
 		key, value, _ := strings.Cut(setting, "=")
 		if !ok || key == "" {
-			l.fail(&Mistake{Origin: Place{Source: Argument}, Problem: "unexpected " + arg, Hint: argumentHint(arg)})
+			l.fail(&Mistake{Origin: Place{Source: Argument}, Problem: "unexpected " + withoutValue(arg), Hint: argumentHint(arg)})
 			continue
 		}
 		b.add(parseName(key), property{Raw: key, Text: value, Origin: Place{Source: Argument}})
@@ -74,9 +74,22 @@ func (l *loader) readArguments() {
 	l.args = b.done()
 }
 
+// withoutValue keeps what may be a password out of messages.
+func withoutValue(arg string) string {
+	name, value, _ := strings.Cut(arg, "=")
+	n := parseName(strings.TrimPrefix(strings.TrimPrefix(name, "--"), "-D"))
+	switch {
+	case value == "" || name == "--":
+		return arg
+	case n.key == nil:
+		return name + "=..."
+	}
+	return name + "=" + n.key.masked(Value{Text: value, Sub: n.sub})
+}
+
 func argumentHint(arg string) string {
 	if setting, ok := strings.CutPrefix(arg, "-D"); ok {
-		return "write --" + setting
+		return "write --" + withoutValue(setting)
 	}
 	return "write settings as --key=value"
 }

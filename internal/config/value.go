@@ -176,7 +176,7 @@ func (k *Key) masked(v Value) string {
 
 // isSecret reports whether the whole value is a password; sub is the map key of an entry of a map.
 func (k *Key) isSecret(sub string) bool {
-	return k.Secret || k.Name == "eureka.instance.metadata-map" && secretName.MatchString(sub)
+	return k.Secret || k.Name == "eureka.instance.metadata-map" && outbound.IsSecretName(sub)
 }
 
 // showsMask reports whether a password is what masked puts in its place: printed settings that were fed back. Peers would
@@ -187,5 +187,3 @@ func (k *Key) showsMask(v Value, canonical string) bool {
 	}
 	return v.Text == outbound.Mask && k.isSecret(strings.TrimPrefix(canonical, k.Name+"."))
 }
-
-var secretName = regexp.MustCompile(`(?i)passw|secret|token|credential`)

