@@ -32,7 +32,11 @@ func TestPrometheus(t *testing.T) {
 		stopBeating[k] = beat(t, srv.url, k)
 	}
 
-	prom := startPrometheus(t, srv)
+	prom := startPrometheus(t, fmt.Sprintf(`
+- job_name: eureka
+  scrape_interval: 1s
+  eureka_sd_configs: [{server: %s/eureka, refresh_interval: 1s}]
+`, srv.url))
 	s := &story{name: "prometheus"}
 	s.did("found targets", eventually(t, limit, func() error { return prom.targets(stays, leaves, dies) }))
 	s.did("scraped one", eventually(t, limit, func() error { return prom.healthy(stays) }))
@@ -60,19 +64,11 @@ type prometheus struct {
 	url string
 }
 
-func startPrometheus(t *testing.T, srv *server) *prometheus {
+func startPrometheus(t *testing.T, jobs string) *prometheus {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "prometheus.yml")
-	text := fmt.Sprintf(`
-scrape_configs:
-- job_name: eureka
-  scrape_interval: 1s
-  eureka_sd_configs:
-  - server: %s/eureka
-    refresh_interval: 1s
-`, srv.url)
-	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(config, []byte("scrape_configs:"+jobs), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	addr := fmt.Sprintf("127.0.0.1:%d", freePort(t))
