@@ -265,6 +265,10 @@ class List extends Component {
 		const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName);
 		if (e.key === '/' && !typing) { e.preventDefault(); this.form.elements.q.focus(); }
 		if (e.key === 'Escape' && this.state.open) this.close();
+		if (e.key === 'ArrowDown' && document.activeElement === this.form.elements.q && this.box) { // on into the list
+			const first = this.box.querySelector('a');
+			if (first) { e.preventDefault(); first.focus(); }
+		}
 	}
 
 	async open(r) {
