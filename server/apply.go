@@ -9,15 +9,24 @@ import (
 )
 
 // Apply takes over from cfg what may change while the node runs: ServiceURLs as SetServiceURLs does, MaxBodyBytes,
-// MaxBatchBytes, FetchesInFlight, PagesInFlight, BatchesPerPeer, and Limits. The rest of cfg has no effect. It fails, and changes nothing, for a mistake in cfg. Safe for concurrent use.
+// MaxBatchBytes, FetchesInFlight, PagesInFlight, BatchesPerPeer, Limits, passwords of TLS stores, and of Auth what is in no file of
+// its own, apart from certificates. The rest of cfg has no effect. It fails, and changes nothing, for a mistake in cfg. Safe for
+// concurrent use.
 func (s *Server) Apply(cfg Config) error {
 	cfg = cfg.WithDefaults()
 	if err := cfg.check(); err != nil {
 		return fmt.Errorf("server configuration: %w", err)
 	}
+	if _, err := s.zonesOf(&cfg); err != nil { // before anything is changed
+		return err
+	}
+	if err := s.guard.change(&cfg.Auth); err != nil {
+		return fmt.Errorf("server configuration: %w", err)
+	}
 	if err := s.SetServiceURLs(cfg.ServiceURLs); err != nil {
 		return err
 	}
+	s.setTLSPasswords(&cfg)
 	s.setLimits(&cfg)
 	s.crowd.set(&cfg)
 	r := cfg.registry()

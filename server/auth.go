@@ -20,6 +20,7 @@ import (
 // Auth says who may do what. Without User's password and files everybody may do everything.
 type Auth struct {
 	User, Password string   // one user; the password plain, {noop} and plain, or {bcrypt} and a hash
+	Previous       string   // another password of that user, right too while the password is replaced
 	Roles          []string // of that user; none: all
 
 	UsersFile  string              // a line each: NAME:HASH, as htpasswd -B writes it
@@ -66,7 +67,7 @@ type guard struct {
 	*auth.Authenticator
 	certificates *auth.Certificates
 	peers        atomic.Pointer[[]string] // hosts whose certificates make a peer
-	modes        [auth.Admin + 1]string
+	modes        atomic.Pointer[modes]
 	log          *slog.Logger
 
 	denied [auth.Admin + 1][denialReasons]atomic.Uint64
@@ -87,17 +88,12 @@ var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "la
 
 // openAuth returns what guards the node; nil if nothing is to be guarded.
 func (s *Server) openAuth() (*guard, error) {
-	cfg, err := s.cfg.Auth.config()
-	if err != nil {
+	cfg, m, err := s.cfg.Auth.config()
+	if err != nil || !m.on() {
 		return nil, err
 	}
 	g := &guard{audit: s.audit, log: logs.Named(s.log, logs.Server)}
-	if on, err := g.setModes(&s.cfg.Auth); err != nil || !on {
-		return nil, err
-	}
-	if !s.cfg.Auth.known() {
-		return nil, errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file, heureka.auth.tokens-file or heureka.auth.certificates")
-	}
+	g.modes.Store(&m)
 	g.setPeers(&s.cfg)
 	if g.certificates, err = s.cfg.Auth.certificates(); err != nil {
 		return nil, err
@@ -106,34 +102,74 @@ func (s *Server) openAuth() (*guard, error) {
 	return g, err
 }
 
-// setModes reports whether any role is guarded.
-func (g *guard) setModes(a *Auth) (on bool, err error) {
-	for i := range g.modes {
-		g.modes[i] = a.mode()
+// change takes over what may change while the node runs. It fails, and changes nothing, for a mistake.
+func (g *guard) change(a *Auth) error {
+	cfg, m, err := a.config()
+	switch {
+	case err != nil:
+		return err
+	case g == nil && m.on():
+		return errors.New("heureka.auth: the node was started without credentials; restart it")
+	case g == nil:
+		return nil
+	}
+	if err := g.Change(cfg.Local); err != nil {
+		return err
+	}
+	g.modes.Store(&m)
+	return nil
+}
+
+// modes are what becomes of calls that lack a role.
+type modes [auth.Admin + 1]string
+
+// on reports whether any role is guarded.
+func (m *modes) on() bool {
+	return slices.ContainsFunc(m[:], func(mode string) bool { return mode != authOff })
+}
+
+func (a *Auth) modes() (m modes, err error) {
+	for i := range m {
+		m[i] = a.mode()
 	}
 	for role, mode := range a.Modes {
 		i := slices.Index(auth.RoleNames(), role)
 		if i < 0 {
-			return false, fmt.Errorf("heureka.auth.modes: there is no role %q", role)
+			return m, fmt.Errorf("heureka.auth.modes: there is no role %q", role)
 		}
-		g.modes[i] = mode
+		m[i] = mode
 	}
-	for _, mode := range g.modes {
+	for _, mode := range m {
 		if mode != authOff && mode != authObserve && mode != authEnforce {
-			return false, fmt.Errorf("heureka.auth: there is no mode %q: want off, observe or enforce", mode)
+			return m, fmt.Errorf("heureka.auth: there is no mode %q: want off, observe or enforce", mode)
 		}
-		on = on || mode != authOff
 	}
-	return on, nil
+	if m.on() && !a.known() {
+		err = errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file, heureka.auth.tokens-file or heureka.auth.certificates")
+	}
+	return m, err
 }
 
-func (a *Auth) config() (cfg auth.Config, err error) {
-	cfg = auth.Config{User: a.User, Password: a.Password, Roles: auth.All, UsersFile: a.UsersFile, TokensFile: a.TokensFile, UserRoles: map[string]auth.Roles{}}
+// config checks the settings, and takes apart what knows principals and what becomes of them.
+func (a *Auth) config() (cfg auth.Config, m modes, err error) {
+	if m, err = a.modes(); err != nil {
+		return cfg, m, err
+	}
+	cfg = auth.Config{UsersFile: a.UsersFile, TokensFile: a.TokensFile}
+	cfg.Local, err = a.local()
+	return cfg, m, err
+}
+
+func (a *Auth) local() (cfg auth.Local, err error) {
+	cfg = auth.Local{User: a.User, Password: a.Password, Previous: a.Previous, Roles: auth.All, UserRoles: map[string]auth.Roles{}}
 	if strings.Contains(strings.TrimPrefix(a.Password, "{noop}"), ":") {
 		return cfg, errors.New("spring.security.user.password: a colon in it keeps most Java clients from sending it")
 	}
 	if a.Password != "" && a.User == "" || strings.Contains(a.User, ":") {
 		return cfg, errors.New("spring.security.user.name: want a name without a colon")
+	}
+	if a.Previous != "" && a.Password == "" {
+		return cfg, errors.New("heureka.auth.previous-password: want spring.security.user.password too")
 	}
 	if len(a.Roles) > 0 {
 		if cfg.Roles, err = auth.ParseRoles(a.Roles); err != nil {
@@ -152,7 +188,7 @@ func (a *Auth) config() (cfg auth.Config, err error) {
 }
 
 // enforces reports whether nobody does what takes this role without having it.
-func (g *guard) enforces(role auth.Role) bool { return g != nil && g.modes[role] == authEnforce }
+func (g *guard) enforces(role auth.Role) bool { return g != nil && g.modes.Load()[role] == authEnforce }
 
 // protect puts the guard into a chain that is served with src, if that is not nil.
 func (g *guard) protect(cfg *httpapi.Config, management bool, src *tlsconf.Source) {
@@ -192,7 +228,7 @@ type decision struct {
 // decide changes nothing: it is asked too what would become of a call.
 func (g *guard) decide(c *httpapi.Call, management bool) decision {
 	d := decision{role: c.Needs(management)}
-	d.mode, d.why = g.modes[d.role], judge(d.role, &c.Principal)
+	d.mode, d.why = g.modes.Load()[d.role], judge(d.role, &c.Principal)
 	switch {
 	case d.why == allowed || d.mode != authEnforce:
 	case d.why == lacksRole && c.Route.Resource != httpapi.DeltaResource: // 403 to a delta makes clients fetch everything

@@ -51,7 +51,7 @@ func (c collector) collectAuth(ch chan<- prometheus.Metric) {
 	for role := range auth.Admin + 1 {
 		for why := range denialReasons {
 			if n := g.denied[role][why].Load(); n > 0 {
-				ch <- prometheus.MustNewConstMetric(deniedDesc, prometheus.CounterValue, float64(n), role.String(), g.modes[role], denialNames[why])
+				ch <- prometheus.MustNewConstMetric(deniedDesc, prometheus.CounterValue, float64(n), role.String(), g.modes.Load()[role], denialNames[why])
 			}
 		}
 	}

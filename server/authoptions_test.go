@@ -85,6 +85,9 @@ var authOptions = []option{{
 	field: "Auth.Roles", base: password, see: shows("/eureka/apps", basic("user", "geheim")), byDefault: "200", want: "403",
 	set: func(_ *rig, c *server.Config) { c.Auth.Roles = []string{"register"} },
 }, {
+	field: "Auth.Previous", base: password, see: shows("/eureka/apps", basic("user", "old")), byDefault: "401", want: "200",
+	set: func(_ *rig, c *server.Config) { c.Auth.Previous = "old" },
+}, {
 	field: "Auth.UsersFile", see: shows("/eureka/apps", basic("ann", "p")), byDefault: "401", want: "200", set: usersFile,
 	base: func(r *rig, c *server.Config) { password(r, c); readers(r, c) },
 }, {

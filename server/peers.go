@@ -73,20 +73,25 @@ func (r *zoneFinder) Resolve(ctx context.Context) ([]replication.Target, error) 
 func (s *Server) SetServiceURLs(urls map[string][]string) error {
 	cfg := s.cfg
 	cfg.ServiceURLs = urls
-	if s.peers == nil && !cfg.hasPeers() {
-		return nil
-	}
-	if s.peers == nil {
-		return errors.New("cannot add peers to a standalone node; restart it with peers configured")
-	}
-	zones, err := replication.NewZones(cfg.zones())
-	if err != nil {
+	zones, err := s.zonesOf(&cfg)
+	if err != nil || zones == nil {
 		return err
 	}
 	s.resolver.zones.Store(zones)
 	s.guard.setPeers(&cfg)
 	s.Reload()
 	return nil
+}
+
+// zonesOf returns where peers of other service URLs are; nil if the node stands alone and is to stay so.
+func (s *Server) zonesOf(cfg *Config) (*replication.Zones, error) {
+	if s.peers == nil && !cfg.hasPeers() {
+		return nil, nil
+	}
+	if s.peers == nil {
+		return nil, errors.New("cannot add peers to a standalone node; restart it with peers configured")
+	}
+	return replication.NewZones(cfg.zones())
 }
 
 func (c *Config) zones() replication.ZonesConfig {

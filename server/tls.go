@@ -134,3 +134,14 @@ func (s *Server) refreshTLS(now time.Time) {
 		}
 	}
 }
+
+// setTLSPasswords takes over passwords of stores. What a store holds is used when its password fits.
+func (s *Server) setTLSPasswords(cfg *Config) {
+	management := cfg.managementTLS()
+	for src, files := range map[*tlsconf.Source]*TLSFiles{s.tls.serving: &cfg.TLS.TLSFiles, s.tls.management: &management.TLSFiles, s.tls.peers: &cfg.PeerTLS.TLSFiles} {
+		if src != nil {
+			src.SetPasswords(files.KeyStorePassword, files.TrustStorePassword)
+		}
+	}
+	s.refreshTLS(time.Now())
+}

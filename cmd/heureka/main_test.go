@@ -12,7 +12,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the program as users do: testdata/script holds one story a file. Beside testscript's own commands there
-// are those of script_test.go.
+// are those of script_test.go; a name that testscript has itself, such as stop, would mean its own.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -23,7 +23,8 @@ func TestScripts(t *testing.T) {
 			"await":        scriptAwait,
 			"certificates": scriptCertificates,
 			"start":        scriptStart,
-			"stop":         scriptStop,
+			"end":          scriptEnd,
+			"ended":        scriptEnded,
 			"signal":       scriptSignal,
 			"http":         scriptHTTP,
 			"begin":        scriptBegin,

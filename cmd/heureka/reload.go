@@ -1,6 +1,12 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
 	"heureka.internal/heureka/internal/config"
 	"heureka.internal/heureka/server"
 )
@@ -12,6 +18,33 @@ type reloader struct {
 	port        int
 	read        func() (*config.Settings, error)
 	start, last *config.Settings
+
+	watched []string // files that hold secrets
+	seen    [sha256.Size]byte
+}
+
+// watchInterval is how often files with secrets are looked at.
+const watchInterval = time.Second
+
+// secretsChanged reports whether something else stands in files with secrets than the last time.
+func (r *reloader) secretsChanged() bool {
+	h := sha256.New()
+	for _, name := range r.watched {
+		text, err := os.ReadFile(name)
+		fmt.Fprintln(h, name, len(text), err != nil)
+		h.Write(text)
+	}
+	last := r.seen
+	h.Sum(r.seen[:0])
+	return r.seen != last
+}
+
+// watch looks at other files from now on.
+func (r *reloader) watch(s *config.Settings) {
+	if s != nil && !slices.Equal(r.watched, s.Watched) {
+		r.watched = s.Watched
+		r.secretsChanged()
+	}
 }
 
 func (r *reloader) reload() {
@@ -19,6 +52,7 @@ func (r *reloader) reload() {
 		r.Error("cannot reopen log file, still writing to the old one", "err", err)
 	}
 	now, err := r.read()
+	r.watch(now)
 	if err == nil {
 		err = r.srv.Apply(now.ServerConfig(r.port))
 	}

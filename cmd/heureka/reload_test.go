@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -123,6 +124,44 @@ func TestReloadOpensFilesAgain(t *testing.T) {
 	for file, want := range map[string]string{name + ".1": "two", name: "settings read again"} {
 		if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s has %q, %v; want %q in it", file, text, err, want)
+		}
+	}
+}
+
+// A file with a secret is followed; one that somebody is writing at the moment changes nothing, and is told once.
+func TestSecretsInFilesAreFollowed(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "password")
+	write := func(text string) {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first\n")
+	args := []string{"--spring.security.user.password=file:" + name}
+	r := newReloading(t, args...)
+	r.watch(r.start)
+	for _, step := range []struct {
+		text, right string
+		want        []string
+	}{
+		{"first\n", "first", nil},
+		{"second", "second", []string{`level=INFO msg="setting changed" setting=spring.security.user.password from=****** to=******`, `level=INFO msg="settings read again" changed=1 need_restart=0`}},
+		{"", "second", []string{`level=ERROR msg="cannot apply settings, keeping the current ones" err="argument: spring.security.user.password is \"file:` + name + `\": want a file with a secret: it is empty" hint=""`}},
+		{"", "second", nil},
+		{"thi:rd", "second", []string{`level=ERROR msg="cannot apply settings, keeping the current ones" err="server configuration: spring.security.user.password: a colon in it keeps most Java clients from sending it" hint=""`}},
+		{"fourth\n", "fourth", []string{`level=INFO msg="setting changed" setting=spring.security.user.password from=****** to=******`, `level=INFO msg="settings read again" changed=1 need_restart=0`}},
+	} {
+		write(step.text)
+		var got []string
+		if r.secretsChanged() {
+			got = r.again(args...)
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("after %q:\n%s", step.text, diff)
+		}
+		a, err := r.srv.Access(server.AccessRequest{Method: "GET", Path: "/eureka/apps", Authorization: "Basic " + base64.StdEncoding.EncodeToString([]byte("user:"+step.right))})
+		if err != nil || !a.Passes {
+			t.Errorf("after %q: %s", step.text, a.Text)
 		}
 	}
 }

@@ -138,13 +138,23 @@ func (r *running) wait(ts *testscript.TestScript) error {
 	return err
 }
 
-// scriptStop sends SIGTERM and demands a clean end:
+// scriptEnd sends SIGTERM and demands a clean end:
 //
-//	stop peer1
-func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
+//	end peer1
+func scriptEnd(ts *testscript.TestScript, neg bool, args []string) {
 	r := serverOf(ts, args[0])
 	ts.Check(r.cmd.Process.Signal(syscall.SIGTERM))
 	if err := r.wait(ts); (err != nil) != neg {
+		ts.Fatalf("ended with %v\n%s", err, r.stderr.String())
+	}
+}
+
+// scriptEnded demands a clean end without another signal:
+//
+//	ended peer1
+func scriptEnded(ts *testscript.TestScript, _ bool, args []string) {
+	r := serverOf(ts, args[0])
+	if err := r.wait(ts); err != nil {
 		ts.Fatalf("ended with %v\n%s", err, r.stderr.String())
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -95,20 +96,20 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeListener(management))
 	}
-	p.announce(settings, cfg, port)
 	again := &reloader{logging: logger, srv: srv, port: port, start: loaded, last: loaded, read: func() (*config.Settings, error) {
 		return config.Load(config.Options{Args: args.settings, Env: p.env})
 	}}
 	manager := serviceManager(p.variable, logger.Logger)
-	if err := untilSignal(srv, ln, management, manager, again.reload); err != nil {
+	again.watch(loaded)
+	if err := untilSignal(srv, ln, management, manager, again, func() { p.announce(settings, cfg, port) }); err != nil {
 		return &failure{status: statusFailed, err: err}
 	}
 	logger.Info("stopped")
 	return nil
 }
 
-// untilSignal serves until SIGTERM or SIGINT. SIGHUP calls reload.
-func untilSignal(srv *server.Server, ln, management net.Listener, manager systemd, reload func()) error {
+// untilSignal serves until SIGTERM or SIGINT; ready is called when these end it cleanly. The settings are read again at SIGHUP, and when a file with secrets changes.
+func untilSignal(srv *server.Server, ln, management net.Listener, manager systemd, again *reloader, ready func()) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop)   // from now on a signal has its usual effect again
@@ -116,6 +117,7 @@ func untilSignal(srv *server.Server, ln, management net.Listener, manager system
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
+	ready()
 
 	var reloads sync.WaitGroup
 	defer reloads.Wait()
@@ -123,10 +125,16 @@ func untilSignal(srv *server.Server, ln, management net.Listener, manager system
 	defer end()
 	reloads.Go(func() { manager.during(served, srv) })
 	reloads.Go(func() {
+		look := time.NewTicker(watchInterval)
+		defer look.Stop()
 		for {
 			select {
 			case <-hup:
-				manager.reloading(reload)
+				manager.reloading(again.reload)
+			case <-look.C:
+				if again.secretsChanged() {
+					manager.reloading(again.reload)
+				}
 			case <-served.Done():
 				return
 			}

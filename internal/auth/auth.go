@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,14 +22,18 @@ import (
 
 // Config says whom an Authenticator knows.
 type Config struct {
-	User, Password string // one user; the password plain, {noop} and plain, or {bcrypt} and a hash
-	Roles          Roles  // of that user
+	Local
+	UsersFile  string // a line each: NAME:HASH, bcrypt, as htpasswd -B writes it; a name may have two, while its password is replaced
+	TokensFile string // a line each: NAME:SHA-256 in hexadecimal:ROLE,ROLE
+}
 
-	UsersFile  string           // a line each: NAME:HASH, bcrypt, as htpasswd -B writes it
-	UserRoles  map[string]Roles // of users in that file
-	TokensFile string           // a line each: NAME:SHA-256 in hexadecimal:ROLE,ROLE
-
-	Anonymous Roles // of who shows nothing
+// Local is what settings themselves say; it may change while a node runs.
+type Local struct {
+	User, Password string           // one user; the password plain, {noop} and plain, or {bcrypt} and a hash
+	Previous       string           // another password of that user, right too while the password is replaced
+	Roles          Roles            // of that user
+	UserRoles      map[string]Roles // of users in the file
+	Anonymous      Roles            // of who shows nothing
 }
 
 const (
@@ -45,6 +51,7 @@ type Authenticator struct {
 	secret  [32]byte      // the key under which verified credentials are remembered
 	hashing chan struct{} // has an element for each password that is being computed
 
+	local    atomic.Pointer[Local]
 	known    atomic.Pointer[known]
 	failures atomic.Uint64
 	computed atomic.Uint64
@@ -56,14 +63,20 @@ type Authenticator struct {
 
 // known is what the files say.
 type known struct {
+	local  *Local
+	texts  [2][]byte // of the files
 	users  map[string]user
 	tokens map[[32]byte]Principal
 }
 
 type user struct {
-	check func(password string) bool
-	roles Roles
-	rule  string
+	checks []func(password string) bool // one, or two while the password is replaced
+	roles  Roles
+	rule   string
+}
+
+func (u *user) knows(password string) bool {
+	return slices.ContainsFunc(u.checks, func(is func(string) bool) bool { return is(password) })
 }
 
 // Settings that know principals.
@@ -87,7 +100,8 @@ func New(cfg Config) (*Authenticator, error) {
 	if a.seen, err = a.read(); err != nil {
 		return nil, err
 	}
-	k, err := a.parse(a.seen)
+	a.local.Store(&cfg.Local)
+	k, err := a.parse(&cfg.Local, a.seen)
 	a.known.Store(k)
 	return a, err
 }
@@ -113,16 +127,45 @@ func (a *Authenticator) Refresh() (changed bool, err error) {
 	if !a.note(texts) {
 		return false, nil
 	}
-	var k *known
 	if err == nil {
-		k, err = a.parse(texts)
+		err = a.take(texts)
 	}
 	if err != nil {
 		a.failures.Add(1)
-		return false, err
 	}
-	a.known.Store(k)
-	return true, nil
+	return err == nil, err
+}
+
+// take replaces what is known by what texts say, with the settings as they are then: these may change meanwhile.
+func (a *Authenticator) take(texts [2][]byte) error {
+	for {
+		k, err := a.parse(a.local.Load(), texts)
+		if err != nil {
+			return err
+		}
+		if a.known.Store(k); a.local.Load() == k.local {
+			return nil
+		}
+	}
+}
+
+// Change replaces the settings. It fails, and changes nothing, if they make no sense.
+func (a *Authenticator) Change(l Local) error {
+	if reflect.DeepEqual(*a.local.Load(), l) { // who is remembered stays so
+		return nil
+	}
+	if _, err := a.parse(&l, a.known.Load().texts); err != nil {
+		return err
+	}
+	a.local.Store(&l)
+	for k := a.known.Load(); k.local != a.local.Load(); k = a.known.Load() { // files may be read meanwhile
+		next, err := a.parse(a.local.Load(), k.texts)
+		if err != nil {
+			return err
+		}
+		a.known.CompareAndSwap(k, next)
+	}
+	return nil
 }
 
 // note reports whether texts are not those of the last time.
@@ -142,14 +185,21 @@ func (a *Authenticator) Failures() uint64 { return a.failures.Load() }
 // Computed returns how often a password was hashed to compare it.
 func (a *Authenticator) Computed() uint64 { return a.computed.Load() }
 
-func (a *Authenticator) parse(texts [2][]byte) (*known, error) {
-	k := &known{users: map[string]user{}, tokens: map[[32]byte]Principal{}}
-	if a.cfg.Password != "" {
-		check, err := a.checker(a.cfg.Password)
-		if err != nil {
-			return nil, err
+func (a *Authenticator) parse(l *Local, texts [2][]byte) (*known, error) {
+	k := &known{local: l, texts: texts, users: map[string]user{}, tokens: map[[32]byte]Principal{}}
+	if l.Password != "" {
+		u := user{roles: l.Roles, rule: ruleUser}
+		for _, password := range []string{l.Password, l.Previous} {
+			if password == "" {
+				continue
+			}
+			check, err := a.checker(password)
+			if err != nil {
+				return nil, err
+			}
+			u.checks = append(u.checks, check)
 		}
-		k.users[a.cfg.User] = user{check, a.cfg.Roles, ruleUser}
+		k.users[l.User] = u
 	}
 	if err := eachLine(texts[0], func(line string) error { return a.addUser(k, line) }); err != nil {
 		return nil, fmt.Errorf("users file, %w", err)
@@ -178,10 +228,11 @@ func (a *Authenticator) addUser(k *known, line string) error {
 	if _, err := bcrypt.Cost([]byte(hash)); !ok || name == "" || err != nil {
 		return errors.New("want NAME:HASH with bcrypt, as htpasswd -B writes it")
 	}
-	if _, twice := k.users[name]; twice {
-		return fmt.Errorf("there are two users %q", name)
+	u, again := k.users[name]
+	if again && (u.rule != ruleUsers || len(u.checks) == 2) {
+		return fmt.Errorf("there are too many passwords of %q: want one, or two while it is replaced", name)
 	}
-	k.users[name] = user{a.bcryptChecker(hash), a.cfg.UserRoles[name], ruleUsers}
+	k.users[name] = user{append(u.checks, a.bcryptChecker(hash)), k.local.UserRoles[name], ruleUsers}
 	return nil
 }
 
@@ -225,7 +276,7 @@ func (a *Authenticator) bcryptChecker(hash string) func(string) bool {
 }
 
 // Anonymous is who shows nothing.
-func (a *Authenticator) Anonymous() Principal { return Principal{Roles: a.cfg.Anonymous} }
+func (a *Authenticator) Anonymous() Principal { return Principal{Roles: a.local.Load().Anonymous} }
 
 // HasTokens reports whether bearer tokens are known.
 func (a *Authenticator) HasTokens() bool { return a.cfg.TokensFile != "" }
@@ -254,9 +305,9 @@ func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal
 	name, password, ok := decode(encoded)
 	u, there := k.users[name]
 	if !there {
-		u.check = a.bcryptChecker(nobody)
+		u.checks = []func(string) bool{a.bcryptChecker(nobody)}
 	}
-	if !u.check(password) || !there || !ok {
+	if !u.knows(password) || !there || !ok {
 		return Principal{Wrong: true, Proof: ByPassword, Fault: "unknown user or wrong password"}
 	}
 	p := Principal{Name: name, Roles: u.roles, Proof: ByPassword, Rule: u.rule}

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,7 +45,7 @@ func TestIdentify(t *testing.T) {
 	write(t, users, "# people\n\nann:"+hash(t, "p:q")+"\n")
 	write(t, tokens, "app:"+sum("geheim")+":read,register\n")
 	readers := auth.Roles(1 << auth.Read)
-	a, err := auth.New(auth.Config{User: "user", Password: "{noop}geheim", Roles: auth.All, UsersFile: users, UserRoles: map[string]auth.Roles{"ann": readers}, TokensFile: tokens})
+	a, err := auth.New(auth.Config{Local: auth.Local{User: "user", Password: "{noop}geheim", Roles: auth.All, UserRoles: map[string]auth.Roles{"ann": readers}}, UsersFile: users, TokensFile: tokens})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,5 +142,86 @@ func TestBadFilesAreKeptOut(t *testing.T) {
 	}
 	if got := a.Failures(); got != uint64(len(bad)) {
 		t.Errorf("%d failures, want %d", got, len(bad))
+	}
+}
+
+// While a password is replaced both are right; when the old one is gone it is wrong at once, and who shows the new one is not
+// computed again.
+func TestTwoPasswords(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	write(t, users, "ann:"+hash(t, "old")+"\nann:"+hash(t, "new")+"\n")
+	local := auth.Local{User: "user", Password: "new", Previous: "{bcrypt}" + hash(t, "old"), Roles: auth.All}
+	a, err := auth.New(auth.Config{Local: local, UsersFile: users})
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := func(name, password string, want bool) {
+		t.Helper()
+		if p := a.Identify(basic(name+":"+password), time.Now()); p.Wrong == want {
+			t.Errorf("%s with the %s password: %+v", name, password, p)
+		}
+	}
+	for _, name := range []string{"user", "ann"} {
+		known(name, "old", true)
+		known(name, "new", true)
+		known(name, "other", false)
+	}
+	local.Previous = ""
+	if err := a.Change(local); err != nil {
+		t.Fatal(err)
+	}
+	known("user", "old", false)
+	known("user", "new", true)
+	known("ann", "old", true)
+	write(t, users, "ann:"+hash(t, "new")+"\n")
+	if _, err := a.Refresh(); err != nil {
+		t.Fatal(err)
+	}
+	known("ann", "old", false)
+	known("ann", "new", true)
+	before := a.Computed()
+	if err := a.Change(local); err != nil { // nothing
+		t.Fatal(err)
+	}
+	if known("ann", "new", true); a.Computed() != before {
+		t.Error("a change of nothing forgets who is known")
+	}
+	local.Password = "{x}y"
+	if err := a.Change(local); err == nil {
+		t.Error("a bad password is taken")
+	}
+	known("user", "new", true)
+	write(t, users, strings.Repeat("ann:"+hash(t, "new")+"\n", 3))
+	if _, err := a.Refresh(); err == nil {
+		t.Error("three passwords are taken")
+	}
+}
+
+// Settings and files may change at the same time: in the end both count.
+func TestChangesMeet(t *testing.T) {
+	tokens := filepath.Join(t.TempDir(), "tokens")
+	write(t, tokens, "")
+	a, err := auth.New(auth.Config{Local: auth.Local{User: "user", Password: "0"}, TokensFile: tokens})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		var both sync.WaitGroup
+		text := strconv.Itoa(i)
+		write(t, tokens, "app:"+sum(text)+":read\n")
+		both.Go(func() {
+			if _, err := a.Refresh(); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Go(func() {
+			if err := a.Change(auth.Local{User: "user", Password: text}); err != nil {
+				t.Error(err)
+			}
+		})
+		both.Wait()
+		if a.Identify("Bearer "+text, time.Now()).Wrong || a.Identify(basic("user:"+text), time.Now()).Wrong {
+			t.Fatalf("change %d is lost", i)
+		}
 	}
 }

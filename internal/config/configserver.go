@@ -57,7 +57,11 @@ func (l *loader) newConfigClient(r *expander, profiles []string) *configClient {
 	return &configClient{
 		client: &http.Client{Transport: transport, Timeout: configServerWithin}, names: profiles, asked: map[string]configAnswer{},
 		setting: func(key string) string {
-			text, _ := r.expand(r.merged[parseName(key).canonical]) // an error is reported where all settings are read
+			n := parseName(key)
+			text, _ := r.expand(r.merged[n.canonical]) // an error is reported where all settings are read
+			if path, ok := strings.CutPrefix(text, filePrefix); ok && n.key != nil && n.key.fromFile("") {
+				text, _ = l.secretIn(path) // likewise
+			}
 			return text
 		},
 	}

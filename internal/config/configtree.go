@@ -72,8 +72,8 @@ func (t *treeReader) file(path, key, shown string) {
 		t.fail(&Mistake{Origin: origin, Problem: err.Error()})
 		return
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
-	t.builder.add(parseName(key), property{Raw: key, Text: text, Origin: origin})
+	t.builder.add(parseName(key), property{Raw: key, Text: lineOf(data), Origin: origin})
+	t.watched = append(t.watched, path)
 	if !slices.Contains(t.files, shown) {
 		t.files = append(t.files, shown)
 	}

@@ -40,6 +40,8 @@ func (l *loader) evaluate() *Settings {
 	l.dropAcknowledged(s)
 	l.checkDNS(s)
 	s.Warnings = l.warnings
+	slices.Sort(l.watched)
+	s.Watched = slices.Compact(l.watched)
 	return s
 }
 
@@ -63,6 +65,14 @@ func (l *loader) setting(s *Settings, k *Key, canonical string) {
 	}
 	if text == "" && (!k.Map || k.Kind == URL || k.Kind == Enum) { // such as ${MY_URL:}: left at its default
 		return
+	}
+	if path, ok := strings.CutPrefix(text, filePrefix); ok && k.fromFile(parseName(canonical).sub) {
+		shown := text
+		if text, err = l.secretIn(path); err != nil {
+			l.fail(&Mistake{Origin: p.Origin, Key: canonical, Value: shown, Problem: "want " + err.Error()})
+			return
+		}
+		p.Origin = Place{Source: File, Name: path}
 	}
 	v, err := k.parse(text)
 	if err != nil {

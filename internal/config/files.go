@@ -59,11 +59,12 @@ func parseLocations(p property) [][]location {
 
 // A reader reads configuration files, each once.
 type reader struct {
-	dir    string // what relative paths start from
-	name   string // "application"
-	read   map[string][]document
-	expand func(property) property // resolves placeholders in imports, from outside of files
-	files  []string                // in the order of reading
+	dir     string // what relative paths start from
+	name    string // "application"
+	read    map[string][]document
+	expand  func(property) property // resolves placeholders in imports, from outside of files
+	files   []string                // in the order of reading
+	watched []string                // of mounted trees
 
 	server     *configClient // nil while nobody is to be asked
 	asksServer bool          // an import would have asked

@@ -44,6 +44,7 @@ type loader struct {
 	names    []string // of the files read
 	resolver *expander
 	warned   map[*Key]bool   // about having no effect
+	watched  []string        // files that hold secrets
 	refused  map[string]bool // groups of settings of security
 	warnings []error
 	errs     []error
@@ -173,6 +174,7 @@ func (l *loader) readFiles() {
 	l.files = files.layers(groups, profiles)
 	l.askConfigServer(files, groups)
 	l.names = files.files
+	l.watched = append(l.watched, files.watched...)
 	l.errs = append(l.errs, files.errs...)
 	l.warnings = append(l.warnings, files.warnings...)
 }

@@ -15,6 +15,12 @@ type Difference struct {
 
 // Live reports whether a change of the setting has its effect while a node runs.
 func (k *Key) Live() bool {
+	switch {
+	case strings.HasPrefix(k.Name, securityUser+"."), strings.HasSuffix(k.Name, "-store-password"):
+		return k.Effective()
+	case slices.Contains([]string{"heureka.auth.previous-password", "heureka.auth.roles", "heureka.auth.anonymous", "heureka.auth.mode", "heureka.auth.modes"}, k.Name):
+		return true
+	}
 	return k.SetsLevels() || k.Name == serviceURL || strings.HasPrefix(k.Name, "heureka.limits.")
 }
 

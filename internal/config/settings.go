@@ -14,6 +14,7 @@ import (
 type Settings struct {
 	Profiles []string // the active ones, the strongest last
 	Files    []string // that were read
+	Watched  []string // files that hold secrets: those of mounted trees, and those that settings name
 	Warnings []error  // accepted but probably unintended; each a *Mistake
 	Unused   []Unused // what nothing reads, in the order of names
 

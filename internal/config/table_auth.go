@@ -12,6 +12,8 @@ var authKeys = []Key{
 		field: func(c *server.Config) any { return &c.Auth.User }},
 	{Name: securityUser + ".password", Secret: true, Doc: "Password of the user: plain, {noop} and plain, or {bcrypt} and a hash. With it, requests need a credential.",
 		field: func(c *server.Config) any { return &c.Auth.Password }},
+	{Name: "heureka.auth.previous-password", Secret: true, Doc: "Another password of the user that is right too, for the time in which the password is replaced.",
+		field: func(c *server.Config) any { return &c.Auth.Previous }},
 	{Name: securityUser + ".roles", Kind: List, Doc: "Roles of the user: probe, read, register, operate, peer, metrics, admin. By default all.",
 		field: func(c *server.Config) any { return &c.Auth.Roles }},
 	{Name: "heureka.auth.users-file", Doc: "File with more users, a line each: NAME:HASH, as htpasswd -B writes it. It is read again when it changes.",

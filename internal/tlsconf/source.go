@@ -91,6 +91,15 @@ func (s *Source) Refresh(now time.Time) (changed bool, err error) {
 	return true, nil
 }
 
+// SetPasswords makes the next Refresh read the stores with other passwords, if they are others.
+func (s *Source) SetPasswords(keyStore, trustStore string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.files.KeyStorePassword != keyStore || s.files.TrustStorePassword != trustStore {
+		s.files.KeyStorePassword, s.files.TrustStorePassword, s.seen = keyStore, trustStore, new(contents)
+	}
+}
+
 // Stats are what became of the files.
 type Stats struct {
 	NotAfter time.Time // of the certificate in use; zero without one
