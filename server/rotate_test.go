@@ -3,12 +3,16 @@ package server_test
 import (
 	"context"
 	"crypto/tls"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"software.sslmate.com/src/go-pkcs12"
@@ -128,4 +132,79 @@ func TestStorePasswordIsReplaced(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// Certificates are replaced each second for a minute, under load: no request fails, and what is expired, half-written or does not
+// fit its key is never shown. Long connections stay.
+func TestCertificatesAreReplacedEachSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, ca, dir := newRig(t), tlsconftest.New(t), t.TempDir()
+		file := func(name string) string { return filepath.Join(dir, name) }
+		good := map[string]int{} // by serial number, in which second they came
+		write := func(second int) {
+			p := ca.Sign(time.Now().Add(time.Hour), "a")
+			good[p.Leaf.SerialNumber.String()] = second
+			tlsconftest.Write(t, dir, map[string][]byte{"c": p.Cert, "k": p.PEM})
+		}
+		spoil := func(second int) {
+			p, bad := ca.Sign(time.Now().Add(time.Hour), "a"), map[string][]byte{}
+			switch second % 5 {
+			case 0: // another key
+				bad["c"] = p.Cert
+			case 1: // half of it
+				bad["c"], bad["k"] = p.Cert[:len(p.Cert)/2], p.PEM
+			case 2:
+				p = ca.Sign(time.Now().Add(-time.Minute), "a") // expired
+				bad["c"], bad["k"] = p.Cert, p.PEM
+			case 3:
+				bad["k"] = nil // empty
+			case 4:
+				if err := os.Remove(file("c")); err != nil {
+					t.Error(err)
+				}
+			}
+			tlsconftest.Write(t, dir, bad)
+		}
+		write(-1)
+		cfg := r.config()
+		cfg.Logger = slog.New(slog.DiscardHandler)
+		cfg.TLS = server.TLS{TLSFiles: server.TLSFiles{Certificate: file("c"), PrivateKey: file("k")}}
+		r.start(cfg)
+		get := func(transport *http.Transport) (serial string) {
+			resp, err := (&http.Client{Transport: transport}).Get("https://a:8761/actuator/prometheus")
+			if err != nil {
+				t.Errorf("a request failed: %v", err)
+				return ""
+			}
+			defer resp.Body.Close()
+			if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+				t.Errorf("answered %d, %v", resp.StatusCode, err)
+			}
+			return resp.TLS.PeerCertificates[0].SerialNumber.String()
+		}
+		kept, anew := r.transport("kept"), r.transport("anew")
+		kept.TLSClientConfig, anew.TLSClientConfig, anew.DisableKeepAlives = ca.TLS(), ca.TLS(), true
+		first := get(kept)
+		for second := range 60 {
+			if second%2 == 0 {
+				write(second)
+			} else {
+				spoil(second)
+			}
+			newest := ""
+			for range 5 {
+				time.Sleep(210 * time.Millisecond)
+				newest = get(anew)
+				if _, ok := good[newest]; !ok {
+					t.Fatalf("second %d: a certificate is shown that should not be", second)
+				}
+			}
+			if want := second - second%2; good[newest] != want {
+				t.Errorf("second %d: the certificate of second %d is shown, want that of %d", second, good[newest], want)
+			}
+			if get(kept) != first {
+				t.Errorf("second %d: a long connection was closed", second)
+			}
+		}
+	})
 }
