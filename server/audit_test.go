@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -300,3 +301,30 @@ var auditOptions = []option{{
 		return "204"
 	},
 }}
+
+// Credentials that are replaced have a line.
+func TestAuditTellsOfCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cfg := r.config()
+		audited(r, &cfg)
+		r.start(cfg)
+		for _, mode := range []string{"observe", "observe", "enforce"} {
+			cfg.Auth.Mode = mode
+			if err := r.server.Apply(cfg); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(cfg.Auth.UsersFile, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		r.stop()
+		own := audit.Entry{Node: "a:eureka:8761", Action: "credentials", Origin: "node", Outcome: audit.Done, Reason: "heureka.auth and spring.security.user are others"}
+		files := own
+		files.Reason = "files of users and tokens are others"
+		if diff := cmp.Diff([]audit.Entry{own, own, files}, entries(t, r.log.String()), cmpopts.IgnoreFields(audit.Entry{}, "Time")); diff != "" {
+			t.Errorf("audit log (-want +got):\n%s", diff)
+		}
+	})
+}

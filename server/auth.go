@@ -14,6 +14,7 @@ import (
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/logs"
+	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/tlsconf"
 )
 
@@ -113,11 +114,19 @@ func (g *guard) change(a *Auth) error {
 	case g == nil:
 		return nil
 	}
-	if err := g.Change(cfg.Local); err != nil {
+	changed, err := g.Change(cfg.Local)
+	if err != nil {
 		return err
 	}
-	g.modes.Store(&m)
+	if old := g.modes.Swap(&m); changed || *old != m {
+		g.audit.Add(ownEntry("heureka.auth and spring.security.user are others"))
+	}
 	return nil
+}
+
+// ownEntry is for what the operator of a node has done to its credentials.
+func ownEntry(what string) audit.Entry {
+	return audit.Entry{Time: time.Now(), Action: "credentials", Origin: registry.ByNode.String(), Outcome: audit.Done, Reason: what}
 }
 
 // modes are what becomes of calls that lack a role.
@@ -278,5 +287,6 @@ func (s *Server) refreshAuth(time.Time) {
 		s.log.Error("cannot use new credentials, keeping the current ones", "err", err)
 	case changed:
 		s.log.Info("credentials read again")
+		s.audit.Add(ownEntry("files of users and tokens are others"))
 	}
 }

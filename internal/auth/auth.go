@@ -149,23 +149,23 @@ func (a *Authenticator) take(texts [2][]byte) error {
 	}
 }
 
-// Change replaces the settings. It fails, and changes nothing, if they make no sense.
-func (a *Authenticator) Change(l Local) error {
+// Change replaces the settings, and reports whether they are others. It fails, and changes nothing, if they make no sense.
+func (a *Authenticator) Change(l Local) (changed bool, err error) {
 	if reflect.DeepEqual(*a.local.Load(), l) { // who is remembered stays so
-		return nil
+		return false, nil
 	}
 	if _, err := a.parse(&l, a.known.Load().texts); err != nil {
-		return err
+		return false, err
 	}
 	a.local.Store(&l)
 	for k := a.known.Load(); k.local != a.local.Load(); k = a.known.Load() { // files may be read meanwhile
 		next, err := a.parse(a.local.Load(), k.texts)
 		if err != nil {
-			return err
+			return false, err
 		}
 		a.known.CompareAndSwap(k, next)
 	}
-	return nil
+	return true, nil
 }
 
 // note reports whether texts are not those of the last time.

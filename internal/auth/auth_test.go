@@ -167,8 +167,8 @@ func TestTwoPasswords(t *testing.T) {
 		known(name, "other", false)
 	}
 	local.Previous = ""
-	if err := a.Change(local); err != nil {
-		t.Fatal(err)
+	if changed, err := a.Change(local); err != nil || !changed {
+		t.Fatal(changed, err)
 	}
 	known("user", "old", false)
 	known("user", "new", true)
@@ -180,14 +180,14 @@ func TestTwoPasswords(t *testing.T) {
 	known("ann", "old", false)
 	known("ann", "new", true)
 	before := a.Computed()
-	if err := a.Change(local); err != nil { // nothing
-		t.Fatal(err)
+	if changed, err := a.Change(local); err != nil || changed { // nothing
+		t.Fatal(changed, err)
 	}
 	if known("ann", "new", true); a.Computed() != before {
 		t.Error("a change of nothing forgets who is known")
 	}
 	local.Password = "{x}y"
-	if err := a.Change(local); err == nil {
+	if _, err := a.Change(local); err == nil {
 		t.Error("a bad password is taken")
 	}
 	known("user", "new", true)
@@ -215,7 +215,7 @@ func TestChangesMeet(t *testing.T) {
 			}
 		})
 		both.Go(func() {
-			if err := a.Change(auth.Local{User: "user", Password: text}); err != nil {
+			if _, err := a.Change(auth.Local{User: "user", Password: text}); err != nil {
 				t.Error(err)
 			}
 		})
