@@ -28,6 +28,9 @@ do_golden() {
 #: pictures               take the pictures of docs/images anew, with chromium
 do_pictures() { mkdir -p docs/images && (cd browser && HEUREKA_PICTURES="$PWD/../docs/images" go test -count=1 -run TestPictures ./...); }
 
+#: bench-page [SIZES]     what the list of instances takes in chromium, for so many instances: 10000,100000
+do_bench_page() { (cd browser && HEUREKA_BENCH_PAGE="${1:-10000,100000}" go test -count=1 -v -timeout 30m -run TestBenchPage .) | grep "^|\|FAIL\|bench_test"; }
+
 #: bench                  measure, and write docs/performance.md
 do_bench() { go run ./bench; }
 

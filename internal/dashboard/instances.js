@@ -16,6 +16,7 @@ export function start(element, base, v1) {
 		element.className = '';
 		element.replaceChildren();
 		render(html`<${List} store=${store} base=${base} />`, element);
+		performance.mark('list'); // ./do bench-page looks at it
 		store.watch();
 	}).catch(() => {}); // the page as the node has rendered it stays
 }
@@ -58,6 +59,7 @@ class Store {
 	}
 
 	async load() {
+		this.heard = []; // changes that come while the answer is on its way
 		const answer = await fetch(new URL('data/instances', this.base));
 		if (!answer.ok) throw new Error(answer.status);
 		const c = await answer.json();
@@ -72,6 +74,9 @@ class Store {
 		this.rows = rows;
 		this.version = c.version;
 		this.pending.clear();
+		const known = Number(c.version.slice(c.version.lastIndexOf('-') + 1)), heard = this.heard;
+		this.heard = null;
+		for (const change of heard) if (change.seq > known) this.take(change);
 	}
 
 	// Leases are no changes: they are looked at again now and then, which also finds what a stream may have missed.
@@ -82,6 +87,7 @@ class Store {
 			this.listener(null);
 			if (this.live !== 'live') this.watch();
 		} catch {
+			this.heard = null;
 			this.tell('no answer');
 		}
 	}
@@ -107,6 +113,7 @@ class Store {
 	}
 
 	take(change) {
+		if (this.heard) this.heard.push(change);
 		this.pending.set(change.app + '/' + change.id, change.instance || null);
 		if (!this.due) this.due = setTimeout(() => this.apply(), frame);
 	}
