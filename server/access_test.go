@@ -1,12 +1,18 @@
 package server_test
 
 import (
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"heureka.internal/heureka/internal/audit"
+	"heureka.internal/heureka/internal/tlsconf/tlsconftest"
 	"heureka.internal/heureka/server"
 )
 
@@ -138,5 +144,61 @@ func TestDeniedList(t *testing.T) {
 	}
 	if n := len(list().Denied); n < 4000 || n > 4200 || sum != 6003 {
 		t.Errorf("%d lines with %d denials, want about 4096 with 6003", n, sum)
+	}
+}
+
+// What is told of a certificate is what happens to it, and each that is refused has a line in the audit log with the reason.
+func TestAccessByCertificate(t *testing.T) {
+	var log lockedBuffer
+	n := mutualNode(t, func(c *server.Config) { c.Audit.Writer = &log })
+	foreign := tlsconftest.New(t)
+	for name, tt := range map[string]struct {
+		shown tlsconftest.Pair
+		want  string // of PUT beatPath
+	}{
+		"an application": {n.of("spiffe://corp/sa/orders"), "passes: spiffe://corp/sa/orders has the role register by heureka.auth.certificates[0]"},
+		"a peer":         {n.of("b.corp"), "denied with 403: it needs the role register; b.corp has only probe, read, peer by heureka.auth.peer-certificates"},
+		"a stranger":     {n.of("other.corp"), ""},
+		"a common name":  {n.Issue(func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: "b.corp"} }), ""},
+		"a foreign one":  {foreign.Issue(func(c *x509.Certificate) { alternative(c, "spiffe://corp/sa/orders") }), ""},
+		"an old one":     {n.Issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) }), ""},
+	} {
+		for _, what := range []struct{ method, path string }{{"PUT", beatPath}, {"GET", digestPath}, {"GET", livePath}} {
+			a, err := n.srv.Access(server.AccessRequest{Method: what.method, Path: what.path, Certificate: string(tt.shown.Cert)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := n.ask(n.client(tt.shown), what.method, what.path)
+			if denied := got == 401 || got == 403; a.Passes == denied || denied && a.Status != got {
+				t.Errorf("%s, %s %s is answered %d, but told: %s", name, what.method, what.path, got, a.Text)
+			}
+			if tt.want == "" && a.Fault == "" {
+				t.Errorf("%s: nothing is said to be wrong: %s", name, a.Text)
+			}
+			if tt.want != "" && what.path == beatPath && a.Text != tt.want {
+				t.Errorf("%s: %s, want %s", name, a.Text, tt.want)
+			}
+			if a.Passes {
+				continue
+			}
+			waitUntil(t, name+" is audited", func() bool {
+				return slices.ContainsFunc(entries(t, log.String()), func(e audit.Entry) bool {
+					return e.Outcome == audit.Denied && e.Proof == "certificate" && e.Address == "127.0.0.1" && strings.HasSuffix(e.Reason, a.Fault) && e.Principal == a.Principal
+				})
+			})
+		}
+	}
+}
+
+// Whoever looks at the status page learns that access is only observed, as long as somebody would be denied.
+func TestPageTellsThatAccessIsObserved(t *testing.T) {
+	const text = "Access is only observed"
+	h := guarded(t, func(c *server.Config) { c.Auth.Mode = "observe" }).Handler()
+	if page := askAs(h, "GET", "/", "admin", "token").Body.String(); strings.Contains(page, text) {
+		t.Error("the page warns before anybody would be denied")
+	}
+	askAs(h, "PUT", "/eureka/apps/A/1", "", "nothing")
+	if page := askAs(h, "GET", "/", "admin", "token").Body.String(); !strings.Contains(page, text) {
+		t.Error("the page does not warn")
 	}
 }
