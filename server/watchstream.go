@@ -1,12 +1,12 @@
 package server
 
 import (
-	"context"
 	"iter"
 	"net/http"
 	"strconv"
 	"time"
 
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 )
 
@@ -29,7 +29,7 @@ func (st *stream) serve(r *http.Request, q *watchRequest) {
 	if st.catchUp() {
 		st.whole(count)
 		st.flush()
-		st.follow(r.Context())
+		st.follow(r)
 	}
 }
 
@@ -76,13 +76,22 @@ func (st *stream) catchUp() bool {
 	return false
 }
 
-// follow tells of changes as they happen, until the client or the node is gone.
-func (st *stream) follow(ctx context.Context) {
+// follow tells of changes as they happen, until the client or the node is gone, or the client may no longer read.
+func (st *stream) follow(r *http.Request) {
+	caller := httpapi.CallerOf(r)
+	asked := time.Now()
 	end := time.NewTimer(st.watching.lifetime())
 	defer end.Stop()
 	beat := time.NewTimer(watchBeat)
 	defer beat.Stop()
 	for st.err == nil && st.phase.readsAllowed() {
+		if time.Since(asked) >= watchBeat {
+			if asked = time.Now(); !caller.StillMay() {
+				st.reset("the credential is no longer good for this")
+				st.flush()
+				return
+			}
+		}
 		woken := st.reg.Feed().Next(st.cursor)
 		if woken == nil {
 			if !st.catchUp() {
@@ -103,7 +112,7 @@ func (st *stream) follow(ctx context.Context) {
 			return
 		case <-st.phase.ended:
 			return
-		case <-ctx.Done():
+		case <-r.Context().Done():
 			return
 		}
 	}
