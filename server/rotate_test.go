@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -17,6 +18,9 @@ import (
 
 	"software.sslmate.com/src/go-pkcs12"
 
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/heurekatest"
+	"heureka.internal/heureka/internal/remote"
 	"heureka.internal/heureka/internal/tlsconf/tlsconftest"
 	"heureka.internal/heureka/server"
 )
@@ -205,6 +209,80 @@ func TestCertificatesAreReplacedEachSecond(t *testing.T) {
 			if get(kept) != first {
 				t.Errorf("second %d: a long connection was closed", second)
 			}
+		}
+	})
+}
+
+// A ring replaces the password that clients and nodes share, node by node and under load: no request is denied, and each change
+// goes on reaching all nodes.
+func TestRingReplacesItsPassword(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		names := []string{"a", "b", "c"}
+		cfgs := map[string]server.Config{}
+		urls := func(password string) map[string][]string {
+			var all []string
+			for _, n := range names {
+				all = append(all, "http://user:"+password+"@"+n+":8761/eureka/")
+			}
+			return map[string][]string{"defaultZone": all}
+		}
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: names, Seed: 11, Configure: func(node string, cfg *server.Config) {
+			cfg.ServiceURLs, cfg.Auth = urls("old"), server.Auth{Password: "old"}
+			cfgs[node] = *cfg
+		}})
+		time.Sleep(2 * time.Minute)
+		transport := c.Transport("client")
+		defer transport.CloseIdleConnections()
+		conn := func(node, password string) *remote.Conn {
+			conn, err := remote.New(remote.Config{URL: "http://user:" + password + "@" + node + ":8761/eureka/", Transport: transport})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return conn
+		}
+		asks := "old" // what clients show
+		works := func(when string) {
+			t.Helper()
+			for _, node := range names {
+				id := strings.ReplaceAll(when, " ", "-") + "-" + node
+				register(t, conn(node, asks), instance("ORDERS", id))
+				time.Sleep(3 * time.Second)
+				for _, other := range names {
+					if !c.Node(other).Has("ORDERS", id) {
+						t.Errorf("%s: what registers at %s is not on %s", when, node, other)
+					}
+				}
+			}
+		}
+		apply := func(when string, change func(*server.Config)) {
+			t.Helper()
+			for _, node := range names {
+				cfg := cfgs[node]
+				change(&cfg)
+				if err := c.Node(node).Server().Apply(cfg); err != nil {
+					t.Fatal(err)
+				}
+				cfgs[node] = cfg
+				works(when + " on " + node)
+			}
+		}
+		works("at first")
+		apply("both", func(cfg *server.Config) { cfg.Auth.Password, cfg.Auth.Previous = "new", "old" })
+		apply("new URLs", func(cfg *server.Config) { cfg.ServiceURLs = urls("new") })
+		asks = "new"
+		works("new clients")
+		apply("only the new one", func(cfg *server.Config) { cfg.Auth.Previous = "" })
+		for _, node := range names {
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest("GET", "/metrics", nil)
+			r.SetBasicAuth("user", "new")
+			c.Node(node).Server().Handler().ServeHTTP(w, r)
+			if strings.Contains(w.Body.String(), "heureka_auth_denied_total{") || w.Code != http.StatusOK {
+				t.Errorf("%s denied requests: %d", node, w.Code)
+			}
+		}
+		if err := conn("a", "old").Cancel(t.Context(), heureka.Key{App: "ORDERS", ID: "x"}); !strings.Contains(fmt.Sprint(err), "401") {
+			t.Errorf("with the old password: %v", err)
 		}
 	})
 }
