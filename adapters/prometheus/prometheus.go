@@ -85,6 +85,12 @@ const (
 
 var numbers = []number{
 	row("instances", "Instances in the copy of the registry, of any status.", gauge, func(s *client.Stats) float64 { return float64(s.Instances) }),
+	row("watching", "1 while a server tells of changes as they happen, 0 while the client has to ask.", gauge, func(s *client.Stats) float64 {
+		if s.Watching {
+			return 1
+		}
+		return 0
+	}),
 	row("last_fetch_timestamp_seconds", "Last refresh of the registry that succeeded; 0: none yet.", gauge, func(s *client.Stats) float64 {
 		if s.LastFetch.IsZero() {
 			return 0

@@ -49,7 +49,7 @@ func TestScrape(t *testing.T) {
 		`eureka_client_request_duration_seconds_count{code="200",operation="fetch"} 1`,
 		`eureka_client_try_duration_seconds_count{code="418",service="ORDERS"} 1`,
 		"eureka_client_fetches_total 1", "eureka_client_full_fetches_total 1", "eureka_client_fetch_failures_total 0",
-		"eureka_client_last_heartbeat_timestamp_seconds 0",
+		"eureka_client_last_heartbeat_timestamp_seconds 0", "eureka_client_watching 1",
 	} {
 		if !strings.Contains(page.Body.String(), want+"\n") {
 			t.Errorf("missing: %s\n%s", want, page.Body)
@@ -60,7 +60,7 @@ func TestScrape(t *testing.T) {
 	}
 }
 
-// run runs c until the test ends, and returns when it has a registry and has counted that.
+// run runs c until the test ends, and returns when it has a registry, has counted that, and hears of changes.
 func run(t *testing.T, c *client.Client) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -70,9 +70,9 @@ func run(t *testing.T, c *client.Client) {
 	if err := c.Ready(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for limit := time.Now().Add(time.Minute); c.Stats().Fetches == 0; time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); c.Stats().Fetches == 0 || !c.Stats().Watching; time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
-			t.Fatal("no fetch is counted")
+			t.Fatal("no fetch is counted, or the server does not tell of changes")
 		}
 	}
 }
