@@ -17,6 +17,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/changes"
+	"heureka.internal/heureka/internal/dashboard"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/lint"
 	"heureka.internal/heureka/internal/registry"
@@ -123,6 +124,11 @@ func TestOpenAPIHasAllPaths(t *testing.T) {
 	doc := readAPI(t)
 	want := slices.Sorted(maps.Keys(s.operations()))
 	want = append(want, httpapi.WatchPath)
+	for path := range s.pages() {
+		if strings.HasPrefix(path, "/data/") {
+			want = append(want, path)
+		}
+	}
 	slices.Sort(want)
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(doc.Paths))); diff != "" {
 		t.Errorf("paths of the handlers (-) and of openapi.yaml (+):\n%s", diff)
@@ -184,6 +190,10 @@ func TestOpenAPIDescribesTheAnswers(t *testing.T) {
 		{"POST", "/heureka/v1/instance/restore?app=orders", 400},
 		{"POST", "/heureka/v1/instance/cancel?app=orders&id=y", 200},
 		{"POST", "/heureka/v1/evict", 409},
+		{"GET", "/data/instances", 200},
+		{"GET", "/data/instance?app=orders&id=x", 200},
+		{"GET", "/data/instance?app=orders&id=none", 200},
+		{"GET", "/data/state", 200},
 		{"GET", "/heureka/v1/openapi.yaml", 200},
 	} {
 		w := httptest.NewRecorder()
@@ -215,6 +225,7 @@ func TestOpenAPIHasAllFields(t *testing.T) {
 		"History": reflect.TypeFor[changes.HistoryDoc](), "Change": reflect.TypeFor[changes.Event](), "Beat": reflect.TypeFor[changes.Beat](),
 		"Protection": reflect.TypeFor[protection](), "Loss": reflect.TypeFor[changes.Loss](), "Silent": reflect.TypeFor[changes.Silent](),
 		"Acted": reflect.TypeFor[acted](), "Evicted": reflect.TypeFor[evicted](), "Released": reflect.TypeFor[released](),
+		"Columns": reflect.TypeFor[columns](), "Detail": reflect.TypeFor[dashboard.DetailData](), "State": reflect.TypeFor[stateDoc](),
 		"Error": reflect.TypeFor[failure](), "Lint": reflect.TypeFor[lintDoc](), "Finding": reflect.TypeFor[lint.Finding](),
 		"Denials": reflect.TypeFor[deniedDoc](), "Denial": reflect.TypeFor[deniedLine](), "Access": reflect.TypeFor[Access](), "AccessRequest": reflect.TypeFor[AccessRequest](),
 	} {

@@ -19,19 +19,19 @@ import (
 type columns struct {
 	Version    string              `json:"version"` // from which to watch on
 	Now        int64               `json:"now"`     // ms
-	App        []string            `json:"app"`
-	ID         []string            `json:"id"`
-	Status     []string            `json:"status"`
-	Overridden []int8              `json:"overridden"`
-	Address    []string            `json:"address"`
-	IP         []string            `json:"ip"`
-	VIP        []string            `json:"vip"`
-	Zone       []string            `json:"zone"`
-	Changed    []int64             `json:"changed"` // ms
-	Heard      []int64             `json:"heard"`   // s ago; -1: not known
-	Lease      []int8              `json:"lease"`   // 1: overdue, 2: run out
-	Meta       []int               `json:"meta"`    // index of Metas
-	Metas      []map[string]string `json:"metas"`
+	App        []string            `json:"app,omitempty"`
+	ID         []string            `json:"id,omitempty"`
+	Status     []string            `json:"status,omitempty"`
+	Overridden []int8              `json:"overridden,omitempty"`
+	Address    []string            `json:"address,omitempty"`
+	IP         []string            `json:"ip,omitempty"`
+	VIP        []string            `json:"vip,omitempty"`
+	Zone       []string            `json:"zone,omitempty"`
+	Changed    []int64             `json:"changed,omitempty"` // ms
+	Heard      []int64             `json:"heard,omitempty"`   // s ago; -1: not known
+	Lease      []int8              `json:"lease,omitempty"`   // 1: overdue, 2: run out
+	Meta       []int               `json:"meta,omitempty"`    // index of Metas
+	Metas      []map[string]string `json:"metas,omitempty"`
 }
 
 // instancesData is the whole list. What changes while it is written, watching from its version tells again.
@@ -84,10 +84,17 @@ func (c *columns) metadata(m heureka.Metadata, known map[string]int) int {
 	return len(c.Metas) - 1
 }
 
+// stateDoc is the condition of the node, for the script.
+type stateDoc struct {
+	Kind   dashboard.StateKind `json:"kind"`
+	Text   string              `json:"text"` // times as dashboard.Clock reads them
+	Faults int                 `json:"faults"`
+}
+
 // stateData is what every page shows above its content.
 func (s *Server) stateData(_ *http.Request, now time.Time) any {
 	f := s.status(0, now).frame("/")
-	return map[string]any{"kind": f.State.Kind, "text": f.State.Text, "faults": f.Faults}
+	return &stateDoc{f.State.Kind, f.State.Text, f.Faults}
 }
 
 // instanceData is one instance, as its page shows it.

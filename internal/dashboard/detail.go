@@ -42,15 +42,15 @@ func (d *Detail) Render(w io.Writer) error { return instancePage.Execute(w, d) }
 // DetailData is a Detail for the script.
 type DetailData struct {
 	Gone       bool                    `json:"gone"` // it is not registered
-	Status     string                  `json:"status"`
+	Status     string                  `json:"status,omitempty"`
 	Overridden bool                    `json:"overridden"`
-	Lease      []Field                 `json:"lease"`
-	Times      []Moment                `json:"times"`
-	Fields     []Field                 `json:"fields"`
-	Metadata   []heureka.MetadataEntry `json:"metadata"`
-	Changes    []Change                `json:"changes"`
+	Lease      []Field                 `json:"lease,omitempty"`
+	Times      []Moment                `json:"times,omitempty"`
+	Fields     []Field                 `json:"fields,omitempty"`
+	Metadata   []heureka.MetadataEntry `json:"metadata,omitempty"`
+	Changes    []Change                `json:"changes,omitempty"`
 	Since      time.Time               `json:"since"`
-	Faults     []string                `json:"faults"`
+	Faults     []string                `json:"faults,omitempty"`
 	Until      *time.Time              `json:"until,omitempty"`
 	Acts       *ActsData               `json:"acts,omitempty"`
 }
