@@ -29,7 +29,7 @@ func (p *program) command() *cobra.Command {
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.configCommand(), p.versionCommand(), p.benchCommand(), p.manCommand())
+	root.AddCommand(p.serveCommand(), p.configCommand(), p.doctorCommand(), p.versionCommand(), p.benchCommand(), p.manCommand())
 	root.AddCommand(p.clientCommands()...)
 	for _, complete := range p.completions {
 		complete()

@@ -47,6 +47,7 @@ var recordings = []struct {
 	{"history", []string{"heureka history ORDERS orders-1", "heureka history ORDERS/orders-2 --limit 1 -o json"}},
 	{"health", []string{"heureka health -o wide", "heureka health --server $ONE,$DEAD"}},
 	{"lint", []string{"heureka lint"}},
+	{"doctor", []string{"heureka doctor --server $ONE", "heureka doctor --server $DEAD"}},
 	{"protection release", []string{"heureka protection release"}},
 	{"auth denied", []string{"heureka auth denied"}},
 	{"auth check", []string{"heureka auth check register orders"}},
