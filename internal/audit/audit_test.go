@@ -12,6 +12,10 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"heureka.internal/heureka"
 )
 
 // A scripted writer fails as often as it is told, after the first bytes of a line.
@@ -134,4 +138,57 @@ func TestSyslog(t *testing.T) {
 			t.Errorf("%s: %q", place, text)
 		}
 	}
+}
+
+// The state of an instance is what decides where traffic goes; ports that are off are no part of it.
+func TestStateOf(t *testing.T) {
+	in := &heureka.Instance{Status: heureka.StatusOutOfService, OverriddenStatus: heureka.StatusOutOfService, HostName: "h", IPAddr: "10.0.0.1", VIPAddress: "v",
+		Port: heureka.Port{Number: 80}, SecurePort: heureka.Port{Number: 443, Enabled: true}, HomePageURL: "http://u:p@h/", Metadata: heureka.Metadata{{Key: "k", Value: "v"}}}
+	if diff := cmp.Diff(&State{Status: "OUT_OF_SERVICE", Override: "OUT_OF_SERVICE", HostName: "h", IPAddr: "10.0.0.1", SecurePort: 443, VIP: "v"}, StateOf(in)); diff != "" {
+		t.Error(diff)
+	}
+	in = &heureka.Instance{Status: heureka.StatusUp, Port: heureka.Port{Number: 80, Enabled: true}, SecurePort: heureka.Port{Number: 443}}
+	if diff := cmp.Diff(&State{Status: "UP", Port: 80}, StateOf(in)); diff != "" {
+		t.Error(diff)
+	}
+	if StateOf(nil) != nil {
+		t.Error("nothing has a state")
+	}
+}
+
+// blocked writes when it is let go.
+type blocked struct{ free chan struct{} }
+
+func (b blocked) Write(p []byte) (int, error) {
+	<-b.free
+	return len(p), nil
+}
+
+// A write that takes long counts as failing, until it is over.
+func TestBlockedWriteFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := blocked{make(chan struct{})}
+		l := New(w, "n", quiet())
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); l.Run(ctx) }()
+		l.Add(Entry{})
+		for _, step := range []struct {
+			after time.Duration
+			want  bool
+		}{{0, false}, {stalled, false}, {time.Millisecond, true}, {time.Hour, true}} {
+			time.Sleep(step.after)
+			synctest.Wait()
+			if got := l.Failing(time.Now()); got != step.want {
+				t.Errorf("after another %v: %v", step.after, got)
+			}
+		}
+		close(w.free)
+		synctest.Wait()
+		if l.Failing(time.Now()) || l.Stats().Written != 1 {
+			t.Errorf("afterwards: %v, %+v", l.Failing(time.Now()), l.Stats())
+		}
+		cancel()
+		<-done
+	})
 }
