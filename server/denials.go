@@ -41,8 +41,9 @@ type denied struct {
 
 // denials remember who was denied what, a bounded number. Safe for concurrent use.
 type denials struct {
-	mu   sync.Mutex
-	kept map[denial]*denied
+	mu     sync.Mutex
+	kept   map[denial]*denied
+	looked time.Time // for what may be forgotten, when there was no room
 }
 
 // add counts a denial, and reports whether it is time for a line of the audit log, with how many came since the last one.
@@ -76,8 +77,12 @@ func (d *denials) add(k denial, e audit.Entry, agent string) (due bool, repeated
 	return true, repeated
 }
 
-// forget drops what has not happened lately. It is called with d locked.
+// forget drops what has not happened lately, if it is time to look. It is called with d locked.
 func (d *denials) forget(now time.Time) {
+	if now.Sub(d.looked) < denialInterval {
+		return
+	}
+	d.looked = now
 	for k, x := range d.kept {
 		if now.Sub(x.Time) > denialAge && x.unsaid == 0 {
 			delete(d.kept, k)

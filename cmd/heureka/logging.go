@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/config"
@@ -115,20 +115,23 @@ func (l *logging) reopen() error {
 	return errors.Join(errs...)
 }
 
-// A logFile is a file that lines are appended to. Safe for concurrent use.
+// A logFile is a file that lines are appended to. Safe for concurrent use. It has no lock: a write that blocks, as on a disk that is
+// not there any more, must not keep others from opening the file again.
 type logFile struct {
 	name string
 	mode fs.FileMode // of a new one
-
-	mu sync.Mutex
-	f  *os.File
+	f    atomic.Pointer[os.File]
 }
 
-// Write implements io.Writer.
+// Write implements io.Writer. A line goes into the file that is open then.
 func (l *logFile) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.f.Write(line)
+	for {
+		f := l.f.Load()
+		n, err := f.Write(line)
+		if n > 0 || !errors.Is(err, os.ErrClosed) || l.f.Load() == f {
+			return n, err
+		}
+	}
 }
 
 // reopen closes the file and opens the one that now has its name. On failure lines go on into the old one.
@@ -137,14 +140,10 @@ func (l *logFile) reopen() error {
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	old := l.f
-	l.f = f
-	l.mu.Unlock()
-	if old == nil {
-		return nil
+	if old := l.f.Swap(f); old != nil {
+		return old.Close()
 	}
-	return old.Close()
+	return nil
 }
 
 // jsonLog returns where warnings about settings, and errors that end the program, go if the log is JSON; nil if it is text.
