@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -341,44 +340,5 @@ func TestListIsAlive(t *testing.T) {
 	tb.until(`document.getElementById('found').innerText.startsWith('400 of 400')`)
 	if js[int](tb, "window.mark") != 1 {
 		t.Error("the page was loaded anew")
-	}
-}
-
-// TestPictures writes the pictures of docs/images into the directory that HEUREKA_PICTURES names.
-func TestPictures(t *testing.T) {
-	dir := os.Getenv("HEUREKA_PICTURES")
-	if dir == "" {
-		t.Skip("HEUREKA_PICTURES names no directory")
-	}
-	browser := chromium(t)
-	srv := node(t, func(cfg *server.Config) { cfg.HostName, cfg.Actions = "eureka-1.example.org", true })
-	all := fleet(120)
-	all[5].HostName, all[5].IPAddr = "localhost", "127.0.0.1"
-	register(t, srv, all...)
-	time.Sleep(35 * time.Second) // until there is a plot, and the faults are counted
-	for _, p := range []struct {
-		name, page, scheme string
-		width              int64
-	}{
-		{"status", "", "light", 1280}, {"instances", "instances?open=ORDERS%2Fip-10-0-0-3%3Aorders%3A8080", "light", 1280}, {"instances-dark", "instances", "dark", 1280},
-		{"renewals", "renewals", "light", 1280},
-		{"instances-phone", "instances", "light", 390},
-	} {
-		tb := newTab(t, browser, srv.URL, p.width)
-		tb.scheme(p.scheme)
-		tb.do(chromedp.Navigate(root(srv) + p.page))
-		if strings.HasPrefix(p.page, "instances") {
-			tb.live()
-		}
-		if strings.Contains(p.page, "open=") {
-			tb.until(`document.querySelector('.drawer').innerText.includes('Registered')`)
-		}
-		picture, err := chromedp.Run(tb.ctx, chromedp.CaptureScreenshot())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, p.name+".png"), picture, 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 }

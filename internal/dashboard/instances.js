@@ -312,7 +312,8 @@ class List extends Component {
 		const to = at + step, r = this.found[to], height = this.height();
 		if (!r) return;
 		if (to * height < this.box.scrollTop) this.box.scrollTop = to * height;
-		if ((to + 2) * height > this.box.scrollTop + this.box.clientHeight) this.box.scrollTop = (to + 2) * height - this.box.clientHeight;
+		const view = this.box.clientHeight - this.box.querySelector('.top').offsetHeight; // the heading stays in sight
+		if ((to + 2) * height > this.box.scrollTop + view) this.box.scrollTop = (to + 2) * height - view;
 		const link = [...this.box.querySelectorAll('a')].find((a) => a.dataset.key === r.key); // there are rows beyond those in sight
 		if (link) link.focus({ preventScroll: true });
 		this.setState({ top: this.box.scrollTop });
@@ -346,12 +347,10 @@ class List extends Component {
 		return html`<div class=${open ? 'split' : ''}>
 			<div>
 				<p class="found" id="found" role="status">${this.found.length.toLocaleString()} of ${store.rows.size.toLocaleString()} instances${this.query.sort ? '' : ', trouble first'} · <span class=${'conn ' + store.live}>${store.live}</span></p>
-				<div role="table" aria-label="Instances" aria-rowcount=${this.found.length + 1} class=${'table cols-' + this.cols.length}>
-					<div role="rowgroup"><div role="row" aria-rowindex="1" class="head">${columns.slice(0, 6).map((c) => this.head(c))}${this.cols.map((c) => html`<span role="columnheader" class="c-more">${c}</span>`)}${columns.slice(6).map((c) => this.head(c))}</div></div>
-					<div role="rowgroup" class="box" tabindex="0" aria-label="Rows" ref=${(e) => { this.box = e; }} onScroll=${() => this.setState({ top: this.box.scrollTop })} onKeyDown=${(e) => this.keys(e)}>
-						<div role="presentation" class="tall" ref=${(e) => e && (e.style.height = this.found.length * height + 'px')}>
-							${this.found.slice(from, to).map((r, i) => this.row(r, from + i, height))}
-						</div>
+				<div role="table" aria-label="Instances" aria-rowcount=${this.found.length + 1} class=${'table box cols-' + this.cols.length} tabindex="0" ref=${(e) => { this.box = e; }} onScroll=${() => this.setState({ top: this.box.scrollTop })} onKeyDown=${(e) => this.keys(e)}>
+					<div role="rowgroup" class="top"><div role="row" aria-rowindex="1" class="head">${columns.slice(0, 6).map((c) => this.head(c))}${this.cols.map((c) => html`<span role="columnheader" class="c-more">${c}</span>`)}${columns.slice(6).map((c) => this.head(c))}</div></div>
+					<div role="rowgroup" class="tall" ref=${(e) => e && (e.style.height = this.found.length * height + 'px')}>
+						${this.found.slice(from, to).map((r, i) => this.row(r, from + i, height))}
 					</div>
 				</div>
 				${this.found.length ? '' : html`<p>No instance matches.</p>`}
@@ -413,7 +412,7 @@ function Drawer({ name, detail: d, row, base, v1, close, again }) {
 		<p><button type="button" onClick=${close}>Close</button> <a href=${own.href}>On a page of its own</a></p>
 		<h2>${row.app} <span class="id">${row.id}</span></h2>
 		${d.gone ? html`<p>It is not registered now.</p>` : html`
-			<p><b class=${d.status === 'UP' ? 'good' : 'bad'}>${d.status}</b>${d.overridden ? html` <i>override${d.until ? ` until ${local(d.until)}` : ''}</i>` : ''}${d.changes && d.changes[0] ? ` last changed by ${localTimes(d.changes[0].Why)}, ${local(d.changes[0].At)}` : ''}</p>
+			<p><b class=${d.status === 'UP' ? 'good' : 'bad'}>${d.status}</b>${d.overridden ? html` <i>override${d.until ? ` until ${local(d.until)}` : ''}</i>` : ''}${d.changes && d.changes[0] ? `, last changed by ${localTimes(d.changes[0].Why)}, ${local(d.changes[0].At)}` : ''}</p>
 			${(d.faults || []).map((f) => html`<p class="warning">${f}</p>`)}
 			${d.acts ? html`<${Acts} d=${d} row=${row} v1=${v1} again=${again} />` : ''}
 			<h3>Lease</h3>${fields(d.lease)}

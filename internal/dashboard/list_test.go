@@ -134,7 +134,7 @@ func aDetail() *dashboard.Detail {
 
 func TestDetailTellsAll(t *testing.T) {
 	page := render(t, aDetail())
-	wantText(t, page, "UP last changed by client at 10.0.0.7", "It is registered at localhost. Callers on other hosts reach themselves.",
+	wantText(t, page, "UP , last changed by client at 10.0.0.7", "It is registered at localhost. Callers on other hosts reach themselves.",
 		"Heartbeat every 30s Lease 1m30s Last heartbeat 10s ago, here Lease ends in 1m20s", "Application ORDERS Instance id o1", "Port 8080",
 		"Health check javascript:alert(1)", "zone z1", "registered ORDERS/o1 - → UP client at 10.0.0.7")
 	if !strings.Contains(page, `<a href="http://host-o1:8080/" rel="noreferrer">`) || strings.Contains(page, `href="javascript`) {
@@ -164,6 +164,10 @@ func TestPlot(t *testing.T) {
 	}, now)
 	if p.Present != "360,87.3 720,14.5" {
 		t.Errorf("Present = %q", p.Present)
+	}
+	young := dashboard.NewPlot([]dashboard.Sample{{At: now.Add(-time.Minute), Present: 100}, {At: now, Present: 100}}, now)
+	if young.Present != "360,14.5 720,14.5" || young.Left != "2 min ago" || p.Left != "60 min ago" {
+		t.Errorf("a young node draws %q from %s, an old one from %s", young.Present, young.Left, p.Left)
 	}
 }
 

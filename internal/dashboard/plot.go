@@ -16,13 +16,19 @@ type Sample struct {
 const (
 	plotWidth  = 720
 	plotHeight = 160
-	plotSpan   = time.Hour
+)
+
+// A drawing spans what is known, within these bounds.
+const (
+	leastSpan = 2 * time.Minute
+	mostSpan  = time.Hour
 )
 
 // A Plot is the renewals of the last hour as a drawing.
 type Plot struct {
 	Present, Expected, Threshold string // points of a polyline
 	Top                          string // what the upper edge stands for
+	Left                         string // and the left one
 	Text                         string // for who cannot see it
 }
 
@@ -37,21 +43,23 @@ func NewPlot(samples []Sample, now time.Time) Plot {
 		least = min(least, s.Present)
 	}
 	top *= 1.1
+	span := min(max(now.Sub(samples[0].At), leastSpan), mostSpan)
 	last := samples[len(samples)-1]
 	return Plot{
-		Present:   line(samples, now, top, func(s Sample) float64 { return s.Present }),
-		Expected:  line(samples, now, top, func(s Sample) float64 { return s.Expected }),
-		Threshold: line(samples, now, top, func(s Sample) float64 { return s.Threshold }),
+		Present:   line(samples, now, span, top, func(s Sample) float64 { return s.Present }),
+		Expected:  line(samples, now, span, top, func(s Sample) float64 { return s.Expected }),
+		Threshold: line(samples, now, span, top, func(s Sample) float64 { return s.Threshold }),
 		Top:       decimal(top),
+		Left:      fmt.Sprintf("%d min ago", int(span.Minutes())),
 		Text: fmt.Sprintf("Renewals a minute in the last hour: now %s present, the fewest were %s, threshold %s, expected %s.",
 			decimal(last.Present), decimal(least), decimal(last.Threshold), decimal(last.Expected)),
 	}
 }
 
-func line(samples []Sample, now time.Time, top float64, of func(Sample) float64) string {
+func line(samples []Sample, now time.Time, span time.Duration, top float64, of func(Sample) float64) string {
 	var b strings.Builder
 	for _, s := range samples {
-		x := plotWidth * (1 - float64(now.Sub(s.At))/float64(plotSpan))
+		x := plotWidth * (1 - float64(now.Sub(s.At))/float64(span))
 		if x < 0 {
 			continue
 		}
