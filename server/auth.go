@@ -73,6 +73,7 @@ type guard struct {
 
 	denied [auth.Admin + 1][denialReasons]atomic.Uint64
 	recent denials
+	sites  http.CrossOriginProtection
 	audit  *audit.Log
 }
 
@@ -82,10 +83,11 @@ const (
 	anonymous
 	wrongCredential
 	lacksRole
+	anotherSite
 	denialReasons
 )
 
-var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role"}
+var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role", "another-site"}
 
 // openAuth returns what guards the node; nil if nothing is to be guarded.
 func (s *Server) openAuth() (*guard, error) {
@@ -238,9 +240,12 @@ type decision struct {
 func (g *guard) decide(c *httpapi.Call, management bool) decision {
 	d := decision{role: c.Needs(management)}
 	d.mode, d.why = g.modes.Load()[d.role], judge(d.role, &c.Principal)
+	if d.why == allowed && c.Principal.Name != "" && c.Writes() && g.sites.Check(c.Request) != nil {
+		d.why = anotherSite // a browser shows passwords and certificates whatever page makes it ask
+	}
 	switch {
 	case d.why == allowed || d.mode != authEnforce:
-	case d.why == lacksRole && c.Route.Resource != httpapi.DeltaResource: // 403 to a delta makes clients fetch everything
+	case d.why >= lacksRole && c.Route.Resource != httpapi.DeltaResource: // 403 to a delta makes clients fetch everything
 		d.refusal = httpapi.Refusal{Status: http.StatusForbidden, Reason: httpapi.Forbidden}
 	default:
 		d.refusal = httpapi.Refusal{Status: http.StatusUnauthorized, Reason: httpapi.Unauthenticated}

@@ -3,6 +3,7 @@ package server_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -238,5 +239,26 @@ func TestSpringUserGuardsEverything(t *testing.T) {
 	}
 	if w := askAs(srv.Handler(), "PUT", "/eureka/apps/A/1", "", "nothing"); w.Code != http.StatusUnauthorized {
 		t.Errorf("with nothing: %d", w.Code)
+	}
+}
+
+// Another site's page changes nothing with the password or certificate that a browser shows by itself; the node's own pages, and clients
+// that are no browsers, may.
+func TestOtherSitesUseNobodysCredential(t *testing.T) {
+	h := guarded(t, func(c *server.Config) { c.LogLevel = new(slog.LevelVar) }).Handler()
+	writes := 0
+	for _, e := range endpoints {
+		for site, want := range map[string]bool{"cross-site": false, "same-site": false, "same-origin": true, "none": true, "": true} {
+			w := askAs(h, e.method, e.path, "admin", "password", "Sec-Fetch-Site", site, "Sec-Fetch-Mode", "cors")
+			denied := w.Code == http.StatusForbidden && w.Header().Get("X-Heureka-Reason") == "forbidden"
+			if reads := e.method == "GET" || e.method == "HEAD"; denied == (want || reads) {
+				t.Errorf("%s %s from %q: %d", e.method, e.path, site, w.Code)
+			} else if !reads {
+				writes++
+			}
+		}
+	}
+	if writes < 50 {
+		t.Errorf("only %d", writes)
 	}
 }
