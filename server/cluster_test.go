@@ -40,6 +40,15 @@ func TestRingThatStartsAsAWholeOpensEarly(t *testing.T) {
 	})
 }
 
+// The page about peers tells of each what runs there.
+func TestPeersPageTellsVersions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: []string{"a", "b"}, Seed: 7, Configure: func(name string, cfg *server.Config) { cfg.Version = "v1-" + name }})
+		time.Sleep(2 * time.Minute)
+		wantOnPage(t, c.Node("a"), "/peers", "b:8761", "Kind heureka v1-b, open", "Registries agreed at")
+	})
+}
+
 // Brief, row 2: what a client does on one node is on every peer, within milliseconds.
 func TestEveryOperationReachesEveryPeer(t *testing.T) {
 	ring(t, func(t *testing.T, c *heurekatest.Cluster) {

@@ -182,7 +182,7 @@ func (s *Server) peersPage(w io.Writer, r *http.Request) error {
 			kind = "not known"
 		}
 		page.Peers = append(page.Peers, dashboard.Peer{
-			URL: p.URL, Good: available(p), State: string(p.State), Since: p.Since, Error: p.Error, Note: peerNote(p, st.At), Zone: p.Zone, Kind: kind,
+			URL: p.URL, Good: available(p), State: string(p.State), Since: p.Since, Error: p.Error, Note: peerNote(p, st.At), Zone: p.Zone, Kind: kind, Version: p.Program,
 			Phase: p.Phase, Pending: p.Pending, Lag: p.Lag.Round(time.Millisecond), Batches: p.Batches, Failed: p.Failed, RTT: p.RTT.Round(time.Microsecond),
 			LastOK: p.LastSuccess, Skew: p.ClockSkew, EqualAt: p.EqualAt, Healed: p.Healed,
 		})

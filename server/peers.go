@@ -43,6 +43,7 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		MyURL:          s.cfg.MyURL,
 		Hosts:          s.cfg.ownHosts(),
 		ClientID:       s.cfg.Instance.IPAddr,
+		Program:        s.cfg.Version,
 		Phase:          func() string { ph, _, _ := s.phase.current(); return string(ph) },
 		Now:            time.Now,
 		Room:           s.node.roomForCopy,

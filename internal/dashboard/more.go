@@ -24,6 +24,7 @@ type Peer struct {
 	Note    string
 	Zone    string
 	Kind    string // heureka, Java server
+	Version string // of its program; "" if it does not say
 	Phase   string
 	Pending int
 	Lag     time.Duration

@@ -40,6 +40,7 @@ type Config struct {
 	Hosts []string
 
 	ClientID string        // DiscoveryIdentity-Id, by custom the own IP address (S-BATCH-1)
+	Program  string        // version of this program, for people; "" to keep it
 	Phase    func() string // how far this node's start has come, for its peers
 
 	Now func() time.Time // time.Now, but in a simulation

@@ -20,6 +20,7 @@ const (
 	HeaderProtocol = "X-Heureka-Protocol" // the version of what is said; HeaderNode is the same in all of them
 	HeaderNode     = "X-Heureka-Node"     // who speaks: 128 random bits, in hexadecimal
 	HeaderDigest   = "X-Heureka-Digest"   // hash of the whole registry of who speaks
+	HeaderProgram  = "X-Heureka-Program"  // the version of the program that speaks, for people
 	HeaderPhase    = "X-Heureka-Phase"    // how far the start of who speaks has come
 	HeaderBatch    = "X-Heureka-Batch"    // number of the batch: a later one of the same node has a higher number
 	HeaderClock    = "X-Heureka-Clock"    // of an answer: when it was given, to be sent back as HeaderHeard
@@ -29,13 +30,18 @@ const (
 // A Greeting is what a node says of itself beside a batch, an exchange or an answer. Empty fields say nothing.
 type Greeting struct {
 	Node, Digest, Phase string
+	Program             string // its version
 	Batch, Heard        string // of a batch
 	Clock               string // of an answer
 }
 
+// maxProgram bounds the version of a program.
+const maxProgram = 64
+
 // greetingIn returns what these headers say in a protocol that this node speaks; of others, who speaks.
 func greetingIn(h http.Header) Greeting {
-	g := Greeting{Node: h.Get(HeaderNode)}
+	g := Greeting{Node: h.Get(HeaderNode), Program: h.Get(HeaderProgram)}
+	g.Program = g.Program[:min(len(g.Program), maxProgram)]
 	if speaks(h.Get(HeaderProtocol)) {
 		g.Digest, g.Phase = h.Get(HeaderDigest), h.Get(HeaderPhase)
 		g.Batch, g.Heard, g.Clock = h.Get(HeaderBatch), h.Get(HeaderHeard), h.Get(HeaderClock)
@@ -50,7 +56,7 @@ func speaks(version string) bool { return version == "" || version == strconv.It
 func (g *Greeting) addTo(h http.Header) {
 	h.Set(HeaderProtocol, strconv.Itoa(Protocol))
 	for name, value := range map[string]string{
-		HeaderNode: g.Node, HeaderDigest: g.Digest, HeaderPhase: g.Phase,
+		HeaderNode: g.Node, HeaderProgram: g.Program, HeaderDigest: g.Digest, HeaderPhase: g.Phase,
 		HeaderBatch: g.Batch, HeaderHeard: g.Heard, HeaderClock: g.Clock,
 	} {
 		if value != "" {

@@ -39,6 +39,7 @@ type Status struct {
 
 	// Of heureka nodes only.
 	NodeID    string    // "" for Java servers
+	Program   string    // its version; "" if it does not say
 	Phase     string    // how far the peer's start has come
 	EqualAt   time.Time // when both registries were last seen to be the same; zero: never
 	Exchanges uint64    // how often both were compared in detail
@@ -80,7 +81,7 @@ func (h *health) record(r *Reply, pause time.Duration) News {
 	}
 	if id != "" || o == Delivered { // an error may come from a proxy
 		n.changed = id != h.s.NodeID
-		h.s.NodeID, h.s.Phase = id, r.Said.Phase
+		h.s.NodeID, h.s.Phase, h.s.Program = id, r.Said.Phase, r.Said.Program
 	}
 	if o == Delivered {
 		h.succeed(r, &n)

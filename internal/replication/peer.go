@@ -282,7 +282,7 @@ func (ps *Peers) digest() string {
 
 // greeting returns what this node says of itself.
 func (ps *Peers) greeting() Greeting {
-	return Greeting{Node: ps.nodeID, Digest: ps.digest(), Phase: ps.cfg.Phase()}
+	return Greeting{Node: ps.nodeID, Digest: ps.digest(), Phase: ps.cfg.Phase(), Program: ps.cfg.Program}
 }
 
 func compressed(b []byte) []byte {

@@ -20,6 +20,7 @@ func Config(cfg replication.Config) replication.Config {
 	}
 	if cfg.Phase == nil {
 		cfg.Phase = func() string { return replication.PhaseOpen }
+		cfg.Program = "v1.2.3"
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
