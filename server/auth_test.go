@@ -33,6 +33,7 @@ var (
 		{"POST", "/eureka/peerreplication/heard", "peer"},
 		{"GET", "/metrics", "metrics"}, {"GET", "/actuator/prometheus", "metrics"}, {"GET", "/actuator/metrics", "metrics"},
 		{"POST", "/actuator/loggers/ROOT", "admin"}, {"GET", "/actuator/loggers", "admin"}, {"GET", "/nothing", "admin"},
+		{"GET", "/heureka/v1/admin/auth/denied", "admin"}, {"POST", "/heureka/v1/admin/auth/check", "admin"}, {"GET", "/heureka/v1/admin/", "admin"},
 		{"GET", "/actuator/health", "probe"}, {"GET", "/actuator/health/liveness", "probe"}, {"GET", "/actuator/health/readiness", "probe"}, {"GET", "/eureka/healthcheck", "probe"},
 	}
 )
