@@ -149,6 +149,7 @@ func TestProtectionShowsItsNumbers(t *testing.T) {
 	}
 	register(t, srv, all...)
 	tb.until(`document.getElementById('state').className === 'state protecting'`)
+	tb.until(`document.querySelector('[role=status]').textContent === 'This node is protecting.' && !document.getElementById('state').closest('[role=status], [aria-live]')`)
 	tb.until(`/2 of 62 expected renewals a minute are present, threshold 52; 5 instances are missing, 5 expired leases are held/.test(document.getElementById('state').innerText)`)
 	tb.do(chromedp.Navigate(named(srv)))
 	tb.until(`document.body.innerText.includes('EMERGENCY')`)

@@ -66,6 +66,7 @@ func TestKeyboardOnly(t *testing.T) {
 	}
 	tb.do(chromedp.KeyEvent("orders"))
 	tb.until(`document.getElementById('found').innerText.startsWith('50 of 400')`)
+	tb.until(`document.querySelector('[role=status]').textContent === '50 instances found'`)
 	const focused = `document.activeElement.dataset.key`
 	const place = `[...document.querySelectorAll('.row a')].indexOf(document.activeElement)`
 	tb.keys(arrowDown)

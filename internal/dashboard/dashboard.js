@@ -20,6 +20,9 @@ function sentence(text) {
 	});
 }
 
+// say tells those who do not see it what has changed. What goes on all the time, such as seconds, is not told.
+const say = (text) => { document.getElementById('say').textContent = text; };
+
 // The sentence about the node's condition stays true.
 const state = document.getElementById('state');
 async function refreshState() {
@@ -27,10 +30,12 @@ async function refreshState() {
 	try {
 		const answer = await fetch(new URL('data/state', base));
 		const now = await answer.json();
+		if (!state.classList.contains(now.kind)) say('This node is ' + now.kind + '.');
 		state.className = 'state ' + now.kind;
 		state.replaceChildren(Object.assign(document.createElement('strong'), { textContent: now.kind }), ' ', ...sentence(now.text));
 	} catch {
-		state.className = 'state impaired';
+		if (!state.classList.contains('silent')) say('This node does not answer.');
+		state.className = 'state impaired silent';
 		state.textContent = 'This node does not answer; what the page shows is old.';
 	}
 }
@@ -40,5 +45,5 @@ document.addEventListener('visibilitychange', refreshState);
 const list = document.getElementById('list');
 if (list && !new URLSearchParams(location.search).get('group')) {
 	const { start } = await import('./instances.js');
-	start(list, base, new URL(document.body.dataset.v1 + '/', location.href));
+	start(list, base, new URL(document.body.dataset.v1 + '/', location.href), say);
 }

@@ -10,12 +10,12 @@ const columns = [
 	['zone', 'Zone'], ['version', 'Version'], ['heard', 'Heartbeat'], ['changed', 'Changed'],
 ];
 
-export function start(element, base, v1) {
+export function start(element, base, v1, say) {
 	const store = new Store(base, v1);
 	store.load().then(() => {
 		element.className = '';
 		element.replaceChildren();
-		render(html`<${List} store=${store} base=${base} />`, element);
+		render(html`<${List} store=${store} base=${base} say=${say} />`, element);
 		performance.mark('list'); // ./do bench-page looks at it
 		store.watch();
 	}).catch(() => {}); // the page as the node has rendered it stays
@@ -207,6 +207,8 @@ class List extends Component {
 		this.address();
 		if (this.box) this.box.scrollTop = 0;
 		this.setState({ top: 0 });
+		clearTimeout(this.saying); // until who types pauses
+		this.saying = setTimeout(() => this.props.say(this.found.length + ' instances found'), 500);
 	}
 
 	address() {
@@ -346,7 +348,7 @@ class List extends Component {
 		const from = Math.max(0, Math.floor(scroll / height) - 15), to = Math.min(this.found.length, from + Math.ceil(view / height) + 30);
 		return html`<div class=${open ? 'split' : ''}>
 			<div>
-				<p class="found" id="found" role="status">${this.found.length.toLocaleString()} of ${store.rows.size.toLocaleString()} instances${this.query.sort ? '' : ', trouble first'} · <span class=${'conn ' + store.live}>${store.live}</span></p>
+				<p class="found" id="found">${this.found.length.toLocaleString()} of ${store.rows.size.toLocaleString()} instances${this.query.sort ? '' : ', trouble first'} · <span class=${'conn ' + store.live}>${store.live}</span></p>
 				<div role="table" aria-label="Instances" aria-rowcount=${this.found.length + 1} class=${'table box cols-' + this.cols.length} tabindex="0" ref=${(e) => { this.box = e; }} onScroll=${() => this.setState({ top: this.box.scrollTop })} onKeyDown=${(e) => this.keys(e)}>
 					<div role="rowgroup" class="top"><div role="row" aria-rowindex="1" class="head">${columns.slice(0, 6).map((c) => this.head(c))}${this.cols.map((c) => html`<span role="columnheader" class="c-more">${c}</span>`)}${columns.slice(6).map((c) => this.head(c))}</div></div>
 					<div role="rowgroup" class="tall" ref=${(e) => e && (e.style.height = this.found.length * height + 'px')}>
