@@ -7,6 +7,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
+
+	"heureka.internal/heureka/server"
 )
 
 // holdReloads makes the page load its list anew each second, and hold each answer but the first until goOn is called.
@@ -27,10 +29,8 @@ func TestReloadLosesNoChange(t *testing.T) {
 	srv := node(t)
 	register(t, srv, fleet(20)...)
 	tb := newTab(t, browser, srv.URL, 1280)
-	tb.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: holdReloads})
-		return err
-	}), chromedp.Navigate(root(srv)+"instances"))
+	tb.onNewPage(holdReloads)
+	tb.do(chromedp.Navigate(root(srv) + "instances"))
 	tb.live()
 	tb.until(`window.held === 2`)
 	register(t, srv, instance("AAA", "new-one"))
@@ -38,4 +38,32 @@ func TestReloadLosesNoChange(t *testing.T) {
 	tb.do(chromedp.Evaluate[chromedp.Void](`goOn()`))
 	tb.until(`window.held === 3`)
 	tb.until(`document.getElementById('found').innerText.startsWith('21 of 21')`)
+}
+
+// Where there are pages enough that watch, the list says that it polls, and is right all the same.
+func TestListThatMayNotWatch(t *testing.T) {
+	browser := chromium(t)
+	srv := node(t, func(cfg *server.Config) { cfg.Limits.WatchingPages = 1 })
+	register(t, srv, fleet(20)...)
+	first := newTab(t, browser, srv.URL, 1280)
+	first.do(chromedp.Navigate(root(srv) + "instances"))
+	first.live()
+	second := newTab(t, browser, srv.URL, 1280)
+	second.onNewPage(`{ const every = setInterval; window.setInterval = (f, ms) => every(f, Math.min(ms, 1000)); }`)
+	second.do(chromedp.Navigate(root(srv) + "instances"))
+	second.until(`document.querySelector('.conn.polling')`)
+	register(t, srv, instance("AAA", "new-one"))
+	second.until(`document.getElementById('found').innerText.startsWith('21 of 21')`)
+	first.do(chromedp.Navigate(root(srv) + "peers"))
+	second.live() // there is room now
+	second.forgive("503")
+}
+
+// onNewPage runs a script before those of each page.
+func (tb *tab) onNewPage(script string) {
+	tb.t.Helper()
+	tb.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		return err
+	}))
 }

@@ -294,6 +294,6 @@ func (s *Server) evictNow(ctx context.Context, o *order) (any, *failure) {
 		return nil, &failure{http.StatusConflict, "nothing is evicted before this node has opened"}
 	}
 	s.log.Warn("eviction asked for", "operator", o.by.String())
-	ev, kept := s.evict(ctx, time.Now())
+	ev, kept := s.evict(ctx, &o.by, time.Now())
 	return &evicted{ev.Allowed, ev.Expired, ev.Limit, ev.Evicted, kept}, nil
 }

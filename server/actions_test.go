@@ -229,7 +229,9 @@ func TestFormsLeadBack(t *testing.T) {
 
 // An eviction that is asked for is a tick like any other: what ran out goes, unless self-preservation holds it.
 func TestEvictNow(t *testing.T) {
-	evict := func(n *heurekatest.Node) string { return call(n, "POST", "/heureka/v1/evict").Body.String() }
+	evict := func(n *heurekatest.Node) string {
+		return call(n, "POST", "/heureka/v1/evict?operator=alice&reason=quick").Body.String()
+	}
 	halfSilent(t, letAll, func(t *testing.T, n *heurekatest.Node, alive, _ []heureka.Key, _ *logBook) {
 		if got := evict(n); got != `{"allowed":false,"expired":10,"limit":3,"evicted":0,"heardElsewhere":0}` {
 			t.Errorf("in a protection: %s", got)
@@ -246,6 +248,9 @@ func TestEvictNow(t *testing.T) {
 		time.Sleep(15 * time.Second)
 		if got := evict(n); !strings.Contains(got, `"evicted":1`) || shownStatus(n) != "gone" {
 			t.Errorf("evict = %s, and the instance is %s", got, shownStatus(n))
+		}
+		if got := lastChange(t, n); !strings.Contains(got, "lease of 10s, asked for by operator at 192.0.2.1 (alice: quick), ") {
+			t.Errorf("the history says %q", got)
 		}
 	})
 }

@@ -53,7 +53,7 @@ func (s *Server) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-s.phase.opens:
-			every(ctx, s.cfg.EvictionInterval, func(now time.Time) { _, _ = s.evict(ctx, now) })
+			every(ctx, s.cfg.EvictionInterval, func(now time.Time) { _, _ = s.evict(ctx, nil, now) })
 		}
 	})
 }
@@ -100,9 +100,10 @@ func (s *Server) syncReadOnly(ctx context.Context) {
 	}
 }
 
-// evict runs one eviction tick and says what it did. Whom another node has heard within the lease is kept.
-func (s *Server) evict(ctx context.Context, now time.Time) (ev registry.Eviction, kept int) {
+// evict runs one eviction tick, perhaps because somebody asked for it, and says what it did. Whom another node has heard within the lease is kept.
+func (s *Server) evict(ctx context.Context, askedBy *registry.Origin, now time.Time) (ev registry.Eviction, kept int) {
 	plan := s.reg.PlanEviction(now)
+	plan.AskedBy = askedBy
 	if s.peers != nil {
 		if kept = s.peers.AskHeard(ctx, plan.Keys()); kept > 0 {
 			s.log.Info("instances kept, their heartbeats reach another node", "instances", kept)

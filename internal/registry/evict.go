@@ -38,6 +38,8 @@ type Plan struct {
 	eviction Eviction
 	chosen   []candidate
 	at       instant
+
+	AskedBy *Origin // whose wish it is; nil: its time has come
 }
 
 // Keys returns whom it is about.
@@ -64,7 +66,7 @@ func (r *Registry) CarryOut(p *Plan, now time.Time) Eviction {
 	t, e := r.instant(now), p.eviction
 	for chosen := p.chosen; len(chosen) > 0; {
 		n := min(len(chosen), evictionBatch)
-		e.Evicted += r.evictAll(chosen[:n], e.Released, t)
+		e.Evicted += r.evictAll(chosen[:n], p.wish()+r.releaseOf(&e), t)
 		chosen = chosen[n:]
 	}
 	r.mu.Lock()
@@ -72,6 +74,24 @@ func (r *Registry) CarryOut(p *Plan, now time.Time) Eviction {
 	r.forgetTombstones(t.at)
 	r.lastTick = lastTick{result: e, at: p.at.wall, since: p.at.at}
 	return e
+}
+
+// wish is what the reasons of evictions say of who asked for them.
+func (p *Plan) wish() string {
+	if p.AskedBy == nil {
+		return ""
+	}
+	return ", asked for by " + p.AskedBy.String()
+}
+
+// releaseOf is what they say of who has released a protection.
+func (r *Registry) releaseOf(e *Eviction) string {
+	if !e.Released {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return ", released by " + r.releasedBy.String()
 }
 
 // A candidate is a lease with the beat for which it was found to have run out.
@@ -133,14 +153,11 @@ func (r *Registry) draw(all []candidate, n int) []candidate {
 	return all[:n]
 }
 
-// evictAll removes those of the leases that have not been renewed since they were chosen, and returns how many.
-func (r *Registry) evictAll(chosen []candidate, released bool, t instant) int {
+// evictAll removes those of the leases that have not been renewed since they were chosen, and returns how many. Why is added to their
+// reasons.
+func (r *Registry) evictAll(chosen []candidate, why string, t instant) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	why := ""
-	if released {
-		why = ", released by " + r.releasedBy.String()
-	}
 	n := 0
 	for _, c := range chosen {
 		if !c.lease.end(c.beat) {
@@ -167,7 +184,7 @@ func (r *Registry) Expire(key heureka.Key, now time.Time) bool {
 		if l == nil {
 			return false
 		}
-		if r.evictAll([]candidate{{l, l.beat.Load()}}, false, t) == 1 { // else a heartbeat came between
+		if r.evictAll([]candidate{{l, l.beat.Load()}}, "", t) == 1 { // else a heartbeat came between
 			return true
 		}
 	}
