@@ -13,6 +13,7 @@ import (
 	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/jwt"
 	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/tlsconf"
@@ -27,6 +28,9 @@ type Auth struct {
 	UsersFile  string              // a line each: NAME:HASH, as htpasswd -B writes it
 	UserRoles  map[string][]string // of users in that file
 	TokensFile string              // a line each: NAME:SHA-256:ROLE,ROLE
+
+	JWT         JWT                 // whose signed tokens count, in addition
+	Authorities map[string][]string // roles of authorities in them that are not called as roles are
 
 	Certificates       []CertificateRule // whose certificates are, in addition
 	NoPeerCertificates bool              // a certificate for a host of ServiceURLs does not make a peer
@@ -50,7 +54,7 @@ const (
 )
 
 func (a *Auth) known() bool {
-	return a.Password != "" || a.UsersFile != "" || a.TokensFile != "" || len(a.Certificates) > 0
+	return a.Password != "" || a.UsersFile != "" || a.TokensFile != "" || len(a.Certificates) > 0 || a.JWT.known()
 }
 
 func (a *Auth) mode() string {
@@ -66,6 +70,7 @@ func (a *Auth) mode() string {
 // A guard decides who may do what.
 type guard struct {
 	*auth.Authenticator
+	jwt          *jwt.Verifier // nil: no tokens of an issuer count
 	certificates *auth.Certificates
 	peers        atomic.Pointer[[]string] // hosts whose certificates make a peer
 	modes        atomic.Pointer[modes]
@@ -100,6 +105,12 @@ func (s *Server) openAuth() (*guard, error) {
 	g.setPeers(&s.cfg)
 	if g.certificates, err = s.cfg.Auth.certificates(); err != nil {
 		return nil, err
+	}
+	if s.cfg.Auth.JWT.known() {
+		if g.jwt, err = s.cfg.newJWT(); err != nil {
+			return nil, err
+		}
+		cfg.JWT = g.jwt
 	}
 	g.Authenticator, err = auth.New(cfg)
 	return g, err
@@ -156,7 +167,7 @@ func (a *Auth) modes() (m modes, err error) {
 		}
 	}
 	if m.on() && !a.known() {
-		err = errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file, heureka.auth.tokens-file or heureka.auth.certificates")
+		err = errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file, heureka.auth.tokens-file, heureka.auth.certificates or spring.security.oauth2.resourceserver.jwt")
 	}
 	return m, err
 }

@@ -75,6 +75,18 @@ func asksWith(path, name string) func(*rig) string {
 	}
 }
 
+// tokensOfIssuer makes tokens with the key of the tests count.
+func tokensOfIssuer(_ *rig, c *server.Config) {
+	c.Auth.JWT = server.JWT{PublicKey: issuerPEM, Audiences: []string{"registry"}, Algorithms: []string{"EdDSA"}}
+}
+
+// showsToken asks for a path with a token of these scopes.
+func showsToken(path, scopes string) func(*rig) string {
+	return func(r *rig) string {
+		return shows(path, "Bearer "+signed(r.t, "app", scopes))(r)
+	}
+}
+
 // authOptions are about who may do what.
 var authOptions = []option{{
 	field: "Auth.Password", see: statusOf("/eureka/apps"), set: password, byDefault: "200", want: "401",
@@ -97,6 +109,11 @@ var authOptions = []option{{
 	set: func(r *rig, c *server.Config) {
 		c.Auth.TokensFile = fileWith(r, fmt.Sprintf("app:%x:read,register", sha256.Sum256([]byte("geheim"))))
 	},
+}, {
+	field: "Auth.JWT", base: password, see: showsToken("/eureka/apps", "read"), byDefault: "401", want: "200", set: tokensOfIssuer,
+}, {
+	field: "Auth.Authorities", base: func(r *rig, c *server.Config) { password(r, c); tokensOfIssuer(r, c) }, see: showsToken("/eureka/apps", "people"), byDefault: "403", want: "200",
+	set: func(_ *rig, c *server.Config) { c.Auth.Authorities = map[string][]string{"people": {"read"}} },
 }, {
 	field: "Auth.Certificates", base: wantsCertificates, see: asksWith("/eureka/apps", "x.corp"), byDefault: "401", want: "200",
 	set: func(_ *rig, c *server.Config) {

@@ -25,6 +25,15 @@ type Config struct {
 	Local
 	UsersFile  string // a line each: NAME:HASH, bcrypt, as htpasswd -B writes it; a name may have two, while its password is replaced
 	TokensFile string // a line each: NAME:SHA-256 in hexadecimal:ROLE,ROLE
+	JWT        JWT    // nil: none count
+}
+
+// JWT verifies tokens that somebody else has signed.
+type JWT interface {
+	// Verify tells who a token is of, and until when; the error may be shown.
+	Verify(token string, now time.Time) (Principal, time.Time, error)
+	// Generation changes when other keys count.
+	Generation() uint64
 }
 
 // Local is what settings themselves say; it may change while a node runs.
@@ -37,9 +46,8 @@ type Local struct {
 }
 
 const (
-	remembered    = time.Minute // for how long after its last use a verified password is not computed again
-	maxRemembered = 100_000
-	hashing       = 2 // passwords that are computed at a time, so that a flood of wrong ones leaves processors to others
+	remembered = time.Minute // for how long after its last use a verified password is not computed again
+	hashing    = 2           // passwords that are computed at a time, so that a flood of wrong ones leaves processors to others
 )
 
 // nobody is the hash of a password that was thrown away: an unknown name takes as long as a wrong password.
@@ -56,9 +64,10 @@ type Authenticator struct {
 	failures atomic.Uint64
 	computed atomic.Uint64
 
-	mu       sync.Mutex
-	seen     [2][]byte // what stood in the files when they were read last
-	verified map[[32]byte]verified
+	passwords, jwts memory // that have been verified
+
+	mu   sync.Mutex
+	seen [2][]byte // what stood in the files when they were read last
 }
 
 // known is what the files say.
@@ -86,15 +95,9 @@ const (
 	ruleTokens = "heureka.auth.tokens-file"
 )
 
-type verified struct {
-	Principal
-	of    *known // when the files change, nothing counts that was verified before
-	until time.Time
-}
-
 // New reads the files.
 func New(cfg Config) (*Authenticator, error) {
-	a := &Authenticator{cfg: cfg, hashing: make(chan struct{}, hashing), verified: map[[32]byte]verified{}}
+	a := &Authenticator{cfg: cfg, hashing: make(chan struct{}, hashing)}
 	_, _ = rand.Read(a.secret[:]) // never fails
 	var err error
 	if a.seen, err = a.read(); err != nil {
@@ -279,7 +282,7 @@ func (a *Authenticator) bcryptChecker(hash string) func(string) bool {
 func (a *Authenticator) Anonymous() Principal { return Principal{Roles: a.local.Load().Anonymous} }
 
 // HasTokens reports whether bearer tokens are known.
-func (a *Authenticator) HasTokens() bool { return a.cfg.TokensFile != "" }
+func (a *Authenticator) HasTokens() bool { return a.cfg.TokensFile != "" || a.cfg.JWT != nil }
 
 // Identify tells who shows this value of the header Authorization. Whatever it cannot tell is wrong, never anonymous.
 func (a *Authenticator) Identify(authorization string, now time.Time) Principal {
@@ -287,10 +290,7 @@ func (a *Authenticator) Identify(authorization string, now time.Time) Principal 
 	scheme, rest, _ := strings.Cut(authorization, " ")
 	switch {
 	case strings.EqualFold(scheme, "bearer"):
-		if p, ok := k.tokens[sha256.Sum256([]byte(strings.TrimSpace(rest)))]; ok {
-			return p
-		}
-		return Principal{Wrong: true, Proof: ByToken, Fault: "unknown token"}
+		return a.bearer(k, strings.TrimSpace(rest), now)
 	case strings.EqualFold(scheme, "basic"):
 		return a.basic(k, strings.TrimSpace(rest), now)
 	}
@@ -299,8 +299,9 @@ func (a *Authenticator) Identify(authorization string, now time.Time) Principal 
 
 func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal {
 	key := a.key(encoded)
-	if p, ok := a.recall(key, k, now); ok {
-		return p
+	if v := a.passwords.recall(key, now); v != nil && v.of == k {
+		v.until.Store(now.Add(remembered).UnixNano()) // who keeps coming is not computed again
+		return v.Principal
 	}
 	name, password, ok := decode(encoded)
 	u, there := k.users[name]
@@ -311,7 +312,28 @@ func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal
 		return Principal{Wrong: true, Proof: ByPassword, Fault: "unknown user or wrong password"}
 	}
 	p := Principal{Name: name, Roles: u.roles, Proof: ByPassword, Rule: u.rule}
-	a.remember(key, verified{p, k, now.Add(remembered)})
+	a.passwords.remember(key, &verified{Principal: p, of: k}, now.Add(remembered), now)
+	return p
+}
+
+// bearer knows tokens of the file and, if there is an issuer, its own.
+func (a *Authenticator) bearer(k *known, token string, now time.Time) Principal {
+	sum := sha256.Sum256([]byte(token))
+	if p, ok := k.tokens[sum]; ok {
+		return p
+	}
+	if a.cfg.JWT == nil {
+		return Principal{Wrong: true, Proof: ByToken, Fault: "unknown token"}
+	}
+	generation := a.cfg.JWT.Generation()
+	if v := a.jwts.recall(sum, now); v != nil && v.generation == generation {
+		return v.Principal
+	}
+	p, until, err := a.cfg.JWT.Verify(token, now)
+	if err != nil {
+		return Principal{Wrong: true, Proof: ByJWT, Fault: err.Error()}
+	}
+	a.jwts.remember(sum, &verified{Principal: p, generation: generation}, until, now)
 	return p
 }
 
@@ -321,27 +343,4 @@ func (a *Authenticator) key(encoded string) (key [32]byte) {
 	mac.Write([]byte(encoded))
 	mac.Sum(key[:0])
 	return key
-}
-
-func (a *Authenticator) recall(key [32]byte, k *known, now time.Time) (Principal, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	v, ok := a.verified[key]
-	if !ok || v.of != k || !now.Before(v.until) {
-		return Principal{}, false
-	}
-	if v.until.Sub(now) < remembered*3/4 { // who keeps coming is not computed again
-		v.until = now.Add(remembered)
-		a.verified[key] = v
-	}
-	return v.Principal, true
-}
-
-func (a *Authenticator) remember(key [32]byte, v verified) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if len(a.verified) >= maxRemembered {
-		clear(a.verified)
-	}
-	a.verified[key] = v
 }

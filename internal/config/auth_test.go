@@ -28,6 +28,22 @@ func TestSpringSecurityUser(t *testing.T) {
 	}
 }
 
+func TestResourceServer(t *testing.T) {
+	const jwt = "--spring.security.oauth2.resourceserver.jwt."
+	all := args(jwt+"issuer-uri=https://id.corp", jwt+"jwkSetUri=https://id.corp/keys", jwt+"audiences=registry,other", jwt+"jws-algorithms=RS256,ES256",
+		jwt+"authorities-claim-name=roles", jwt+"authority-prefix=ROLE_", jwt+"principal-claim-name=client_id", "--heureka.auth.authorities.eureka-admins=admin").mustLoad(t).ServerConfig(1).Auth
+	want := server.JWT{IssuerURI: "https://id.corp", JWKSetURI: "https://id.corp/keys", Audiences: []string{"registry", "other"}, Algorithms: []string{"RS256", "ES256"},
+		Authorities: "roles", AuthorityPrefix: "ROLE_", Principal: "client_id"}
+	if diff := cmp.Diff(want, all.JWT) + cmp.Diff(map[string][]string{"eureka-admins": {"admin"}}, all.Authorities); diff != "" {
+		t.Error(diff)
+	}
+	// A proxy looks at tokens, as its operator says.
+	known := args(jwt+"issuer-uri=https://id.corp", "--heureka.acknowledge=spring.security.oauth2").mustLoad(t).ServerConfig(1)
+	if diff := cmp.Diff(server.JWT{}, known.Auth.JWT); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // mutual is what rules for certificates need beside them.
 const mutual = "server.ssl: {certificate: c, certificate-private-key: k, trust-certificate: ca, client-auth: want}\n"
 

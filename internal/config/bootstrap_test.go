@@ -63,14 +63,14 @@ func TestDef23ClientInterval(t *testing.T) {
 // Nobody must believe that heureka asks for a password when it does not; placeholders may still refer to it.
 func TestPasswordsThatNobodyAsksFor(t *testing.T) {
 	for setting, group := range map[string]string{
-		"spring.security.oauth2.resourceserver.jwt.issuer-uri=http": "spring.security.oauth2",
-		"security.user.password=geheim":                             "security.user",
-		"security.basic.enabled=true":                               "security.basic",
-		"security.basic.enabled=false":                              "",
-		"security.require-ssl=true":                                 "security.require-ssl",
-		"management.security.enabled=true":                          "management.security",
-		"management.server.ssl.foo=a.p12":                           "management.server.ssl",
-		"my.security.user=geheim":                                   "",
+		"spring.security.oauth2.client.provider.x.issuer-uri=http": "spring.security.oauth2",
+		"security.user.password=geheim":                            "security.user",
+		"security.basic.enabled=true":                              "security.basic",
+		"security.basic.enabled=false":                             "",
+		"security.require-ssl=true":                                "security.require-ssl",
+		"management.security.enabled=true":                         "management.security",
+		"management.server.ssl.foo=a.p12":                          "management.server.ssl",
+		"my.security.user=geheim":                                  "",
 	} {
 		name, value, _ := strings.Cut(setting, "=")
 		with := args("--"+setting, "--eureka.client.service-url.defaultZone=http://u:${"+name+":}@peer/eureka/")

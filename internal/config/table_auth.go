@@ -22,6 +22,24 @@ var authKeys = []Key{
 		field: func(c *server.Config) any { return &c.Auth.UserRoles }},
 	{Name: "heureka.auth.tokens-file", Doc: "File with bearer tokens, a line each: NAME:SHA-256 of the token:ROLE,ROLE. It is read again when it changes.",
 		field: func(c *server.Config) any { return &c.Auth.TokensFile }},
+	{Name: jwtKeys + "issuer-uri", Kind: URL, Doc: "Issuer whose signed tokens (JWT) count; it tells where its keys are.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.IssuerURI }},
+	{Name: jwtKeys + "jwk-set-uri", Kind: URL, Doc: "Where the keys of tokens are, instead of what the issuer says.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.JWKSetURI }},
+	{Name: jwtKeys + "public-key-location", Doc: "The one key of tokens, instead: a file in PEM, or the text.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.PublicKey }},
+	{Name: jwtKeys + "audiences", Kind: List, Doc: "Audiences of which a token has one. There must be one, so that tokens for other services do not count.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.Audiences }},
+	{Name: jwtKeys + "jws-algorithms", Kind: List, Doc: "Algorithms of signatures. By default RS256; with issuer-uri alone RS, PS, ES and EdDSA.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.Algorithms }},
+	{Name: jwtKeys + "authorities-claim-name", Doc: "Claim with the authorities, such as realm_access.roles. By default scope, or scp.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.Authorities }},
+	{Name: jwtKeys + "authority-prefix", Doc: "What is put before each authority. By default SCOPE_; ROLE_ and SCOPE_ before the name of a role do not matter.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.AuthorityPrefix }},
+	{Name: jwtKeys + "principal-claim-name", Doc: "Claim with the name. By default sub.",
+		field: func(c *server.Config) any { return &c.Auth.JWT.Principal }},
+	{Name: "heureka.auth.authorities", Map: true, Kind: List, Doc: "Roles of an authority in tokens that is not called as they are, such as eureka-admins.",
+		field: func(c *server.Config) any { return &c.Auth.Authorities }},
 	{Name: certificates, Map: true, Kind: List, Doc: "Whose client certificates are: [0].uri, [0].dns and [0].subject are patterns with * and {app}, [0].roles what they allow, [0].applications what they own."},
 	{Name: "heureka.auth.peer-certificates", Kind: Bool, Doc: "Take who has a certificate for a host of this node's service URLs for a peer.",
 		field: func(c *server.Config) any { return not{&c.Auth.NoPeerCertificates} }},
@@ -40,14 +58,16 @@ var authKeys = []Key{
 const (
 	securityUser = "spring.security.user"
 	certificates = "heureka.auth.certificates"
+	oauth2       = "spring.security.oauth2"
+	jwtKeys      = oauth2 + ".resourceserver.jwt."
 )
 
 var authModes = []string{"off", "observe", "enforce"}
 
-// dropAcknowledged leaves out the user where the operator has said that a proxy asks for the password.
+// dropAcknowledged leaves out the user, and tokens, where the operator has said that a proxy asks for them.
 func (l *loader) dropAcknowledged(s *Settings) {
 	for name := range s.set {
-		if strings.HasPrefix(name, securityUser+".") && l.acknowledged(name, securityUser) {
+		if strings.HasPrefix(name, securityUser+".") && l.acknowledged(name, securityUser) || strings.HasPrefix(name, jwtKeys) && l.acknowledged(name, oauth2) {
 			delete(s.set, name)
 		}
 	}
