@@ -1,14 +1,19 @@
 package browser
 
 import (
+	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"heureka.internal/heureka/heurekatest"
 )
 
 // Behind a proxy that strips a prefix, of which the node knows nothing, all works as without: links, files, the live list, forms and
@@ -47,4 +52,44 @@ func TestBehindAProxyThatStripsAPrefix(t *testing.T) {
 	tb.until(`document.querySelector('.done') && location.pathname === '/tools/registry/instances' && location.search.includes('q=new-one')`)
 	tb.submit("override", "again")
 	tb.until(`document.body.innerText.includes('The override is set.') && document.querySelector('button[value=restore]')`)
+}
+
+// A page that stays open while its node goes and another one comes in its place, which knows nothing of what was: it says that nobody
+// answers, and then shows what there is, without a reload.
+func TestPageOutlivesItsNode(t *testing.T) {
+	browser := chromium(t)
+	var behind atomic.Pointer[httputil.ReverseProxy]
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if to := behind.Load(); to != nil {
+			to.ServeHTTP(w, r)
+			return
+		}
+		panic(http.ErrAbortHandler) // as if nobody listened
+	}))
+	t.Cleanup(proxy.Close)
+	start := func(n int) *heurekatest.Server {
+		srv := node(t)
+		register(t, srv, fleet(n)...)
+		target, err := url.Parse(root(srv))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to := httputil.NewSingleHostReverseProxy(target)
+		to.FlushInterval = -1
+		to.ErrorLog = log.New(io.Discard, "", 0)
+		behind.Store(to)
+		return srv
+	}
+	first := start(20)
+	tb := newTab(t, browser, proxy.URL, 1280)
+	tb.onNewPage(`{ const every = setInterval; window.setInterval = (f, ms) => every(f, Math.min(ms, 1000)); }`)
+	tb.do(chromedp.Navigate(proxy.URL + "/instances"))
+	tb.live()
+	behind.Store(nil)
+	first.Stop()
+	tb.until(`document.getElementById('state').innerText.includes('does not answer') && !document.querySelector('.conn.live')`)
+	start(30)
+	tb.until(`document.querySelector('.conn.live') && document.getElementById('found').innerText.startsWith('30 of 30')`)
+	tb.until(`document.getElementById('state').className === 'state healthy' && document.querySelector('[role=status]').textContent === 'This node is healthy.'`)
+	tb.forgive("Failed to load resource")
 }

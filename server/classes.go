@@ -44,15 +44,15 @@ func classOf(c *httpapi.Call) int {
 		if c.Request.Method == http.MethodGet {
 			return fetchClass
 		}
-	case httpapi.PageResource, httpapi.MetricsResource:
+	case httpapi.MetricsResource:
 		return pageClass
 	case httpapi.WatchResource:
 		if asPage(c.Request) {
 			return watchPageClass
 		}
 		return watchClass
-	case httpapi.OperationResource: // the history and the registry as it was are as dear as pages
-		if c.Request.Method == http.MethodGet {
+	case httpapi.PageResource, httpapi.OperationResource: // the history and the registry as it was are as dear as pages; what operators do is not
+		if !c.Writes() {
 			return pageClass
 		}
 	}

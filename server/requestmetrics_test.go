@@ -169,10 +169,12 @@ func TestHistoryIsOfAClass(t *testing.T) {
 	call := func(method string, r httpapi.Resource) *httpapi.Call {
 		return &httpapi.Call{Request: httptest.NewRequest(method, "/", nil), Route: httpapi.Route{Resource: r}}
 	}
-	if got := classOf(call("GET", httpapi.OperationResource)); got != pageClass {
-		t.Errorf("GET of the own API is of class %d, want %d", got, pageClass)
+	for _, dear := range []*httpapi.Call{call("GET", httpapi.OperationResource), call("HEAD", httpapi.OperationResource), call("GET", httpapi.PageResource)} {
+		if got := classOf(dear); got != pageClass {
+			t.Errorf("%s of resource %d is of class %d, want %d", dear.Request.Method, dear.Route.Resource, got, pageClass)
+		}
 	}
-	for _, free := range []*httpapi.Call{call("POST", httpapi.OperationResource), call("PUT", httpapi.InstanceResource), call("GET", httpapi.ActuatorResource)} {
+	for _, free := range []*httpapi.Call{call("POST", httpapi.OperationResource), call("POST", httpapi.PageResource), call("PUT", httpapi.InstanceResource), call("GET", httpapi.ActuatorResource)} {
 		if got := classOf(free); got >= 0 {
 			t.Errorf("%s of resource %d is of class %d, want none", free.Request.Method, free.Route.Resource, got)
 		}
