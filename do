@@ -18,6 +18,26 @@ do_build() { CGO_ENABLED=0 go build -trimpath -ldflags="-s -w $(stamp)" -o heure
 #: release VERSION [FLAG]  everything that users install, in dist/: binaries, packages, images, checksums
 do_release() { local version=${1:?usage: ./do release v0.1.0 [FLAG...]}; shift; go run ./release "$@" "$version"; }
 
+#: manifests [DIR]        render the chart into deploy/kubernetes, or DIR, for kubectl; with helm, or the one that .ci/run made
+do_manifests() {
+  local dir=${1:-deploy/kubernetes}
+  PATH="$PATH:$PWD/.ci/.build/bin"
+  command -v helm >/dev/null || GOWORK=off GOBIN="$PWD/.ci/.build/bin" go install helm.sh/helm/v3/cmd/helm@v3.22.0
+  mkdir -p "$dir/monitoring"
+  render templates/policies.yaml templates/configmap.yaml templates/services.yaml templates/statefulset.yaml >"$dir/heureka.yaml"
+  render templates/servicemonitor.yaml --set serviceMonitor.enabled=true >"$dir/monitoring/servicemonitor.yaml"
+}
+
+# render prints templates of the chart without what is Helm's own. The sum tells, without Helm, that the chart has not changed since.
+render() {
+  local show=()
+  while [[ ${1:-} == templates/* ]]; do show+=(--show-only "$1"); shift; done
+  echo "# Made from deploy/helm/heureka by ./do manifests. sha256 of the chart: $(chart_sum)"
+  helm template heureka deploy/helm/heureka --kube-version=1.31.0 "${show[@]}" "$@" | grep -v -e 'managed-by: Helm' -e '^# Source'
+}
+
+chart_sum() { (cd deploy/helm/heureka && find . -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -d' ' -f1); }
+
 #: golden [PACKAGE...]    rewrite the golden files with what the code answers now; read the difference before you commit it
 do_golden() {
   [ $# -gt 0 ] || set -- ./cmd/heureka ./internal/config ./internal/scenario

@@ -2,10 +2,17 @@ package deploy_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"maps"
+	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -42,6 +49,45 @@ func helm(t *testing.T, command string, args ...string) (string, error) {
 	return string(out), err
 }
 
+// The manifests are those that ./do manifests makes of the chart as it is. Without Helm, the sum in their first line says so.
+func TestManifestsAreFresh(t *testing.T) {
+	sum, dir := sha256.New(), "helm/heureka"
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			sum.Write(read(t, filepath.Join(dir, name)))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"heureka.yaml", "monitoring/servicemonitor.yaml"} {
+		first, _, _ := strings.Cut(string(read(t, filepath.Join("kubernetes", name))), "\n")
+		if want := fmt.Sprintf("%x", sum.Sum(nil)); !strings.HasSuffix(first, " "+want) {
+			t.Errorf("%s is not of this chart, whose sum is %s: ./do manifests makes it anew", name, want)
+		}
+	}
+}
+
+// What is applied without Helm is a whole ring: kinds, and the names by which they find each other.
+func TestManifests(t *testing.T) {
+	ring := objects(t, string(read(t, "kubernetes/heureka.yaml")))
+	want := []string{"ConfigMap/heureka", "NetworkPolicy/heureka", "PodDisruptionBudget/heureka", "Service/heureka", "Service/heureka-nodes", "StatefulSet/heureka"}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(ring))); diff != "" {
+		t.Errorf("objects (-want +got):\n%s", diff)
+	}
+	if got := ring["StatefulSet/heureka"].at("spec.serviceName"); got != "heureka-nodes" {
+		t.Errorf("serviceName is %v", got)
+	}
+	monitor := objects(t, string(read(t, "kubernetes/monitoring/servicemonitor.yaml")))
+	if len(monitor) != 2 || monitor["ServiceMonitor/heureka"] == nil || monitor["Service/heureka-metrics"] == nil {
+		t.Errorf("for the Prometheus operator: %v", slices.Sorted(maps.Keys(monitor)))
+	}
+	if text := string(read(t, "kubernetes/heureka.yaml")); strings.Contains(text, "Helm") {
+		t.Error("the manifests speak of Helm")
+	}
+}
+
 // render returns the objects of the chart by kind and name.
 func render(t *testing.T, values ...string) map[string]manifest {
 	t.Helper()
@@ -49,8 +95,14 @@ func render(t *testing.T, values ...string) map[string]manifest {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return objects(t, out)
+}
+
+// objects reads manifests, by kind and name.
+func objects(t *testing.T, text string) map[string]manifest {
+	t.Helper()
 	objects := map[string]manifest{}
-	for d := yaml.NewDecoder(strings.NewReader(out)); ; {
+	for d := yaml.NewDecoder(strings.NewReader(text)); ; {
 		var m map[string]any
 		switch err := d.Decode(&m); {
 		case errors.Is(err, io.EOF):
