@@ -65,6 +65,13 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	changelog, err := os.ReadFile("CHANGELOG.md")
+	if err != nil {
+		return err
+	}
+	if err := checkChangelog(string(changelog), r.version); err != nil {
+		return err
+	}
 	if r.work, err = os.MkdirTemp("", "heureka-release-"); err != nil {
 		return err
 	}
