@@ -129,6 +129,9 @@ func (a *Access) text() string {
 	if has != "" && a.Rule != "" {
 		has += " by " + a.Rule
 	}
+	if a.Why == denialNames[notOwner] {
+		has += ", but the application is not theirs (heureka.auth.ownership)"
+	}
 	switch {
 	case a.Mode == authOff:
 		return "passes: heureka.auth.modes is off for the role " + a.Needs + "; " + who + has

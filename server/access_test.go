@@ -41,7 +41,7 @@ func TestAccessTellsWhatHappens(t *testing.T) {
 				if a.Passes == denied || denied && a.Status != w.Code || a.Mode != mode || a.Needs != e.role {
 					t.Errorf("%s %s as %q with mode %s is answered %d, but told: %+v", e.method, e.path, role, mode, w.Code, a)
 				}
-				if would := !(role == e.role || role == "admin" || e.role == "probe"); mode != "off" && would != (a.Why != "") {
+				if would := !hasRole(role, e.role, e.method, e.path); mode != "off" && would != (a.Why != "") {
 					t.Errorf("%s %s as %q with mode %s: why is %q", e.method, e.path, role, mode, a.Why)
 				}
 				told = append(told, a)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,9 @@ type Auth struct {
 
 	Certificates       []CertificateRule // whose certificates are, in addition
 	NoPeerCertificates bool              // a certificate for a host of ServiceURLs does not make a peer
+
+	Ownership    string              // as Mode, for applications that belong to others; "": as Mode if anybody has some, else off
+	Applications map[string][]string // what users, tokens and their like own, by name; a certificate's are in its rule
 
 	Anonymous []string          // roles of who shows no credential
 	Mode      string            // off, observe or enforce; "": enforce if there are credentials, else off
@@ -89,10 +93,11 @@ const (
 	wrongCredential
 	lacksRole
 	anotherSite
+	notOwner
 	denialReasons
 )
 
-var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role", "another-site"}
+var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role", "another-site", "not-owner"}
 
 // openAuth returns what guards the node; nil if nothing is to be guarded.
 func (s *Server) openAuth() (*guard, error) {
@@ -143,16 +148,29 @@ func ownEntry(what string) audit.Entry {
 }
 
 // modes are what becomes of calls that lack a role.
-type modes [auth.Admin + 1]string
+type modes [ownership + 1]string
+
+// ownership is the place of that of calls for applications of others.
+const ownership = auth.Admin + 1
 
 // on reports whether any role is guarded.
 func (m *modes) on() bool {
 	return slices.ContainsFunc(m[:], func(mode string) bool { return mode != authOff })
 }
 
+// owners reports whether anybody has applications.
+func (a *Auth) owners() bool {
+	return len(a.Applications) > 0 || slices.ContainsFunc(a.Certificates, func(r CertificateRule) bool {
+		return len(r.Applications) > 0 || strings.Contains(r.URI+r.DNS+r.Subject, "{app}")
+	})
+}
+
 func (a *Auth) modes() (m modes, err error) {
 	for i := range m {
 		m[i] = a.mode()
+	}
+	if m[ownership] = cmp.Or(a.Ownership, authOff); a.Ownership == "" && a.owners() {
+		m[ownership] = a.mode()
 	}
 	for role, mode := range a.Modes {
 		i := slices.Index(auth.RoleNames(), role)
@@ -183,7 +201,7 @@ func (a *Auth) config() (cfg auth.Config, m modes, err error) {
 }
 
 func (a *Auth) local() (cfg auth.Local, err error) {
-	cfg = auth.Local{User: a.User, Password: a.Password, Previous: a.Previous, Roles: auth.All, UserRoles: map[string]auth.Roles{}}
+	cfg = auth.Local{User: a.User, Password: a.Password, Previous: a.Previous, Roles: auth.All, UserRoles: map[string]auth.Roles{}, Applications: a.Applications}
 	if strings.Contains(strings.TrimPrefix(a.Password, "{noop}"), ":") {
 		return cfg, errors.New("spring.security.user.password: a colon in it keeps most Java clients from sending it")
 	}
@@ -249,8 +267,16 @@ type decision struct {
 
 // decide changes nothing: it is asked too what would become of a call.
 func (g *guard) decide(c *httpapi.Call, management bool) decision {
-	d := decision{role: c.Needs(management)}
-	d.mode, d.why = g.modes.Load()[d.role], judge(d.role, &c.Principal)
+	d, m := decision{role: c.Needs(management)}, g.modes.Load()
+	d.mode, d.why = m[d.role], judge(d.role, &c.Principal)
+	if d.role == auth.Register {
+		if d.why == lacksRole && operates(c) {
+			d.why = allowed
+		}
+		if (d.why == allowed || d.mode != authEnforce) && m[ownership] != authOff && !g.owns(c) {
+			d.mode, d.why = m[ownership], notOwner
+		}
+	}
 	if d.why == allowed && c.Principal.Name != "" && c.Writes() && g.sites.Check(c.Request) != nil {
 		d.why = anotherSite // a browser shows passwords and certificates whatever page makes it ask
 	}
@@ -262,6 +288,23 @@ func (g *guard) decide(c *httpapi.Call, management bool) decision {
 		d.refusal = httpapi.Refusal{Status: http.StatusUnauthorized, Reason: httpapi.Unauthenticated}
 	}
 	return d
+}
+
+// operates reports whether operators may do this to any instance.
+func operates(c *httpapi.Call) bool {
+	return c.Principal.Roles.Has(auth.Operate) && c.Route.Resource != httpapi.AppResource && (c.Route.Resource == httpapi.MetadataResource || c.Request.Method == http.MethodDelete)
+}
+
+// owns reports whether the application of a call is the sender's, or nobody's.
+func (g *guard) owns(c *httpapi.Call) bool {
+	p, app := &c.Principal, c.Route.App
+	switch {
+	case p.Roles.Has(auth.Admin) || operates(c):
+		return true
+	case p.Applications != nil:
+		return p.Owns(app)
+	}
+	return !g.Claimed(app) && !g.certificates.Claimed(app)
 }
 
 // authorise does what the mode of the role says.

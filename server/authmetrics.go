@@ -59,7 +59,11 @@ func (c collector) collectAuth(ch chan<- prometheus.Metric) {
 	for role := range auth.Admin + 1 {
 		for why := range denialReasons {
 			if n := g.denied[role][why].Load(); n > 0 {
-				ch <- prometheus.MustNewConstMetric(deniedDesc, prometheus.CounterValue, float64(n), role.String(), g.modes.Load()[role], denialNames[why])
+				mode := g.modes.Load()[role]
+				if why == notOwner {
+					mode = g.modes.Load()[ownership]
+				}
+				ch <- prometheus.MustNewConstMetric(deniedDesc, prometheus.CounterValue, float64(n), role.String(), mode, denialNames[why])
 			}
 		}
 	}

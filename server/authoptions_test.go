@@ -75,6 +75,20 @@ func asksWith(path, name string) func(*rig) string {
 	}
 }
 
+// owner has a user who may register.
+func owner(r *rig, c *server.Config) {
+	usersFile(r, c)
+	c.Auth.UserRoles = map[string][]string{"ann": {"register"}}
+}
+
+// beats sends a heartbeat for the application.
+func beats(app string) func(*rig) string {
+	return func(r *rig) string {
+		code, _ := r.do("PUT", "/eureka/apps/"+app+"/1", "", "Authorization", basic("ann", "p"))
+		return fmt.Sprint(code)
+	}
+}
+
 // tokensOfIssuer makes tokens with the key of the tests count.
 func tokensOfIssuer(_ *rig, c *server.Config) {
 	c.Auth.JWT = server.JWT{PublicKey: issuerPEM, Audiences: []string{"registry"}, Algorithms: []string{"EdDSA"}}
@@ -109,6 +123,15 @@ var authOptions = []option{{
 	set: func(r *rig, c *server.Config) {
 		c.Auth.TokensFile = fileWith(r, fmt.Sprintf("app:%x:read,register", sha256.Sum256([]byte("geheim"))))
 	},
+}, {
+	field: "Auth.Applications", base: owner, see: beats("ORDERS"), byDefault: "404", want: "403",
+	set: func(_ *rig, c *server.Config) { c.Auth.Applications = map[string][]string{"ann": {"SHOP"}} },
+}, {
+	field: "Auth.Ownership", base: func(r *rig, c *server.Config) {
+		owner(r, c)
+		c.Auth.Applications = map[string][]string{"ann": {"SHOP"}}
+	}, see: beats("ORDERS"), byDefault: "403", want: "404",
+	set: func(_ *rig, c *server.Config) { c.Auth.Ownership = "observe" },
 }, {
 	field: "Auth.JWT", base: password, see: showsToken("/eureka/apps", "read"), byDefault: "401", want: "200", set: tokensOfIssuer,
 }, {

@@ -43,6 +43,8 @@ type Local struct {
 	Roles          Roles            // of that user
 	UserRoles      map[string]Roles // of users in the file
 	Anonymous      Roles            // of who shows nothing
+
+	Applications map[string][]string // patterns of what principals own, by their names
 }
 
 const (
@@ -74,6 +76,7 @@ type Authenticator struct {
 type known struct {
 	local  *Local
 	texts  [2][]byte // of the files
+	claims []string  // patterns of applications that somebody owns
 	users  map[string]user
 	tokens map[[32]byte]Principal
 }
@@ -190,6 +193,9 @@ func (a *Authenticator) Computed() uint64 { return a.computed.Load() }
 
 func (a *Authenticator) parse(l *Local, texts [2][]byte) (*known, error) {
 	k := &known{local: l, texts: texts, users: map[string]user{}, tokens: map[[32]byte]Principal{}}
+	for _, patterns := range l.Applications {
+		k.claims = append(k.claims, patterns...)
+	}
 	if l.Password != "" {
 		u := user{roles: l.Roles, rule: ruleUser}
 		for _, password := range []string{l.Password, l.Previous} {
@@ -249,7 +255,7 @@ func (k *known) addToken(line string) error {
 		return errors.New("want the SHA-256 of the token in hexadecimal")
 	}
 	roles, err := ParseRoles(strings.Split(part[2], ","))
-	k.tokens[sum] = Principal{Name: part[0], Roles: roles, Proof: ByToken, Rule: ruleTokens}
+	k.tokens[sum] = Principal{Name: part[0], Roles: roles, Applications: k.local.Applications[part[0]], Proof: ByToken, Rule: ruleTokens}
 	return err
 }
 
@@ -311,7 +317,7 @@ func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal
 	if !u.knows(password) || !there || !ok {
 		return Principal{Wrong: true, Proof: ByPassword, Fault: "unknown user or wrong password"}
 	}
-	p := Principal{Name: name, Roles: u.roles, Proof: ByPassword, Rule: u.rule}
+	p := Principal{Name: name, Roles: u.roles, Applications: k.local.Applications[name], Proof: ByPassword, Rule: u.rule}
 	a.passwords.remember(key, &verified{Principal: p, of: k}, now.Add(remembered), now)
 	return p
 }
@@ -326,14 +332,15 @@ func (a *Authenticator) bearer(k *known, token string, now time.Time) Principal 
 		return Principal{Wrong: true, Proof: ByToken, Fault: "unknown token"}
 	}
 	generation := a.cfg.JWT.Generation()
-	if v := a.jwts.recall(sum, now); v != nil && v.generation == generation {
+	if v := a.jwts.recall(sum, now); v != nil && v.generation == generation && v.of == k {
 		return v.Principal
 	}
 	p, until, err := a.cfg.JWT.Verify(token, now)
 	if err != nil {
 		return Principal{Wrong: true, Proof: ByJWT, Fault: err.Error()}
 	}
-	a.jwts.remember(sum, &verified{Principal: p, generation: generation}, until, now)
+	p.Applications = k.local.Applications[p.Name]
+	a.jwts.remember(sum, &verified{Principal: p, of: k, generation: generation}, until, now)
 	return p
 }
 

@@ -159,7 +159,10 @@ func values(names []pkix.AttributeTypeAndValue, oid asn1.ObjectIdentifier) (all 
 }
 
 // A Certificates knows whose certificates are. It does not look at who signed them: that has been done.
-type Certificates struct{ rules []certificateRule }
+type Certificates struct {
+	rules  []certificateRule
+	claims []string // patterns of applications that rules name
+}
 
 // NewCertificates reads rules. Its error names the wrong one.
 func NewCertificates(rules []CertificateRule) (*Certificates, error) {
@@ -171,6 +174,11 @@ func NewCertificates(rules []CertificateRule) (*Certificates, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		c.rules = append(c.rules, rule)
+		for _, a := range rule.applications {
+			if !strings.Contains(a, appVariable) {
+				c.claims = append(c.claims, a)
+			}
+		}
 	}
 	return c, nil
 }
