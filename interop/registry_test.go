@@ -20,7 +20,7 @@ import (
 // a server that was stopped and started again on its port cannot confuse it.
 var web = &http.Client{
 	Timeout:   10 * time.Second,
-	Transport: &http.Transport{DisableKeepAlives: true, MaxIdleConns: -1},
+	Transport: &http.Transport{DisableKeepAlives: true, MaxIdleConns: -1, TLSClientConfig: authority.TLS(operator)},
 }
 
 // A statusError is an answer other than 2xx.

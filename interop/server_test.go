@@ -69,6 +69,9 @@ func launch(t testing.TB, gen string, port int, peers []string, extra ...string)
 	t.Helper()
 	args := replacing(serverSettings(port, peers), extra)
 	s := &server{gen: gen, port: port, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
+	if slices.Contains(args, tlsEnabled) {
+		s.url = fmt.Sprintf("https://127.0.0.1:%d", port)
+	}
 	var cmd *exec.Cmd
 	switch gen {
 	case heurekaGen, previousGen:

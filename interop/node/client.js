@@ -1,4 +1,5 @@
 // A small service registered by eureka-js-client, driven over HTTP by the test.
+const fs = require('node:fs');
 const http = require('node:http');
 const { parseArgs } = require('node:util');
 const { Eureka } = require('eureka-js-client');
@@ -12,8 +13,21 @@ const port = Number(args.port);
 const server = new URL(args.server);
 const id = `127.0.0.1:${args.app}:${port}`;
 
+// What the library hands to `request`: the credentials of the URL, the certificate of the environment.
+const identify = (options, done) => {
+  if (server.username) {
+    options.auth = { user: decodeURIComponent(server.username), pass: decodeURIComponent(server.password) };
+  }
+  if (process.env.FIXTURE_CERT) {
+    options.cert = fs.readFileSync(process.env.FIXTURE_CERT);
+    options.key = fs.readFileSync(process.env.FIXTURE_KEY);
+  }
+  done(options);
+};
+
 const client = new Eureka({
   shouldUseDelta: Boolean(args.delta),
+  requestMiddleware: identify,
   instance: {
     app: args.app,
     instanceId: id,
@@ -28,6 +42,7 @@ const client = new Eureka({
   eureka: {
     host: server.hostname,
     port: server.port,
+    ssl: server.protocol === 'https:',
     servicePath: `${server.pathname}apps/`,
     heartbeatInterval: 1000,
     registryFetchInterval: 1000,
