@@ -41,7 +41,7 @@ func (r *reloader) secretsChanged() bool {
 
 // watch looks at other files from now on.
 func (r *reloader) watch(s *config.Settings) {
-	if s != nil && !slices.Equal(r.watched, s.Watched) {
+	if s != nil && (r.seen == [sha256.Size]byte{} || !slices.Equal(r.watched, s.Watched)) {
 		r.watched = s.Watched
 		r.secretsChanged()
 	}

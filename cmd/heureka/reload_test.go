@@ -128,6 +128,15 @@ func TestReloadOpensFilesAgain(t *testing.T) {
 	}
 }
 
+// Without secrets in files nothing is read again.
+func TestNoSecretsToFollow(t *testing.T) {
+	r := newReloading(t)
+	r.watch(r.start)
+	if r.secretsChanged() {
+		t.Error("something has changed where there is nothing")
+	}
+}
+
 // A file with a secret is followed; one that somebody is writing at the moment changes nothing, and is told once.
 func TestSecretsInFilesAreFollowed(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "password")
