@@ -110,6 +110,9 @@ func (d *doctor) report() error {
 	slices.SortStableFunc(d.Findings, func(a, b finding) int {
 		return cmp.Compare(slices.Index(harms, a.Harm), slices.Index(harms, b.Harm))
 	})
+	if d.Findings == nil {
+		d.Findings = []finding{} // an empty list for scripts, not null
+	}
 	done, err := d.out.value(&d.diagnosis)
 	if !done && err == nil {
 		err = d.print()

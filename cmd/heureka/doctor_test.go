@@ -179,6 +179,19 @@ func TestDoctorPeers(t *testing.T) {
 	}
 }
 
+// Nodes need no other role than peer, and the doctor with their credentials no other either.
+func TestDoctorAsksAsAPeer(t *testing.T) {
+	peer := heurekatest.NewServer(t, func(cfg *server.Config) {
+		cfg.Auth.User, cfg.Auth.Password, cfg.Auth.Roles = "node", "geheim", []string{"peer"}
+	}).URL
+	newDoctor(t).settled(t, "--"+peersKey+"="+strings.Replace(peer, "://", "://node:geheim@", 1)).wants(t, note, "no service URL is that of this node")
+	newDoctor(t).settled(t, "--"+peersKey+"="+strings.Replace(peer, "://", "://node:wrong@", 1)).wants(t, harmful, "refuses this node with 401")
+	d := newDoctor(t).settled(t, "--"+peersKey+"="+strings.Replace(peer, "://", "://node:geheim@", 1))
+	if len(d.Findings) != 1 {
+		t.Errorf("found %+v, want a note alone", d.Findings)
+	}
+}
+
 // A name that others take for themselves, and the URL of the node itself, which need not answer yet.
 func TestDoctorOwnName(t *testing.T) {
 	d := newDoctor(t)

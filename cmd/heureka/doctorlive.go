@@ -19,7 +19,7 @@ func (d *doctor) node(ctx context.Context, server string) {
 		return
 	}
 	d.looked(p.shown)
-	a := d.look(ctx, p.client, p.base)
+	a := d.look(ctx, p.client, p.base, nil)
 	if a.err != nil || !a.eureka {
 		d.absent(p, &a)
 		return

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -20,6 +21,7 @@ import (
 	"heureka.internal/heureka/internal/discover"
 	"heureka.internal/heureka/internal/outbound"
 	"heureka.internal/heureka/internal/tlsconf"
+	"heureka.internal/heureka/internal/wire"
 	"heureka.internal/heureka/server"
 )
 
@@ -56,7 +58,7 @@ func (d *doctor) peers(ctx context.Context, cfg *server.Config) {
 	answers := make([]peerAnswer, len(others))
 	var asked sync.WaitGroup
 	for i, u := range others {
-		asked.Go(func() { answers[i] = d.look(ctx, client, u) })
+		asked.Go(func() { answers[i] = d.look(ctx, client, u, asPeer) })
 	}
 	asked.Wait()
 	for _, a := range answers {
@@ -167,13 +169,17 @@ type peerAnswer struct {
 	ahead  time.Duration // its clock, to a second; 0 if unknown
 }
 
-func (d *doctor) look(ctx context.Context, client *http.Client, u *url.URL) peerAnswer {
+// asPeer makes a request one of a node, so that a peer asks for the role peer, which its credentials in the settings have.
+var asPeer = http.Header{wire.HeaderReplication: {"true"}}
+
+func (d *doctor) look(ctx context.Context, client *http.Client, u *url.URL, header http.Header) peerAnswer {
 	a := peerAnswer{url: u}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(u.String(), "/")+"/status", nil)
 	if err != nil {
 		a.err = err
 		return a
 	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Accept", "application/xml") // a Java server fails to write it as JSON (S-STATPAGE-3)
 	start := d.now()
 	resp, err := client.Do(req)
