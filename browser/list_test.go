@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/server"
 )
 
@@ -66,4 +67,26 @@ func (tb *tab) onNewPage(script string) {
 		_, err := cdp.Call(ctx, target, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
 		return err
 	}))
+}
+
+// Groups and columns are alive too, and are chosen without a reload; a group leads to its instances.
+func TestGroupsAreAlive(t *testing.T) {
+	browser := chromium(t)
+	srv := node(t)
+	register(t, srv, fleet(40)...)
+	tb := newTab(t, browser, srv.URL, 1280)
+	tb.do(chromedp.Navigate(root(srv) + "instances?group=zone"))
+	tb.live()
+	const groups = `[...document.querySelectorAll('.totals li')].map((e) => e.innerText).join(', ')`
+	tb.until(groups + ` === '16 eu-1a, 16 eu-1b, 8 eu-1c'`)
+	in := instance("AAA", "new-one")
+	in.Metadata = heureka.NewMetadata(map[string]string{"zone": "eu-1d", "team": "red"})
+	register(t, srv, in)
+	tb.until(groups + ` === '16 eu-1a, 16 eu-1b, 8 eu-1c, 1 eu-1d'`)
+	tb.do(chromedp.Evaluate[chromedp.Void](`window.mark = 1; document.querySelector('input[name=group]').value = 'team'; document.querySelector('input[name=col]').value = 'team, nothing'`))
+	tb.click(`form.filter button`)
+	tb.until(groups + ` === '40 blue, 1 red' && window.mark === 1 && location.search.includes('group=team')`)
+	tb.until(`[...document.querySelectorAll('.head .c-more')].map((e) => e.innerText).join() === 'team,nothing' && document.querySelector('.row .c-more').innerText === 'blue'`)
+	tb.do(chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll('.totals a')].find((a) => a.innerText === '1 red').click()`))
+	tb.until(`document.querySelector('.conn.live') && document.getElementById('found').innerText.startsWith('1 of 41') && !document.querySelector('.totals')`)
 }

@@ -170,10 +170,11 @@ func TestHostileInstancesAreHarmless(t *testing.T) {
 		tb.submit("override", evil)
 		tb.until(`document.querySelector('.done')`)
 		harmless("the page after an override")
-		for _, page := range []string{"", "instances", "instances?open=" + url.QueryEscape(in.Key().String()), "instances?group=zone", own, own + "&done=" + url.QueryEscape(evil),
+		for _, page := range []string{"", "instances", "instances?open=" + url.QueryEscape(in.Key().String()), "instances?group=zone", "instances?group=__proto__&col=__proto__,constructor,toString",
+			"instances?col=" + url.QueryEscape(evil) + "&group=" + url.QueryEscape(evil), own, own + "&done=" + url.QueryEscape(evil),
 			"instance?id=x&app=" + url.QueryEscape(evil), "warnings", "renewals", "lastn"} {
 			tb.do(chromedp.Navigate(named(srv) + page))
-			if script && strings.HasPrefix(page, "instances") && !strings.Contains(page, "group") {
+			if script && strings.HasPrefix(page, "instances") {
 				tb.live()
 			}
 			if strings.Contains(page, "open=") {

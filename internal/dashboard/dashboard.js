@@ -43,7 +43,7 @@ setInterval(refreshState, 5000);
 document.addEventListener('visibilitychange', refreshState);
 
 const list = document.getElementById('list');
-if (list && !new URLSearchParams(location.search).get('group')) {
+if (list) {
 	const { start } = await import('./instances.js');
 	start(list, base, new URL(document.body.dataset.v1 + '/', location.href), say);
 }

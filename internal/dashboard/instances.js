@@ -15,6 +15,8 @@ export function start(element, base, v1, say) {
 	store.load().then(() => {
 		element.className = '';
 		element.replaceChildren();
+		const groups = document.getElementById('groups-now'); // as the node has rendered them
+		if (groups) groups.remove();
 		render(html`<${List} store=${store} base=${base} say=${say} />`, element);
 		performance.mark('list'); // ./do bench-page looks at it
 		store.watch();
@@ -28,6 +30,12 @@ function prepare(r) {
 	r.rank = r.lease === 2 ? 0 : r.status === 'UP' && r.lease ? 5 : rank[r.status] || 3;
 	r.text = [r.app, r.id, r.address, r.ip, r.vip, r.status, r.zone, ...Object.values(r.meta)].join('\n').toLowerCase();
 	return r;
+}
+
+// valueOf is what a row has under a column's name, or else a key of the metadata, whatever that is called.
+function valueOf(r, key) {
+	if (['app', 'zone', 'version', 'status'].includes(key)) return r[key];
+	return Object.hasOwn(r.meta, key) ? r.meta[key] : '';
 }
 
 // fromRecord reads a record as Eureka's API has it.
@@ -168,14 +176,18 @@ class List extends Component {
 		super(props);
 		const p = new URLSearchParams(location.search);
 		this.query = Object.fromEntries([...p].filter(([k]) => k !== 'page'));
-		this.cols = (this.query.col || '').split(',').filter(Boolean);
+		this.columns();
 		this.state = { open: this.query.open || '', top: 0 };
 		this.form = document.querySelector('form.filter');
 		this.onInput = (e) => this.input(e);
 		this.form.addEventListener('input', this.onInput);
 		this.form.addEventListener('submit', (e) => {
-			const f = this.form.elements;
-			if (!f.group.value && f.col.value === (this.query.col || '')) e.preventDefault();
+			e.preventDefault(); // all that it sends is shown already but these
+			const { group, col } = this.form.elements;
+			this.set('group', group.value.trim());
+			this.set('col', col.value.trim());
+			this.columns();
+			this.show();
 		});
 		props.store.listener = (changed) => this.update(changed);
 		this.sortAll();
@@ -197,12 +209,24 @@ class List extends Component {
 
 	choose() {
 		this.found = this.sorted.filter(filter(this.query));
+		const key = this.query.group, counts = new Map();
+		for (const r of key ? this.found : []) counts.set(valueOf(r, key), (counts.get(valueOf(r, key)) || 0) + 1);
+		this.counts = [...counts].sort((a, b) => b[1] - a[1] || compareText(a[0], b[0])).slice(0, 100);
 	}
+
+	set(name, value) { if (value) this.query[name] = value; else delete this.query[name]; }
+
+	columns() { this.cols = (this.query.col || '').split(',').map((c) => c.trim()).filter(Boolean).slice(0, 5); }
 
 	input(e) {
 		const { name, value } = e.target;
 		if (!['q', 'status', 'zone', 'app', 'version'].includes(name)) return;
-		if (value) this.query[name] = value; else delete this.query[name];
+		this.set(name, value);
+		this.show();
+	}
+
+	// show shows what another query admits.
+	show() {
 		this.choose();
 		this.address();
 		if (this.box) this.box.scrollTop = 0;
@@ -321,6 +345,19 @@ class List extends Component {
 		this.setState({ top: this.box.scrollTop });
 	}
 
+	// groups are how many of those found have each value, the most first, with links to these alone.
+	groups() {
+		const key = this.query.group;
+		if (!key) return '';
+		const alone = (value) => {
+			const { group, open, ...q } = this.query;
+			if (['app', 'zone', 'version', 'status'].includes(key)) q[key] = value;
+			else q.q = `${q.q || ''} ${key}=${value}`.trim();
+			return '?' + new URLSearchParams(q);
+		};
+		return html`<ul class="totals" aria-label="Groups">${this.counts.map(([value, n]) => html`<li key=${value}><a href=${alone(value)}><b>${n}</b> ${value || 'none'}</a></li>`)}</ul>`;
+	}
+
 	head([column, label]) {
 		const s = this.query.sort, sorted = s === column ? 'ascending' : s === '-' + column ? 'descending' : 'none';
 		return html`<span role="columnheader" aria-sort=${sorted} class=${'c-' + column}><button type="button" onClick=${() => this.sort(column)}>${label}${sorted === 'ascending' ? ' ↑' : sorted === 'descending' ? ' ↓' : ''}</button></span>`;
@@ -336,7 +373,7 @@ class List extends Component {
 			<span role="cell" class="c-id"><a href=${'?' + q} data-key=${r.key} title=${r.id} onClick=${show}>${r.id}</a></span>
 			<span role="cell" class="c-address" title=${r.address}>${r.address}</span>
 			<span role="cell" class="c-zone">${r.zone}</span><span role="cell" class="c-version">${r.version}</span>
-			${this.cols.map((c) => html`<span role="cell" class="c-more">${r.meta[c] || ''}</span>`)}
+			${this.cols.map((c) => html`<span role="cell" class="c-more">${valueOf(r, c)}</span>`)}
 			<span role="cell" class="c-heard">${r.heardAt ? ago(r.heardAt) + ' ago' : ''}</span>
 			<span role="cell" class="c-changed" title=${new Date(r.changed).toLocaleString()}>${r.changed ? ago(r.changed) + ' ago' : ''}</span>
 		</div>`;
@@ -346,7 +383,7 @@ class List extends Component {
 		const height = this.height(), box = this.box;
 		const scroll = this.moveTo !== undefined ? this.moveTo : box ? box.scrollTop : 0, view = box ? box.clientHeight : 700;
 		const from = Math.max(0, Math.floor(scroll / height) - 15), to = Math.min(this.found.length, from + Math.ceil(view / height) + 30);
-		return html`<div class=${open ? 'split' : ''}>
+		return html`${this.groups()}<div class=${open ? 'split' : ''}>
 			<div>
 				<p class="found" id="found">${this.found.length.toLocaleString()} of ${store.rows.size.toLocaleString()} instances${this.query.sort ? '' : ', trouble first'} · <span class=${'conn ' + store.live}>${store.live}</span></p>
 				<div role="table" aria-label="Instances" aria-rowcount=${this.found.length + 1} class=${'table box cols-' + this.cols.length} tabindex="0" ref=${(e) => { this.box = e; }} onScroll=${() => this.setState({ top: this.box.scrollTop })} onKeyDown=${(e) => this.keys(e)}>
