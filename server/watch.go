@@ -1,6 +1,7 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/changes"
+	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -177,7 +179,40 @@ func (st *stream) write(b []byte) {
 // extend gives the client time to take what is sent next. Connections of ours have their own rule, by progress.
 func (st *stream) extend() { _ = st.control.SetWriteDeadline(time.Now().Add(stallTimeout)) }
 
-// instanceDoc is {"instance": …}, as in the API.
-func instanceDoc(b []byte, rec registry.Record) []byte {
-	return wire.JSON.AppendSingle(b, rec.Instance, rec.Lease())
+// errShort ends a watcher for whom there is no memory now.
+var errShort = errors.New("no memory for a large record")
+
+// hold takes what a piece of so many bytes needs: few large ones may be on their way at a time, to whoever watches. A client that
+// is cut off comes again.
+func (st *stream) hold(bytes int) {
+	if st.err == nil && !httpapi.Hold(st.w, bytes) {
+		st.err = errShort
+	}
+}
+
+// weight returns about how many bytes an event takes while it is made.
+func weight(ch *registry.Change) int {
+	if ch.Removed() {
+		return 0
+	}
+	return 2 * wire.Size(ch.Record.Instance)
+}
+
+// usualRecord is how large a buffer may be that is kept for the next record.
+const usualRecord = 64 << 10
+
+// record writes {"instance": …}, as in the API, behind what stands in b. It returns a buffer for the next one.
+func (st *stream) record(b []byte, rec registry.Record) []byte {
+	st.hold(wire.Size(rec.Instance))
+	if st.err != nil {
+		return nil
+	}
+	b = wire.JSON.AppendSingle(b, rec.Instance, rec.Lease())
+	st.extend()
+	st.write(b)
+	httpapi.GiveBack(st.w)
+	if cap(b) > usualRecord {
+		return nil
+	}
+	return b
 }

@@ -21,6 +21,10 @@ func (st *stream) poll(r *http.Request, q *watchRequest) {
 			records, why = st.anew(q), tooSlow
 		}
 	}
+	if st.err != nil {
+		st.w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
 	st.w.Header().Set("Content-Type", "application/json")
 	st.extend()
 	st.write([]byte(`{"version":"` + st.watching.version(st.cursor) + `"`))
@@ -39,6 +43,9 @@ func (st *stream) poll(r *http.Request, q *watchRequest) {
 		st.write(b)
 	}
 	st.write([]byte("]}"))
+	if st.err != nil {
+		panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+	}
 	st.watching.told.Add(uint64(len(found)))
 }
 
@@ -46,16 +53,16 @@ func (st *stream) poll(r *http.Request, q *watchRequest) {
 func (st *stream) instances(records iter.Seq[registry.Record]) {
 	st.write([]byte(`,"instances":[`))
 	var b []byte
+	n := 0
 	for rec := range records {
 		if !st.view.Has(rec.Instance) {
 			continue
 		}
-		if b = b[:0]; cap(b) > 0 {
+		if b = b[:0]; n > 0 {
 			b = append(b, ',')
 		}
-		b = instanceDoc(b, rec)
-		st.extend()
-		if st.write(b); st.err != nil {
+		n++
+		if b = st.record(b, rec); st.err != nil {
 			return
 		}
 	}
@@ -69,7 +76,7 @@ func (st *stream) await(ctx context.Context, wait time.Duration) (found [][]byte
 	defer limit.Stop()
 	for {
 		found, behind = st.gather()
-		if behind || len(found) > 0 {
+		if behind || len(found) > 0 || st.err != nil {
 			return found, behind
 		}
 		woken := st.reg.Feed().Next(st.cursor)
@@ -88,7 +95,7 @@ func (st *stream) await(ctx context.Context, wait time.Duration) (found [][]byte
 	}
 }
 
-// gather takes what there is, up to what fits into one answer.
+// gather takes what there is, up to what fits into one answer; of the large ones, one.
 func (st *stream) gather() (found [][]byte, behind bool) {
 	var buf [watchTurn]registry.Change
 	for size := 0; len(found) < pollChanges && size < pollBytes; {
@@ -101,6 +108,14 @@ func (st *stream) gather() (found [][]byte, behind bool) {
 			break
 		}
 		for i := range news {
+			need := weight(&news[i])
+			if size > 0 && size+need > pollBytes {
+				st.cursor = news[i].Seq - 1
+				return found, false
+			}
+			if st.hold(size + need); st.err != nil {
+				return nil, false
+			}
 			b := st.watching.events.Of(&news[i])
 			found, size = append(found, b), size+len(b)
 		}

@@ -40,11 +40,11 @@ func (st *stream) snapshot(records iter.Seq[registry.Record]) (n int) {
 		if !st.view.Has(rec.Instance) {
 			continue
 		}
-		b = append(instanceDoc(append(b[:0], "event: instance\ndata: "...), rec), "\n\n"...)
-		st.extend()
-		if st.write(b); st.err != nil {
+		st.write([]byte("event: instance\ndata: "))
+		if b = st.record(b[:0], rec); st.err != nil {
 			return n
 		}
+		st.write([]byte("\n\n"))
 		n++
 	}
 	return n
@@ -137,8 +137,9 @@ func (st *stream) change(ch *registry.Change) {
 	st.write([]byte("event: change\ndata: "))
 	if st.brief {
 		st.write([]byte("{}"))
-	} else {
+	} else if st.hold(weight(ch)); st.err == nil {
 		st.write(st.watching.events.Of(ch))
+		httpapi.GiveBack(st.w)
 	}
 	st.write([]byte("\n\n"))
 	st.watching.told.Add(1)

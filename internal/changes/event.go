@@ -22,7 +22,7 @@ func encode(ch *registry.Change) []byte {
 	e := Event{Doc: DocOf(ch)}
 	if !ch.Removed() {
 		form := wire.Form{Format: wire.JSON}
-		e.Instance = form.AppendInstance(nil, ch.Record.Instance, ch.Record.Lease())
+		e.Instance = form.AppendInstance(make([]byte, 0, wire.Size(ch.Record.Instance)), ch.Record.Instance, ch.Record.Lease())
 	}
 	b, err := json.Marshal(e)
 	if err != nil {

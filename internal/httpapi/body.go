@@ -238,18 +238,39 @@ func (c *call) stopWriting() func() {
 	return func() { _ = conn.SetWriteDeadline(time.Unix(1, 0)) } // where that is not supported, the answer has its time
 }
 
+// Hold is for handlers beside the API that answer piece by piece: before a piece of size bytes is made it takes what that needs
+// from the API's budget. It reports false if there is not enough. GiveBack follows when the piece has been written.
+func Hold(w http.ResponseWriter, size int) bool {
+	own, ok := w.(*response)
+	if !ok || own.call.holdAnswer(size) {
+		return true
+	}
+	own.reason = Busy
+	return false
+}
+
+// GiveBack gives back what Hold took.
+func GiveBack(w http.ResponseWriter) {
+	if own, ok := w.(*response); ok {
+		own.call.releaseOne(&own.call.out)
+	}
+}
+
 // release gives the budget back what the call took of it.
 func (c *call) release() {
-	for _, h := range []**holding{&c.held, &c.out} {
-		if *h == nil {
-			continue
-		}
-		c.budget.release(*h)
-		if c.cfg.Freed != nil {
-			c.cfg.Freed((*h).bytes)
-		}
-		*h = nil
+	c.releaseOne(&c.held)
+	c.releaseOne(&c.out)
+}
+
+func (c *call) releaseOne(h **holding) {
+	if *h == nil {
+		return
 	}
+	c.budget.release(*h)
+	if c.cfg.Freed != nil {
+		c.cfg.Freed((*h).bytes)
+	}
+	*h = nil
 }
 
 // maxReadOn is how much more than what is accepted is read of a body that has been refused before its end.
