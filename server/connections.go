@@ -45,12 +45,13 @@ type front struct {
 func (s *Server) newFront(h http.Handler, ln net.Listener, connections int) (front, error) {
 	conns, err := listener.New(ln, listener.Config{
 		MaxConnections: connections, IdleGrace: idleGrace, Stall: stallTimeout, Unsent: unsentBytes,
+		HeaderBytes: s.node.limits.Load().headerBytes(), Room: s.node.roomForConnection,
 	})
 	if err != nil {
 		return front{}, err
 	}
 	return front{conns: conns, Server: &http.Server{
-		Handler:           h,
+		Handler:           listener.Counted(h),
 		ConnState:         conns.ConnState,
 		ConnContext:       s.guard.remembering(conns.ConnContext),
 		ReadHeaderTimeout: readHeaderTimeout,

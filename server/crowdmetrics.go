@@ -20,7 +20,7 @@ var (
 
 	connectionsDesc = connDesc("connections", "Open connections of clients and peers.")
 	maxConnDesc     = connDesc("connections_max", "Limit of open connections.")
-	connRefusedDesc = connDesc("connections_refused_total", "New connections closed because all others were in use.")
+	connRefusedDesc = connDesc("connections_refused_total", "Connections closed because all others were in use, or because there was no memory for them or for a large header.")
 	connIdleDesc    = connDesc("connections_closed_idle_total", "Idle connections closed to make room for new ones.")
 	connStalledDesc = connDesc("connections_stalled_total", "Connections closed because the client read nothing of a response for two minutes.")
 )

@@ -17,6 +17,7 @@ import (
 // it is large.
 const (
 	liveHeap    = "/gc/heap/live:bytes"
+	stacks      = "/memory/classes/heap/stacks:bytes"
 	collections = "/gc/cycles/total:gc-cycles"
 )
 
@@ -26,6 +27,16 @@ const (
 	ofPeers     = 90 // what other nodes tell
 	ofDocuments = 82 // what is encoded for readers
 	ofCalls     = 90 // what is made for one call
+
+	ofConnections = 95 // connections
+)
+
+// What those take that stay.
+const (
+	connectionBytes = 16 << 10
+	watcherBytes    = 32 << 10
+
+	alwaysOpen = 1000 // connections, however short memory is
 )
 
 // A headroom says whether there is memory for something large. The zero value is ready.
@@ -59,14 +70,14 @@ func liveNow() int64 {
 	return int64(sample[0].Value.Uint64())
 }
 
-// look returns what the last collection left. With mu held.
+// look returns what the last collection left, and what connections have for stacks. With mu held.
 func (h *headroom) look() (live int64) {
-	sample := []metrics.Sample{{Name: liveHeap}, {Name: collections}}
+	sample := []metrics.Sample{{Name: liveHeap}, {Name: collections}, {Name: stacks}}
 	metrics.Read(sample)
 	if cycle := sample[1].Value.Uint64(); cycle != h.cycle {
 		h.cycle, h.recent = cycle, 0
 	}
-	return int64(sample[0].Value.Uint64())
+	return int64(sample[0].Value.Uint64() + sample[2].Value.Uint64())
 }
 
 // shareOf returns how much of the memory may be in use for what comes from this origin to be taken.
@@ -99,6 +110,17 @@ func (l *Limits) heldBytes() int64 {
 		return l.DecodingBytes
 	}
 	return min(l.DecodingBytes, max(most/8, largestBody))
+}
+
+// largestHeaders is how many bytes the headers of all requests may have beyond the usual.
+const largestHeaders = 128 << 20
+
+// headerBytes returns the same for this memory: a thirty-second.
+func (l *Limits) headerBytes() int64 {
+	if most := l.memory(); most > 0 {
+		return min(max(most/32, 2*maxHeaderBytes), largestHeaders)
+	}
+	return largestHeaders
 }
 
 const (

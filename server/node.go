@@ -78,11 +78,21 @@ func (n *node) roomForDocuments(bytes int64) bool { return n.takeMemory(bytes, o
 
 // roomForCall reports whether there is memory for a call, of those that go through the whole registry for one reader.
 func (n *node) roomForCall(c *httpapi.Call) bool {
+	if c.Route.Resource == httpapi.WatchResource {
+		return n.roomForCopy(watcherBytes)
+	}
 	return c.Route.Resource == httpapi.MetricsResource || classOf(c) != pageClass || n.roomForCopy(int64(512*n.reg.Len()))
 }
 
 // roomForCopy reports whether there is memory for what is made for one reader, or for another node.
 func (n *node) roomForCopy(bytes int64) bool { return n.takeMemory(bytes, ofCalls) }
+
+// roomForConnection reports whether there is memory for one more connection than are open. Some there always are, and an eighth of
+// the memory for them: it is not they who are too many then, and heartbeats must come in.
+func (n *node) roomForConnection(open int) bool {
+	own := int64(open) * connectionBytes
+	return open < alwaysOpen || own < n.limits.Load().memory()/8 || n.takeMemory(connectionBytes, ofConnections)
+}
 
 // takeMemory reports whether so many bytes more leave the live heap within a share of the memory; without a limit they do.
 func (n *node) takeMemory(bytes, percent int64) bool {

@@ -211,6 +211,7 @@ var attacks = []attack{
 	}},
 	{"large bodies, slowly", 40, slowBody},
 	{"promises of a body", 300, promise},
+	{"headers without an end", 6000, endless},
 	{"long ids, registered and cancelled", 300, func(n *node, i int) bool {
 		id := strings.Repeat("x", 900<<10) + strconv.Itoa(i)
 		return n.send("POST", "/eureka/apps/FLOOD", record(id, ""), json) == 400
@@ -319,6 +320,17 @@ func slowBody(n *node, _ int) bool {
 	return true
 }
 
+// endless sends much of a header, and stops in the middle.
+func endless(n *node, _ int) bool {
+	c, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		return true
+	}
+	_, _ = io.WriteString(c, "GET /heureka/v1/watch HTTP/1.1\r\nHost: h\r\nX: "+strings.Repeat("x", 60_000))
+	time.AfterFunc(5*time.Second, func() { c.Close() })
+	return true
+}
+
 const bucketsPath = "/eureka/peerreplication/buckets"
 
 var allBuckets = func() []byte {
@@ -336,7 +348,7 @@ func deaf(n *node, i int) bool {
 		return true
 	}
 	_ = c.(*net.TCPConn).SetReadBuffer(4096)
-	switch i % 3 {
+	switch i % 5 {
 	case 0:
 		_, _ = fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: h\r\nX-Heureka-Node: abc\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
 			bucketsPath, len(allBuckets), allBuckets)
@@ -344,6 +356,10 @@ func deaf(n *node, i int) bool {
 		_, _ = fmt.Fprintf(c, "GET /eureka/apps/FLOOD/big-%d HTTP/1.1\r\nHost: h\r\n\r\n", i%100)
 	case 2:
 		_, _ = io.WriteString(c, "GET /lastn HTTP/1.1\r\nHost: h\r\n\r\n")
+	case 3:
+		_, _ = io.WriteString(c, "GET /heureka/v1/watch HTTP/1.1\r\nHost: h\r\nAccept: text/event-stream\r\n\r\n")
+	case 4:
+		_, _ = io.WriteString(c, "GET /heureka/v1/watch HTTP/1.1\r\nHost: h\r\n\r\n")
 	}
 	time.AfterFunc(10*time.Second, func() { c.Close() })
 	time.Sleep(100 * time.Millisecond)

@@ -109,7 +109,12 @@ func (c *Conn) peek() bool {
 // Read returns the byte that was looked at before all others.
 func (c *Conn) Read(p []byte) (int, error) {
 	if !c.peeked || len(p) == 0 {
-		return c.Conn.Read(p)
+		n, err := c.Conn.Read(p)
+		if !c.takeHead(n) {
+			c.ln.refused.Add(1)
+			return 0, errHeads
+		}
+		return n, err
 	}
 	c.peeked, p[0] = false, c.first[0]
 	return 1, nil

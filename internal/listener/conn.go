@@ -33,6 +33,9 @@ type Conn struct {
 	cut       atomic.Bool  // nothing more is to be written
 	closed    sync.Once
 
+	head  atomic.Int64 // bytes that came before the request was known
+	known atomic.Bool  // it is
+
 	first  [1]byte // what was read to see whether it is TLS
 	peeked bool    // Read has not returned it yet; whoever reads owns both
 }
@@ -153,7 +156,7 @@ func (c *Conn) SetWriteDeadline(t time.Time) error {
 
 // Close closes the connection and makes room for another one.
 func (c *Conn) Close() error {
-	c.closed.Do(func() { c.ln.forget(c) })
+	c.closed.Do(func() { c.ln.forget(c); c.giveHead() })
 	return c.Conn.Close()
 }
 

@@ -14,12 +14,14 @@ import (
 	"time"
 )
 
-// Config says what connections may cost. Every field must be set.
+// Config says what connections may cost. Every field must be set but the last two.
 type Config struct {
-	MaxConnections int           // open at once; beyond that the longest idle one is closed, or the new one refused
-	IdleGrace      time.Duration // an idle connection is not closed for another one before it has been idle for so long
-	Stall          time.Duration // a connection whose peer has taken no byte of an answer for so long is closed
-	Unsent         int           // bytes of an answer that the kernel keeps for a peer that does not read, at most
+	MaxConnections int                 // open at once; beyond that the longest idle one is closed, or the new one refused
+	IdleGrace      time.Duration       // an idle connection is not closed for another one before it has been idle for so long
+	Stall          time.Duration       // a connection whose peer has taken no byte of an answer for so long is closed
+	Unsent         int                 // bytes of an answer that the kernel keeps for a peer that does not read, at most
+	HeaderBytes    int64               // of headers beyond 4 KiB each, of all requests under way together; 0: no bound
+	Room           func(open int) bool // is there memory for another connection? nil: always
 }
 
 func (c Config) validate() error {
@@ -38,7 +40,7 @@ func (c Config) validate() error {
 type Stats struct {
 	Open, Max  int
 	Accepted   int64
-	Refused    int64 // closed at once, because all others were in use
+	Refused    int64 // closed at once: all others were in use, or there was no memory for them, or for a large header
 	ClosedIdle int64 // closed to make room
 	Stalled    int64 // closed because the peer took nothing
 }
@@ -49,6 +51,7 @@ type Listener struct {
 	cfg Config
 
 	accepted, refused, closedIdle, stalled atomic.Int64
+	heads                                  atomic.Int64 // bytes of headers, as in Config
 
 	mu    sync.Mutex
 	conns map[*Conn]struct{}
@@ -80,13 +83,14 @@ func (l *Listener) Accept() (net.Conn, error) {
 
 // admit takes raw in, closing idle connections for it if need be. It returns nil if all connections are in use.
 func (l *Listener) admit(raw net.Conn) *Conn {
-	if !l.room(1) {
+	memory := l.cfg.Room == nil || l.cfg.Room(l.open())
+	if !memory || !l.room(1) {
 		idle := l.longestIdle(time.Now())
 		for _, c := range idle {
 			l.closedIdle.Add(1)
 			c.Close()
 		}
-		if !l.room(1) {
+		if !l.room(1) || !memory && len(idle) == 0 {
 			return nil
 		}
 	}
@@ -95,6 +99,12 @@ func (l *Listener) admit(raw net.Conn) *Conn {
 	defer l.mu.Unlock()
 	l.conns[c] = struct{}{}
 	return c
+}
+
+func (l *Listener) open() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.conns)
 }
 
 func (l *Listener) room(n int) bool {
@@ -125,10 +135,7 @@ func (l *Listener) forget(c *Conn) {
 
 // Stats returns the counters.
 func (l *Listener) Stats() Stats {
-	l.mu.Lock()
-	open := len(l.conns)
-	l.mu.Unlock()
-	return Stats{Open: open, Max: l.cfg.MaxConnections, Accepted: l.accepted.Load(), Refused: l.refused.Load(),
+	return Stats{Open: l.open(), Max: l.cfg.MaxConnections, Accepted: l.accepted.Load(), Refused: l.refused.Load(),
 		ClosedIdle: l.closedIdle.Load(), Stalled: l.stalled.Load()}
 }
 
@@ -138,6 +145,9 @@ func (l *Listener) ConnState(raw net.Conn, s http.ConnState) {
 	switch {
 	case c == nil:
 	case s == http.StateIdle || s == http.StateNew:
+		if s == http.StateIdle {
+			c.giveHead()
+		}
 		c.idleSince.Store(time.Now().UnixNano())
 	default:
 		c.idleSince.Store(0)
