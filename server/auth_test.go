@@ -1,16 +1,25 @@
 package server_test
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/go-jose/go-jose/v4"
 	"golang.org/x/crypto/bcrypt"
 
 	"heureka.internal/heureka/server"
@@ -48,7 +57,8 @@ func spelled(path string) []string {
 	return all
 }
 
-// guarded returns a node on which each role has a user, password "p", and a token, both named after the role.
+// guarded returns a node on which each role has a user, password "p", a token, and certificates with the name ROLE.corp, all named after
+// the role. It takes tokens of an issuer.
 func guarded(t *testing.T, change func(*server.Config)) *server.Server {
 	t.Helper()
 	dir, users, tokens := t.TempDir(), "# users\n", ""
@@ -61,6 +71,7 @@ func guarded(t *testing.T, change func(*server.Config)) *server.Server {
 		users += role + ":" + string(hash) + "\n"
 		if role != "none" {
 			cfg.Auth.UserRoles[role] = []string{role}
+			cfg.Auth.Certificates = append(cfg.Auth.Certificates, server.CertificateRule{DNS: role + ".corp", Roles: []string{role}})
 			tokens += fmt.Sprintf("%s:%x:%s\n", role, sha256.Sum256([]byte("token of "+role)), role)
 		}
 	}
@@ -69,6 +80,7 @@ func guarded(t *testing.T, change func(*server.Config)) *server.Server {
 			t.Fatal(err)
 		}
 	}
+	cfg.Auth.JWT = server.JWT{PublicKey: issuerPEM, Audiences: []string{"registry"}, Algorithms: []string{"EdDSA"}}
 	cfg.Actuator.Include = []string{"*"}
 	if change != nil {
 		change(&cfg)
@@ -107,8 +119,20 @@ func askAs(h http.Handler, method, path, role, by string, header ...string) *htt
 		r.Header.Set("Authorization", "Bearer x")
 	case "another scheme":
 		r.Header.Set("Authorization", "Digest x")
+	case "certificate":
+		r.TLS = verified(&x509.Certificate{DNSNames: []string{role + ".corp"}})
+	case "a common name":
+		r.TLS = verified(&x509.Certificate{Subject: pkix.Name{CommonName: "admin.corp"}})
+	case "a wildcard":
+		r.TLS = verified(&x509.Certificate{DNSNames: []string{"*.corp"}})
+	case "another authority":
+		r.TLS = verified(&x509.Certificate{DNSNames: []string{"admin.corp"}})
+		r.TLS.VerifiedChains = nil
 	case "two":
 		r.Header["Authorization"] = []string{"Bearer token of admin", "Bearer token of admin"}
+	}
+	if token := tokenFor(role, by); token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
@@ -116,6 +140,54 @@ func askAs(h http.Handler, method, path, role, by string, header ...string) *htt
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	return w
+}
+
+// verified is a connection whose certificate somebody has verified.
+func verified(leaf *x509.Certificate) *tls.ConnectionState {
+	leaf.NotAfter = time.Now().Add(time.Hour)
+	return &tls.ConnectionState{PeerCertificates: []*x509.Certificate{leaf}, VerifiedChains: [][]*x509.Certificate{{leaf}}}
+}
+
+// badTokens are tokens that are wrong in one respect; all claim to be the administrator's.
+var badTokens = map[string]struct {
+	algorithm jose.SignatureAlgorithm
+	key       any
+	change    map[string]any
+}{
+	"an expired JWT":           {jose.EdDSA, issuerKey, map[string]any{"exp": 1}},
+	"a JWT without end":        {jose.EdDSA, issuerKey, map[string]any{"exp": nil}},
+	"a JWT for others":         {jose.EdDSA, issuerKey, map[string]any{"aud": "other"}},
+	"a JWT with HS256":         {jose.HS256, []byte("0123456789abcdef0123456789abcdef"), nil},
+	"a JWT of another's key":   {jose.EdDSA, ed25519.NewKeyFromSeed([]byte("another seed, for another key 32")), nil},
+	"a JWT that names nobody":  {jose.EdDSA, issuerKey, map[string]any{"sub": nil}},
+	"a JWT before its time":    {jose.EdDSA, issuerKey, map[string]any{"nbf": time.Now().Add(time.Hour).Unix()}},
+	"a JWT with no signature":  {},
+	"a JWT with another's end": {},
+}
+
+// tokenFor returns the token that is shown; "" if it is another credential.
+func tokenFor(role, by string) string {
+	good, err := tokenOf(jose.EdDSA, issuerKey, map[string]any{"sub": "admin", "scope": "admin"})
+	bad, isBad := badTokens[by]
+	part := strings.Split(good, ".")
+	switch {
+	case by == "JWT":
+		good, err = tokenOf(jose.EdDSA, issuerKey, map[string]any{"sub": role, "scope": "openid " + role})
+	case by == "a JWT with no signature":
+		good = base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + part[1] + "."
+	case by == "a JWT with another's end":
+		good = part[0] + "." + part[1] + "." + strings.Repeat("A", len(part[2]))
+	case isBad:
+		claims := map[string]any{"sub": "admin", "scope": "admin"}
+		maps.Copy(claims, bad.change)
+		good, err = tokenOf(bad.algorithm, bad.key, claims)
+	default:
+		return ""
+	}
+	if err != nil {
+		panic(err)
+	}
+	return good
 }
 
 // Whoever lacks a role gets 401 or 403 without a body, however the path is spelled; whoever has it gets through.
@@ -128,7 +200,7 @@ func TestMatrixOfRoles(t *testing.T) {
 		allowed := hasRole(role, needs, method, path)
 		for i, path := range spelled(path) {
 			if i > 0 && by == "password" {
-				break // the token shows the same
+				break // the others show the same
 			}
 			w := askAs(h, method, path, role, by)
 			asked++
@@ -145,14 +217,15 @@ func TestMatrixOfRoles(t *testing.T) {
 		}
 	}
 	for _, e := range endpoints {
-		for _, by := range []string{"password", "token"} {
+		for _, by := range []string{"password", "token", "JWT", "certificate"} {
 			for _, role := range roles {
 				check(e.method, e.path, e.role, role, by)
 			}
 		}
 		check(e.method, e.path, e.role, "", "nothing")
 		check(e.method, e.path, e.role, "none", "password")
-		for _, by := range []string{"wrong password", "wrong token", "another scheme", "two"} { // even where nothing is needed
+		wrong := []string{"wrong password", "wrong token", "another scheme", "two", "a common name", "a wildcard", "another authority"}
+		for _, by := range slices.AppendSeq(wrong, maps.Keys(badTokens)) { // even where nothing is needed
 			w := askAs(h, e.method, e.path, "stranger", by)
 			if w.Code != http.StatusUnauthorized || w.Body.Len() > 0 {
 				t.Errorf("%s %s by %s: %d %q, want 401 without a body", e.method, e.path, by, w.Code, w.Body)

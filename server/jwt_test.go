@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"testing"
 	"time"
 
@@ -30,17 +31,22 @@ func publicPEM(key any) string {
 // signed returns a token for an hour.
 func signed(t testing.TB, name, scopes string) string {
 	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.EdDSA, Key: issuerKey}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	token, err := jwt.Signed(signer).Claims(map[string]any{
-		"sub": name, "scope": scopes, "aud": "registry", "exp": time.Now().Add(time.Hour).Unix(),
-	}).Serialize()
+	token, err := tokenOf(jose.EdDSA, issuerKey, map[string]any{"sub": name, "scope": scopes})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return token
+}
+
+// tokenOf returns a token with these claims besides, or instead of, those of a good one.
+func tokenOf(alg jose.SignatureAlgorithm, key any, change map[string]any) (string, error) {
+	claims := map[string]any{"aud": "registry", "exp": time.Now().Add(time.Hour).Unix()}
+	maps.Copy(claims, change)
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, nil)
+	if err != nil {
+		return "", err
+	}
+	return jwt.Signed(signer).Claims(claims).Serialize()
 }
 
 // Half of the settings for tokens would refuse everybody, or accept too many.
