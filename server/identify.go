@@ -28,7 +28,7 @@ func (g *guard) authenticate(c *httpapi.Call, src *tlsconf.Source) {
 	case len(header) > 1:
 		p = auth.Principal{Wrong: true, Fault: "more than one credential"}
 	default:
-		p = p.And(g.Identify(header[0], time.Now()))
+		p = p.And(g.Identify(header[0], c.Origin.Address, time.Now()))
 	}
 	if !p.Wrong {
 		p.Roles |= g.Anonymous().Roles // nobody loses by showing who they are

@@ -57,9 +57,9 @@ const nobody = "$2a$10$5lKTKFrz3EruVUQY8a66/OEw7WzDxp51b7wKfNNM1WOwgCvx4y9RS"
 
 // An Authenticator knows credentials. Its methods are safe for concurrent use.
 type Authenticator struct {
-	cfg     Config
-	secret  [32]byte      // the key under which verified credentials are remembered
-	hashing chan struct{} // has an element for each password that is being computed
+	cfg    Config
+	secret [32]byte // the key under which verified credentials are remembered
+	turns  turns    // at computing passwords
 
 	local    atomic.Pointer[Local]
 	known    atomic.Pointer[known]
@@ -67,6 +67,7 @@ type Authenticator struct {
 	computed atomic.Uint64
 
 	passwords, jwts memory // that have been verified
+	wrong           memory // passwords
 
 	mu   sync.Mutex
 	seen [2][]byte // what stood in the files when they were read last
@@ -83,6 +84,7 @@ type known struct {
 
 type user struct {
 	checks []func(password string) bool // one, or two while the password is replaced
+	slow   bool                         // a check takes a turn
 	roles  Roles
 	rule   string
 }
@@ -100,7 +102,7 @@ const (
 
 // New reads the files.
 func New(cfg Config) (*Authenticator, error) {
-	a := &Authenticator{cfg: cfg, hashing: make(chan struct{}, hashing)}
+	a := &Authenticator{cfg: cfg}
 	_, _ = rand.Read(a.secret[:]) // never fails
 	var err error
 	if a.seen, err = a.read(); err != nil {
@@ -206,7 +208,7 @@ func (a *Authenticator) parse(l *Local, texts [2][]byte) (*known, error) {
 			if err != nil {
 				return nil, err
 			}
-			u.checks = append(u.checks, check)
+			u.checks, u.slow = append(u.checks, check), u.slow || strings.HasPrefix(password, "{bcrypt}")
 		}
 		k.users[l.User] = u
 	}
@@ -241,7 +243,7 @@ func (a *Authenticator) addUser(k *known, line string) error {
 	if again && (u.rule != ruleUsers || len(u.checks) == 2) {
 		return fmt.Errorf("there are too many passwords of %q: want one, or two while it is replaced", name)
 	}
-	k.users[name] = user{append(u.checks, a.bcryptChecker(hash)), k.local.UserRoles[name], ruleUsers}
+	k.users[name] = user{append(u.checks, a.bcryptChecker(hash)), true, k.local.UserRoles[name], ruleUsers}
 	return nil
 }
 
@@ -278,8 +280,6 @@ func (a *Authenticator) checker(password string) (func(string) bool, error) {
 func (a *Authenticator) bcryptChecker(hash string) func(string) bool {
 	return func(given string) bool {
 		a.computed.Add(1)
-		a.hashing <- struct{}{}
-		defer func() { <-a.hashing }()
 		return bcrypt.CompareHashAndPassword([]byte(hash), []byte(given)) == nil
 	}
 }
@@ -290,35 +290,65 @@ func (a *Authenticator) Anonymous() Principal { return Principal{Roles: a.local.
 // HasTokens reports whether bearer tokens are known.
 func (a *Authenticator) HasTokens() bool { return a.cfg.TokensFile != "" || a.cfg.JWT != nil }
 
-// Identify tells who shows this value of the header Authorization. Whatever it cannot tell is wrong, never anonymous.
-func (a *Authenticator) Identify(authorization string, now time.Time) Principal {
+// Identify tells who shows this value of the header Authorization from an address. Whatever it cannot tell is wrong, never anonymous.
+func (a *Authenticator) Identify(authorization, address string, now time.Time) Principal {
 	k := a.known.Load()
 	scheme, rest, _ := strings.Cut(authorization, " ")
 	switch {
 	case strings.EqualFold(scheme, "bearer"):
 		return a.bearer(k, strings.TrimSpace(rest), now)
 	case strings.EqualFold(scheme, "basic"):
-		return a.basic(k, strings.TrimSpace(rest), now)
+		return a.basic(k, strings.TrimSpace(rest), address, now)
 	}
 	return Principal{Wrong: true, Fault: "unknown scheme"}
 }
 
-func (a *Authenticator) basic(k *known, encoded string, now time.Time) Principal {
+func (a *Authenticator) basic(k *known, encoded, address string, now time.Time) Principal {
 	key := a.key(encoded)
-	if v := a.passwords.recall(key, now); v != nil && v.of == k {
-		v.until.Store(now.Add(remembered).UnixNano()) // who keeps coming is not computed again
-		return v.Principal
+	if p, ok := a.recall(key, k, now); ok {
+		return p
 	}
 	name, password, ok := decode(encoded)
 	u, there := k.users[name]
 	if !there {
-		u.checks = []func(string) bool{a.bcryptChecker(nobody)}
+		u.checks, u.slow = []func(string) bool{a.bcryptChecker(nobody)}, true
 	}
-	if !u.knows(password) || !there || !ok {
-		return Principal{Wrong: true, Proof: ByPassword, Fault: "unknown user or wrong password"}
+	if u.slow {
+		if !a.turns.take(address, now) {
+			return Principal{Wrong: true, Proof: ByPassword, Fault: "too many passwords wait to be looked at"}
+		}
+		right := false
+		defer func() { a.turns.give(address, right, time.Now()) }()
+		if p, ok := a.recall(key, k, now); ok { // others may have shown the same meanwhile
+			right = !p.Wrong
+			return p
+		}
+		right = u.knows(password) && there && ok
+		return a.judged(key, k, right, name, &u, now)
 	}
-	p := Principal{Name: name, Roles: u.roles, Applications: k.local.Applications[name], Proof: ByPassword, Rule: u.rule}
-	a.passwords.remember(key, &verified{Principal: p, of: k}, now.Add(remembered), now)
+	return a.judged(key, k, u.knows(password) && ok, name, &u, now)
+}
+
+// recall returns what is remembered of a password.
+func (a *Authenticator) recall(key [32]byte, k *known, now time.Time) (Principal, bool) {
+	if v := a.passwords.recall(key, now); v != nil && v.of == k {
+		v.until.Store(now.Add(remembered).UnixNano()) // who keeps coming is not computed again
+		return v.Principal, true
+	}
+	if v := a.wrong.recall(key, now); v != nil && v.of == k { // as from a fleet with an old password
+		return v.Principal, true
+	}
+	return Principal{}, false
+}
+
+// judged remembers a password that has been looked at.
+func (a *Authenticator) judged(key [32]byte, k *known, right bool, name string, u *user, now time.Time) Principal {
+	p, memory := Principal{Wrong: true, Proof: ByPassword, Fault: "unknown user or wrong password"}, &a.wrong
+	if right {
+		p = Principal{Name: name, Roles: u.roles, Applications: k.local.Applications[name], Proof: ByPassword, Rule: u.rule}
+		memory = &a.passwords
+	}
+	memory.remember(key, &verified{Principal: p, of: k}, now.Add(remembered), now)
 	return p
 }
 

@@ -71,7 +71,7 @@ func TestIdentify(t *testing.T) {
 		"":                        badScheme,
 	} {
 		for range 2 { // the second time from memory
-			if diff := cmp.Diff(want, a.Identify(shown, time.Now())); diff != "" {
+			if diff := cmp.Diff(want, a.Identify(shown, "192.0.2.1", time.Now())); diff != "" {
 				t.Errorf("%q: %s", shown, diff)
 			}
 		}
@@ -88,24 +88,24 @@ func TestVerifiedPasswordsAreRemembered(t *testing.T) {
 	}
 	now := time.Now()
 	for i := range 10 { // a heartbeat every 30 s
-		if p := a.Identify(basic("ann:p"), now.Add(time.Duration(i)*30*time.Second)); p.Name != "ann" {
+		if p := a.Identify(basic("ann:p"), "192.0.2.1", now.Add(time.Duration(i)*30*time.Second)); p.Name != "ann" {
 			t.Fatalf("%+v", p)
 		}
 	}
 	if n := a.Computed(); n != 1 {
 		t.Errorf("ten heartbeats hashed the password %d times", n)
 	}
-	if a.Identify(basic("ann:p"), now.Add(time.Hour)); a.Computed() != 2 {
+	if a.Identify(basic("ann:p"), "192.0.2.1", now.Add(time.Hour)); a.Computed() != 2 {
 		t.Errorf("after an hour it is hashed %d times in all, want 2", a.Computed())
 	}
 	write(t, users, "ann:"+hash(t, "other")+"\n")
 	if changed, err := a.Refresh(); !changed || err != nil {
 		t.Fatalf("changed %v, %v", changed, err)
 	}
-	if p := a.Identify(basic("ann:p"), now.Add(time.Second)); !p.Wrong {
+	if p := a.Identify(basic("ann:p"), "192.0.2.1", now.Add(time.Second)); !p.Wrong {
 		t.Errorf("the old password still makes %+v", p)
 	}
-	if p := a.Identify(basic("ann:other"), now); p.Name != "ann" {
+	if p := a.Identify(basic("ann:other"), "192.0.2.1", now); p.Name != "ann" {
 		t.Errorf("the new password makes %+v", p)
 	}
 }
@@ -136,7 +136,7 @@ func TestBadFilesAreKeptOut(t *testing.T) {
 		if changed, err := a.Refresh(); changed || err != nil {
 			t.Errorf("again: changed %v, %v", changed, err)
 		}
-		if p := a.Identify("Bearer geheim", time.Now()); p.Name != "app" {
+		if p := a.Identify("Bearer geheim", "192.0.2.1", time.Now()); p.Name != "app" {
 			t.Errorf("after %s: %+v", tt.want, p)
 		}
 	}
@@ -157,7 +157,7 @@ func TestTwoPasswords(t *testing.T) {
 	}
 	known := func(name, password string, want bool) {
 		t.Helper()
-		if p := a.Identify(basic(name+":"+password), time.Now()); p.Wrong == want {
+		if p := a.Identify(basic(name+":"+password), "192.0.2.1", time.Now()); p.Wrong == want {
 			t.Errorf("%s with the %s password: %+v", name, password, p)
 		}
 	}
@@ -220,7 +220,7 @@ func TestChangesMeet(t *testing.T) {
 			}
 		})
 		both.Wait()
-		if a.Identify("Bearer "+text, time.Now()).Wrong || a.Identify(basic("user:"+text), time.Now()).Wrong {
+		if a.Identify("Bearer "+text, "192.0.2.1", time.Now()).Wrong || a.Identify(basic("user:"+text), "192.0.2.1", time.Now()).Wrong {
 			t.Fatalf("change %d is lost", i)
 		}
 	}
