@@ -19,6 +19,11 @@ func TestPropertiesLinesAndDocuments(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
+	// An odd number of backslashes continues the line, an even one ends it.
+	got, err = ParseProperties("a=x\\\\\\\n  y\nb=x\\\\\\\\\nc=z")
+	if diff := cmp.Diff([]Property{{"a", `x\y`, 1, 0}, {"b", `x\\`, 3, 0}, {"c", "z", 4, 0}}, got); err != nil || diff != "" {
+		t.Errorf("%v\n%s", err, diff)
+	}
 	for text, want := range map[string]string{
 		"a=1\nb=\\\n  \\u12": "line 2: want four hexadecimal digits after \\u", `\u1=2`: "line 1: want four hexadecimal digits after \\u",
 		`a=\uxyzw`: "line 1: want four hexadecimal digits after \\u",
