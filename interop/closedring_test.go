@@ -39,7 +39,7 @@ func TestClosedRing(t *testing.T) {
 		clientStart{spring("2025", "restclient", timer...), urls}, clientStart{spring("2025", "resttemplate", timer...), urls})
 	s.meet(t, r.nodes[0], apps[0], apps[1])
 	for _, c := range apps {
-		eventually(t, limit, func() error { return seesFleet(c) })
+		eventually(t, limit, func() error { return seesFleet(c, "FLEET-0") })
 	}
 	first.stop()
 	first.report(t, s)
@@ -48,7 +48,7 @@ func TestClosedRing(t *testing.T) {
 	w := observe(apps, keys, r.nodes)
 	defer w.stop()
 	for _, c := range apps {
-		w.done.Go(func() { w.every(200*time.Millisecond, func() { w.view(c) }) })
+		w.done.Go(func() { w.every(200*time.Millisecond, func() { w.view(c, "FLEET-0") }) })
 	}
 	for _, n := range r.nodes {
 		n.kill()
@@ -99,10 +99,10 @@ func (c *client) fetches(t *testing.T) int {
 	return st.Full + st.Delta
 }
 
-// seesFleet returns nil if an application knows all of one application of the fleet.
-func seesFleet(c *client) error {
+// seesFleet returns nil if an application knows all 20 instances of one application of the fleet.
+func seesFleet(c *client, app string) error {
 	var all []found
-	if err := c.ask(&all, "/instances", "app", "FLEET-0"); err != nil {
+	if err := c.ask(&all, "/instances", "app", app); err != nil {
 		return err
 	}
 	if len(all) != 20 {
@@ -112,8 +112,8 @@ func seesFleet(c *client) error {
 }
 
 // view looks at what an application sees of the fleet.
-func (o *observer) view(c *client) {
-	err := seesFleet(c)
+func (o *observer) view(c *client, app string) {
+	err := seesFleet(c, app)
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if err != nil {

@@ -21,11 +21,11 @@ func v2(eureka string) string {
 	return eureka + "v2/"
 }
 
-func python() kind {
+func python(flags ...string) kind {
 	return kind{name: "python", away: "OUT_OF_SERVICE", noMetadata: true, command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
 		bin := filepath.Join(need(t, pythonFixture), "bin", "python")
-		return exec.Command(bin, "python/client.py", "--server="+eureka, "--app="+app,
-			"--port="+strconv.Itoa(port), "--lease="+strconv.Itoa(leaseSecs))
+		return exec.Command(bin, append([]string{"python/client.py", "--server=" + eureka, "--app=" + app,
+			"--port=" + strconv.Itoa(port), "--lease=" + strconv.Itoa(leaseSecs)}, flags...)...)
 	}}
 }
 

@@ -66,6 +66,7 @@ def parse():
     parser.add_argument("--app", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--lease", type=int, required=True)
+    parser.add_argument("--interval", type=int, default=1)
     parsed = parser.parse_args()
     # What the library makes up when it is not told an id.
     parsed.id = f"127.0.0.1:{parsed.app.lower()}:{parsed.port}"
@@ -81,7 +82,7 @@ eureka_client.init(
     instance_host="127.0.0.1",
     instance_ip="127.0.0.1",
     instance_port=arguments.port,
-    renewal_interval_in_secs=1,
+    renewal_interval_in_secs=arguments.interval,
     duration_in_secs=arguments.lease,
     metadata={"fixture": "python"},
     on_error=lambda kind, error: errors.append(error),
