@@ -156,9 +156,24 @@ func (m *machine) checkUnit() {
 	m.t.Log(m.run("systemd-analyze security --offline=true --threshold=15 /lib/systemd/system/heureka.service | tail -n 1"))
 }
 
+// everywhere is what both packages hold in the same place.
+var everywhere = []string{"/usr/bin/heureka", "/etc/heureka/application.yml", "/etc/default/heureka", "/usr/share/man/man1/heureka-serve.1.gz",
+	"/usr/share/man/man1/heureka-doctor.1.gz", "/usr/share/bash-completion/completions/heureka", "/usr/share/fish/vendor_completions.d/heureka.fish",
+	"/usr/share/doc/heureka/CHANGELOG.md.gz", "/usr/share/doc/heureka/THIRD_PARTY_LICENSES"}
+
 func TestPackagesAreClean(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
-		t.Log(command(t, "lintian", "--allow-root", "--fail-on", "error,warning", result(first, "linux_"+arch+".deb")))
+		deb := result(first, "linux_"+arch+".deb")
+		t.Log(command(t, "lintian", "--allow-root", "--fail-on", "error,warning", deb))
+		files := command(t, "dpkg-deb", "--contents", deb)
+		for _, f := range append([]string{"/lib/systemd/system/heureka.service", "/usr/share/zsh/vendor-completions/_heureka"}, everywhere...) {
+			if !strings.Contains(files, " ."+f+"\n") {
+				t.Errorf("the deb for %s lacks %s", arch, f)
+			}
+		}
+		if got := command(t, "dpkg-deb", "--info", deb, "conffiles"); got != "/etc/default/heureka\n/etc/heureka/application.yml\n" {
+			t.Errorf("an upgrade keeps %q", got)
+		}
 	}
 	for arch, want := range map[string]string{"amd64": "x86_64", "arm64": "aarch64"} {
 		rpm := result(first, "linux_"+arch+".rpm")
@@ -166,7 +181,7 @@ func TestPackagesAreClean(t *testing.T) {
 			t.Errorf("the rpm says that it is %q", got)
 		}
 		files := strings.Fields(command(t, "rpm", "-qpl", rpm))
-		for _, f := range []string{"/usr/bin/heureka", "/usr/lib/systemd/system/heureka.service", "/etc/heureka/application.yml", "/usr/share/man/man1/heureka-serve.1.gz"} {
+		for _, f := range append([]string{"/usr/lib/systemd/system/heureka.service", "/usr/share/zsh/site-functions/_heureka"}, everywhere...) {
 			if !slices.Contains(files, f) {
 				t.Errorf("the rpm for %s lacks %s", arch, f)
 			}

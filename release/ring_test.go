@@ -208,8 +208,11 @@ func TestComposeRing(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = nodes[names[0]].Wait()
-	before := fleet.beats.Load()
+	killed, before := time.Now(), fleet.beats.Load()
+	await(t, "a heartbeat without the node that was killed", func() bool { return fleet.beats.Load() > before })
+	first := time.Since(killed)
 	await(t, "heartbeats without the node that was killed", func() bool { return fleet.beats.Load() > before+3*fleetSize })
+	t.Logf("after the kill, heartbeats went on within %v, and three of each client were done after %v", first.Round(time.Millisecond), time.Since(killed).Round(time.Millisecond))
 	for _, name := range names[1:] {
 		if got := count(t, address[name]); got != fleetSize {
 			t.Errorf("%s has %d instances after the kill, want %d", name, got, fleetSize)
