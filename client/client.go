@@ -2,14 +2,11 @@ package client
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -87,6 +84,9 @@ func New(cfg Config) (*Client, error) {
 		c.cfg.Transport = c.ownHTTP
 	}
 	c.servers = &serverList{cfg: &c.cfg, transport: c.cfg.Transport, clientID: spring.LocalIP(), rand: c.generator(), again: make(chan struct{}, 1)}
+	if cfg.HTTP.Credential != nil {
+		c.servers.credentials = &credentials{ask: cfg.HTTP.Credential, turn: make(chan struct{}, 1)}
+	}
 	if cfg.DNS.Records == DNSOff {
 		if err := c.servers.setStatic(time.Now()); err != nil {
 			return nil, fmt.Errorf("client configuration: %w", err)
@@ -117,7 +117,7 @@ func (c *Client) session(purpose string) *session {
 // newTransport is what Config says about connections. It has no time-out for whole requests: remote limits silence instead,
 // because a large registry takes its time (C-HT-4).
 func newTransport(cfg *Config) (*http.Transport, error) {
-	tlsConfig, err := tlsConfig(cfg)
+	tlsConfig, files, err := tlsConfig(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -126,37 +126,12 @@ func newTransport(cfg *Config) (*http.Transport, error) {
 		proxy = http.ProxyFromEnvironment
 	}
 	t := outbound.Transport(&net.Dialer{Timeout: cfg.HTTP.ConnectTimeout})
+	if files.ca != "" {
+		t.DialTLSContext = files.dial(t)
+	}
 	t.Proxy, t.TLSClientConfig, t.ForceAttemptHTTP2 = proxy, tlsConfig, true
 	t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = cfg.HTTP.MaxConns, cfg.HTTP.MaxConnsPerHost, cfg.HTTP.MaxConnsPerHost
 	t.IdleConnTimeout = cfg.HTTP.IdleTimeout
-	return t, nil
-}
-
-// tlsConfig adds the files to the program's own settings. Verification stays on unless those turn it off (C-TL-1).
-func tlsConfig(cfg *Config) (*tls.Config, error) {
-	t := &tls.Config{}
-	if cfg.HTTP.TLS != nil {
-		t = cfg.HTTP.TLS.Clone()
-	}
-	if cfg.HTTP.TLSCertFile != "" {
-		key := cfg.HTTP.TLSKeyFile
-		setDefault(&key, cfg.HTTP.TLSCertFile)
-		pair, err := tls.LoadX509KeyPair(cfg.HTTP.TLSCertFile, key)
-		if err != nil {
-			return nil, fmt.Errorf("TLS certificate: %w", err)
-		}
-		t.Certificates = append(t.Certificates, pair)
-	}
-	if cfg.HTTP.TLSCAFile != "" {
-		pem, err := os.ReadFile(cfg.HTTP.TLSCAFile)
-		if err != nil {
-			return nil, fmt.Errorf("TLS roots: %w", err)
-		}
-		t.RootCAs = x509.NewCertPool()
-		if !t.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("TLS roots: no certificate in %s", cfg.HTTP.TLSCAFile)
-		}
-	}
 	return t, nil
 }
 

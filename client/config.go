@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -139,7 +140,8 @@ type DNSConfig struct {
 // only ReadTimeout, MaxRegistryBytes, Header, DisableGzip and AllowRedirects count.
 type HTTPConfig struct {
 	// TLS sets up https; nil: the system's roots. The three files, in PEM, add to it: a client certificate with its key
-	// (which may be in the same file), and the roots to trust instead of the system's.
+	// (which may be in the same file), and the roots to trust instead of the system's. They are read again for each new
+	// connection; while they cannot be used, what was read last is.
 	TLS                                *tls.Config
 	TLSCertFile, TLSKeyFile, TLSCAFile string
 	// Proxy chooses a proxy. Nil: HTTP_PROXY and its kin.
@@ -153,8 +155,12 @@ type HTTPConfig struct {
 	IdleTimeout               time.Duration
 	// MaxRegistryBytes limits an answer with many instances, decompressed: 128 MiB.
 	MaxRegistryBytes int64
-	// Header is sent with every request, for instance a token, but not to another server that one redirects to.
+	// Header is sent with every request, but not to another server that one redirects to.
 	Header http.Header
+	// Credential returns what proves who the client is. It is asked before the first request, when what it returned last
+	// expires, and after an answer 401, whose request is then sent once more; never by two requests at once. It counts
+	// instead of credentials in URLs, goes to the configured servers only, and an error makes the request fail.
+	Credential func(ctx context.Context) (Credential, error)
 	// DisableGzip asks for plain answers.
 	DisableGzip bool
 	// AllowRedirects announces that redirects are welcome, and follows them to the other server (C-RD-4).

@@ -70,6 +70,19 @@
 // by connection, time-out or status, up to Config.Attempts servers are tried; failed servers are avoided until too few
 // are left. After SessionDuration the choice is made again. After a change of server the whole registry is fetched.
 //
+// # Who the client is
+//
+// User and password stand in the URL of a server; a certificate and the roots to trust in the files of HTTPConfig, which are read
+// again for each new connection. For tokens that end there is HTTPConfig.Credential, a function that is asked again when the last
+// one expires and when a server refuses it; a token that is rotated in a file takes this:
+//
+//	cfg.HTTP.Credential = func(context.Context) (client.Credential, error) {
+//		token, err := os.ReadFile("/var/run/secrets/registry/token")
+//		return client.Credential{
+//			Authorization: "Bearer " + strings.TrimSpace(string(token)), Expires: time.Now().Add(time.Minute),
+//		}, err
+//	}
+//
 // # For operators
 //
 // Config.Logger gets one line when something begins to fail, when it works again, and when another server is used.

@@ -229,3 +229,24 @@ func ExampleAPI() {
 	fmt.Println(strings.Contains(err.Error(), "answered 404"))
 	// Output: true
 }
+
+// A token that ends is asked for again when it does, and when a server refuses it.
+func ExampleHTTPConfig_credential() {
+	registry, stop := registryURL()
+	defer stop()
+	fromIssuer := func(ctx context.Context) (token string, lasts time.Duration, err error) {
+		return "eyJh…", time.Hour, nil
+	}
+	c, err := client.New(client.Config{Servers: []string{registry}, HTTP: client.HTTPConfig{
+		Credential: func(ctx context.Context) (client.Credential, error) {
+			token, lasts, err := fromIssuer(ctx)
+			return client.Credential{Authorization: "Bearer " + token, Expires: time.Now().Add(lasts - time.Minute)}, err
+		},
+	}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = c.API().Applications(context.Background())
+	fmt.Println(err)
+	// Output: <nil>
+}

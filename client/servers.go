@@ -25,6 +25,8 @@ type serverList struct {
 	transport http.RoundTripper
 	clientID  string
 
+	credentials *credentials // nil: those of the URLs
+
 	mu       sync.Mutex
 	rand     *rand.Rand
 	conns    map[string]*remote.Conn // by URL: the same server keeps its identity through refreshes
@@ -103,6 +105,9 @@ func (l *serverList) conn(url string) (*remote.Conn, error) {
 			cfg.Header = make(http.Header, 1)
 		}
 		cfg.Header.Set(remote.HeaderAllowRedirect, "true") // C-RD-2
+	}
+	if l.credentials != nil {
+		cfg.Transport = l.credentials.to(url, l.transport)
 	}
 	return remote.New(cfg)
 }

@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -112,6 +113,13 @@ var transportOptions = []option{{
 }, {
 	field: "HTTP.Header", see: firstHeader("X-Team"), byDefault: "", want: "shop",
 	set: func(_ *optionRig, c *client.Config) { c.HTTP.Header = http.Header{"X-Team": {"shop"}} },
+}, {
+	field: "HTTP.Credential", see: firstHeader("Authorization"), byDefault: "", want: "Bearer t",
+	set: func(_ *optionRig, c *client.Config) {
+		c.HTTP.Credential = func(context.Context) (client.Credential, error) {
+			return client.Credential{Authorization: "Bearer t"}, nil
+		}
+	},
 }, {
 	field: "HTTP.DisableGzip", see: firstHeader("Accept-Encoding"), byDefault: "gzip", want: "identity",
 	set: func(_ *optionRig, c *client.Config) { c.HTTP.DisableGzip = true },
