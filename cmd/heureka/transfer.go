@@ -13,15 +13,23 @@ import (
 )
 
 func (p *program) exportCommand() *cobra.Command {
-	return p.remoteCommand(&cobra.Command{
+	var overrides bool
+	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "export [FILE]",
 		Short: "Write the whole registry to a file, for heureka import",
-		Long:  `Write the whole registry to a file or to standard output, in the JSON of GET /eureka/apps.`,
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Write the whole registry to a file or to standard output, in the JSON of GET /eureka/apps.
+
+With --overrides, write only the instances whose status is overridden: what a restart of all servers at once would lose, because
+no program can tell it again.`,
+		Example: `  heureka export --overrides overrides.json`,
+		Args:    cobra.MaximumNArgs(1),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
 		apps, err := r.registry(ctx)
 		if err != nil {
 			return err
+		}
+		if overrides {
+			apps = overridden(apps)
 		}
 		if len(args) == 0 || args[0] == "-" {
 			return writeJSON(r.stdout, registryJSON(apps))
@@ -31,6 +39,8 @@ func (p *program) exportCommand() *cobra.Command {
 		}
 		return r.out.say("exported %s of %s to %s", instancesIn(apps), count(len(apps.Apps), "application", "applications"), args[0])
 	})
+	cmd.Flags().BoolVar(&overrides, "overrides", false, "only instances whose status is overridden")
+	return cmd
 }
 
 func instancesIn(apps *heureka.Applications) string {
@@ -59,15 +69,19 @@ func replaceFile(name string, doc []byte) (err error) {
 }
 
 func (p *program) importCommand() *cobra.Command {
-	var dryRun bool
+	var dryRun, overrides bool
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "import [FILE]",
 		Short: "Register every instance of an exported registry",
 		Long: `Register every instance of an exported registry, read from a file or standard input. Instances that the server already
 has in the same or a newer state are left alone. Imported instances stay until their leases expire, unless their programs send
-heartbeats to the server.`,
-		Example: `  heureka export --server http://old:8761/eureka/ | heureka import --server http://new:8761/eureka/`,
-		Args:    cobra.MaximumNArgs(1),
+heartbeats to the server.
+
+With --overrides, register nothing and set the overrides in the file, on instances that are registered and have none. Run it
+again for instances that were not there yet.`,
+		Example: `  heureka export --server http://old:8761/eureka/ | heureka import --server http://new:8761/eureka/
+  heureka import --overrides overrides.json`,
+		Args: cobra.MaximumNArgs(1),
 	}, nil, func(ctx context.Context, r *remote, args []string) error {
 		wanted, err := r.exported(args)
 		if err != nil {
@@ -77,9 +91,14 @@ heartbeats to the server.`,
 		if err != nil {
 			return err
 		}
-		return r.importAll(ctx, decide(wanted, present), dryRun)
+		all := decide(wanted, present)
+		if overrides {
+			all = decideOverrides(wanted, present)
+		}
+		return r.importAll(ctx, all, overrides, dryRun)
 	})
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only print what would be done")
+	cmd.Flags().BoolVar(&overrides, "overrides", false, "set overrides instead of registering instances")
 	return cmd
 }
 
@@ -113,6 +132,8 @@ type decision struct {
 	in   *heureka.Instance
 	skip string // why nothing is done; "" if it is registered
 	new  bool   // the server does not have it yet
+
+	override bool // it is about the override alone
 }
 
 // decide compares dirty timestamps: both are of the instance's own clock, so the greater one is the newer state. Overrides
@@ -152,15 +173,21 @@ func (d *decision) String() string {
 	switch {
 	case d.skip != "":
 		return "leave " + d.in.Key().String() + " (" + d.skip + ")"
+	case d.override:
+		return "set " + d.in.Key().String() + " " + d.in.OverriddenStatus.String()
 	case d.new:
 		return "register " + d.in.Key().String()
 	}
 	return "replace " + d.in.Key().String()
 }
 
-func (r *remote) importAll(ctx context.Context, all []decision, dryRun bool) error {
+func (r *remote) importAll(ctx context.Context, all []decision, overrides, dryRun bool) error {
 	progress := r.liveLine()
 	defer progress.end()
+	verb, past := "register", "registered"
+	if overrides {
+		verb, past = "set", "set"
+	}
 	done, skipped := 0, 0
 	for i, d := range all {
 		progress.show("%d of %d", i+1, len(all))
@@ -168,9 +195,9 @@ func (r *remote) importAll(ctx context.Context, all []decision, dryRun bool) err
 		case d.skip != "":
 			skipped++
 		case !dryRun:
-			if err := r.api.Register(ctx, d.in); err != nil {
+			if err := r.apply(ctx, &d); err != nil {
 				progress.end()
-				return r.importStopped(d.in, done, err)
+				return r.importStopped(d.in, done, overrides, err)
 			}
 			done++
 		}
@@ -182,12 +209,12 @@ func (r *remote) importAll(ctx context.Context, all []decision, dryRun bool) err
 	}
 	progress.end()
 	if dryRun {
-		return r.out.say("would register %s, leave %d alone", count(len(all)-skipped, "instance", "instances"), skipped)
+		return r.out.say("would %s %s, leave %d alone", verb, subject(overrides, len(all)-skipped), skipped)
 	}
-	return r.out.say("registered %s, left %d alone", count(done, "instance", "instances"), skipped)
+	return r.out.say("%s %s, left %d alone", past, subject(overrides, done), skipped)
 }
 
-func (r *remote) importStopped(in *heureka.Instance, done int, err error) error {
-	return &failure{status: statusFailed, err: fmt.Errorf("after %s: %s: %w", count(done, "instance", "instances"), in.Key(), err),
+func (r *remote) importStopped(in *heureka.Instance, done int, overrides bool, err error) error {
+	return &failure{status: statusFailed, err: fmt.Errorf("after %s: %s: %w", subject(overrides, done), in.Key(), err),
 		hint: "run the same command again: it goes on where it stopped"}
 }

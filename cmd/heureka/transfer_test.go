@@ -26,6 +26,23 @@ func TestImportDecisions(t *testing.T) {
 	}
 }
 
+func TestImportOverridesDecisions(t *testing.T) {
+	as := func(id string, override heureka.Status) *heureka.Instance {
+		return &heureka.Instance{App: "A", ID: id, OverriddenStatus: override}
+	}
+	const none, out, down = heureka.StatusUnknown, heureka.StatusOutOfService, heureka.StatusDown
+	wanted := registryOf(as("absent", out), as("free", none), as("plain", out), as("same", out), as("other", out))
+	present := registryOf(as("free", down), as("plain", none), as("same", out), as("other", down))
+	var got []string
+	for _, d := range decideOverrides(wanted, present) {
+		got = append(got, d.String())
+	}
+	want := []string{"leave A/absent (not registered there)", "set A/plain OUT_OF_SERVICE", "leave A/same (there already)", "leave A/other (overridden there as DOWN)"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("decideOverrides (-want +got):\n%s", diff)
+	}
+}
+
 func TestCompareIgnoresTimes(t *testing.T) {
 	a := &heureka.Instance{App: "A", ID: "i", LastUpdatedMS: 1, LastDirtyMS: 2, Lease: heureka.LeaseInfo{RegistrationMS: 3, LastRenewalMS: 4}}
 	b := &heureka.Instance{App: "A", ID: "i", Action: heureka.ActionModified, CoordinatingServer: true}
