@@ -49,8 +49,3 @@ func (p *Pace) Due(now time.Time) (wait time.Duration, ok bool) {
 	}
 	return max(at.Sub(now), 0), true
 }
-
-// Urgent reports whether another change would not bring the next snapshot forward.
-func (p *Pace) Urgent(now time.Time) bool {
-	return !p.due.IsZero() && (p.due.Sub(now) <= Soon || !p.due.After(p.earliest))
-}

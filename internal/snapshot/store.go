@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +49,7 @@ func Open(dir, holder string) (*Store, error) {
 	if !lockFile(lock) {
 		defer lock.Close()
 		told, _ := io.ReadAll(io.LimitReader(lock, 256))
-		return nil, &HeldError{dir, string(told)}
+		return nil, &HeldError{dir, cmp.Or(string(told), "another process")}
 	}
 	s.lock = lock
 	s.err = errors.Join(lock.Truncate(0), writeAt(lock, holder))
