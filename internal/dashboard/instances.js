@@ -23,12 +23,13 @@ export function start(element, base, v1, say) {
 	}).catch(() => {}); // the page as the node has rendered it stays
 }
 
-// A row is prepared for search and order when it comes, not at each key.
-function prepare(r) {
+// A row is prepared for search and order when it comes, not at each key; one that has not changed has what it was before.
+function prepare(r, rows) {
 	r.key = r.app + '/' + r.id;
+	const old = rows && rows.get(r.key);
 	r.version = r.meta.version || '';
 	r.rank = r.lease === 2 ? 0 : r.status === 'UP' && r.lease ? 5 : rank[r.status] || 3;
-	r.text = [r.app, r.id, r.address, r.ip, r.vip, r.status, r.zone, ...Object.values(r.meta)].join('\n').toLowerCase();
+	r.text = old && old.changed === r.changed ? old.text : [r.app, r.id, r.address, r.ip, r.vip, r.status, r.zone, ...Object.values(r.meta)].join('\n').toLowerCase();
 	return r;
 }
 
@@ -76,7 +77,7 @@ class Store {
 			const r = prepare({
 				app: c.app[i], id: c.id[i], status: c.status[i], overridden: c.overridden[i], address: c.address[i], ip: c.ip[i], vip: c.vip[i],
 				zone: c.zone[i], changed: c.changed[i], heardAt: c.heard[i] < 0 ? 0 : got - 1000 * c.heard[i], lease: c.lease[i], meta: c.metas[c.meta[i]],
-			});
+			}, this.rows);
 			rows.set(r.key, r);
 		}
 		this.rows = rows;
