@@ -328,3 +328,30 @@ func TestAuditTellsOfCredentials(t *testing.T) {
 		}
 	})
 }
+
+// What is denied although there is the role says why.
+func TestAuditTellsOfOwnersAndSites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cfg := r.config()
+		audited(r, &cfg)
+		cfg.Auth.UserRoles = map[string][]string{"ann": {"register"}}
+		cfg.Auth.Applications = map[string][]string{"user": {"ORDERS"}}
+		r.start(cfg)
+		ann := []string{"Authorization", basic("ann", "p")}
+		if code, _ := r.do("PUT", "/eureka/apps/ORDERS/x", "", ann...); code != 403 {
+			t.Errorf("not the owner: %d", code)
+		}
+		if code, _ := r.do("PUT", "/eureka/apps/FREE/x", "", append(ann, "Sec-Fetch-Site", "cross-site")...); code != 403 {
+			t.Errorf("another site: %d", code)
+		}
+		r.stop()
+		var got []string
+		for _, e := range entries(t, r.log.String(), "heartbeat") {
+			got = append(got, e.Principal+" "+e.App+" "+e.Reason)
+		}
+		if diff := cmp.Diff([]string{"ann ORDERS not-owner", "ann FREE another-site"}, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

@@ -328,7 +328,10 @@ const maxAgent = 60
 // note remembers who was denied, or would have been, and writes it down. What comes again soon is counted.
 func (g *guard) note(c *httpapi.Call, role auth.Role, why int, observed bool) {
 	e := auditCall(c, time.Now())
-	e.Outcome, e.Reason = audit.Denied, denialNames[why]+", needs the role "+role.String()
+	e.Outcome, e.Reason = audit.Denied, denialNames[why]
+	if why <= lacksRole {
+		e.Reason += ", needs the role " + role.String()
+	}
 	if c.Principal.Fault != "" {
 		e.Reason += ": " + c.Principal.Fault
 	}
