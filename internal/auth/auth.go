@@ -9,6 +9,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -59,7 +61,8 @@ const nobody = "$2a$10$5lKTKFrz3EruVUQY8a66/OEw7WzDxp51b7wKfNNM1WOwgCvx4y9RS"
 type Authenticator struct {
 	cfg    Config
 	secret [32]byte // the key under which verified credentials are remembered
-	turns  turns    // at computing passwords
+	macs   sync.Pool
+	turns  turns // at computing passwords
 
 	local    atomic.Pointer[Local]
 	known    atomic.Pointer[known]
@@ -376,8 +379,13 @@ func (a *Authenticator) bearer(k *known, token string, now time.Time) Principal 
 
 // key stands for a credential in memory: without the secret, nobody can try passwords against it.
 func (a *Authenticator) key(encoded string) (key [32]byte) {
-	mac := hmac.New(sha256.New, a.secret[:])
-	mac.Write([]byte(encoded))
+	mac, _ := a.macs.Get().(hash.Hash)
+	if mac == nil {
+		mac = hmac.New(sha256.New, a.secret[:])
+	}
+	mac.Reset()
+	_, _ = io.WriteString(mac, encoded) // never fails
 	mac.Sum(key[:0])
+	a.macs.Put(mac)
 	return key
 }
