@@ -29,7 +29,11 @@ var libraries = []library{
 	{"python", "py_eureka_client", "Python", "registers in JSON, reads XML"},
 	{"wasp-eureka", "wasp-eureka", "Python", "JSON, read from each answer; aiohttp"},
 	{"qg-aio-eureka", "qg-aio-eureka", "Python", "JSON, read from each answer; aiohttp"},
+	{"eurekapy", "eurekapy", "Python", "registers in JSON, reads XML"},
+	{"pyeureka", "pyeureka", "Python", "JSON; heartbeats with seconds for milliseconds; looks up each time"},
 	{"node", "eureka-js-client", "JavaScript", "JSON; deltas, full fetches"},
+	{"rocket-node", "@rocketsoftware/eureka-js-client", "JavaScript", "JSON; deltas, full fetches"},
+	{"eureka-nodejs-client", "eureka-nodejs-client", "JavaScript", "JSON; heartbeats with a body; looks up one application"},
 	{"go", "hudl/fargo", "Go", "XML, JSON"},
 }
 

@@ -22,30 +22,53 @@ func v2(eureka string) string {
 }
 
 func python(flags ...string) kind {
-	return kind{name: "python", away: "OUT_OF_SERVICE", noMetadata: true, command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
+	return pythonProgram("client.py", kind{name: "python", away: "OUT_OF_SERVICE", noMetadata: true}, flags...)
+}
+
+func eurekapy() kind {
+	return pythonProgram("client.py", kind{name: "eurekapy", away: "OUT_OF_SERVICE", noMetadata: true}, "--library=eurekapy", "--fixture=eurekapy")
+}
+
+// pyeureka sends its heartbeats with the time in seconds as that of the last change.
+func pyeureka() kind { return pythonProgram("rest.py", kind{name: "pyeureka", away: "OUT_OF_SERVICE"}) }
+
+// pythonProgram is a Python program; all of them take the same arguments.
+func pythonProgram(file string, k kind, flags ...string) kind {
+	k.command = func(t testing.TB, eureka, app string, port int) *exec.Cmd {
 		bin := filepath.Join(need(t, pythonFixture), "bin", "python")
-		return exec.Command(bin, append([]string{"python/client.py", "--server=" + eureka, "--app=" + app,
+		return exec.Command(bin, append([]string{"python/" + file, "--server=" + eureka, "--app=" + app,
 			"--port=" + strconv.Itoa(port), "--lease=" + strconv.Itoa(leaseSecs)}, flags...)...)
-	}}
+	}
+	return k
 }
 
 // aio is a client made with aiohttp: it reads an answer by the Content-Type that it has, also one without a body.
 func aio(library string) kind {
-	return kind{name: library, away: "OUT_OF_SERVICE", command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
-		bin := filepath.Join(need(t, pythonFixture), "bin", "python")
-		return exec.Command(bin, "python/aio.py", "--library="+library, "--server="+eureka, "--app="+app,
-			"--port="+strconv.Itoa(port), "--lease="+strconv.Itoa(leaseSecs))
-	}}
+	return pythonProgram("aio.py", kind{name: library, away: "OUT_OF_SERVICE"}, "--library="+library)
 }
 
-func node(flags ...string) kind {
-	return kind{name: "node", command: func(t testing.TB, eureka, app string, port int) *exec.Cmd {
+func node(flags ...string) kind { return nodeProgram("client.js", kind{name: "node"}, flags...) }
+
+// rocket is a fork of eureka-js-client.
+func rocket(flags ...string) kind {
+	return nodeProgram("client.js", kind{name: "rocket-node"}, append(flags, "--library=@rocketsoftware/eureka-js-client", "--fixture=rocket-node")...)
+}
+
+// nodejs registers, beats and looks up; it changes nothing.
+func nodejs() kind {
+	return nodeProgram("nodejs.js", kind{name: "eureka-nodejs-client", noMetadata: true})
+}
+
+// nodeProgram is a program for Node; all of them take the same arguments.
+func nodeProgram(file string, k kind, flags ...string) kind {
+	k.command = func(t testing.TB, eureka, app string, port int) *exec.Cmd {
 		modules := filepath.Join(need(t, nodeFixture), "node_modules")
-		cmd := exec.Command("node", append([]string{"node/client.js", "--server=" + v2(eureka), "--app=" + app,
+		cmd := exec.Command("node", append([]string{"node/" + file, "--server=" + v2(eureka), "--app=" + app,
 			"--port=" + strconv.Itoa(port), "--lease=" + strconv.Itoa(leaseSecs)}, flags...)...)
 		cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 		return cmd
-	}}
+	}
+	return k
 }
 
 func fargo(flags ...string) kind {
@@ -134,6 +157,30 @@ func TestNetflix(t *testing.T) {
 			tellPair(t, "NETFLIX", netflix("netflix-"+version), netflix("netflix-"+version))
 		})
 	}
+}
+
+func TestEurekapy(t *testing.T) {
+	t.Parallel()
+	nightly(t)
+	tellPair(t, "EUREKAPY", eurekapy(), eurekapy())
+}
+
+func TestPyeureka(t *testing.T) {
+	t.Parallel()
+	nightly(t)
+	tellPair(t, "PYEUREKA", pyeureka(), pyeureka())
+}
+
+func TestRocketNode(t *testing.T) {
+	t.Parallel()
+	nightly(t)
+	tellPair(t, "ROCKET", rocket("--delta"), rocket())
+}
+
+func TestEurekaNodejs(t *testing.T) {
+	t.Parallel()
+	nightly(t)
+	tellPair(t, "NODEJS", nodejs(), nodejs())
 }
 
 // One of the two fetches deltas, which the library leaves off by default.

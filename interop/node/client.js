@@ -1,14 +1,17 @@
-// A small service registered by eureka-js-client, driven over HTTP by the test.
+// A small service registered by eureka-js-client, or by a fork of it, driven over HTTP by the test.
 const fs = require('node:fs');
 const http = require('node:http');
 const { parseArgs } = require('node:util');
-const { Eureka } = require('eureka-js-client');
-const { version } = require('eureka-js-client/package.json');
 
 const option = { type: 'string' };
 const { values: args } = parseArgs({
-  options: { server: option, app: option, port: option, lease: option, delta: { type: 'boolean' } },
+  options: {
+    library: { ...option, default: 'eureka-js-client' }, fixture: { ...option, default: 'node' },
+    server: option, app: option, port: option, lease: option, delta: { type: 'boolean' },
+  },
 });
+const { Eureka } = require(args.library);
+const { version } = require(`${args.library}/package.json`);
 const port = Number(args.port);
 const server = new URL(args.server);
 const id = `127.0.0.1:${args.app}:${port}`;
@@ -35,7 +38,7 @@ const client = new Eureka({
     ipAddr: '127.0.0.1',
     port: { $: port, '@enabled': true },
     vipAddress: args.app,
-    metadata: { fixture: 'node' },
+    metadata: { fixture: args.fixture },
     dataCenterInfo: { '@class': 'com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo', name: 'MyOwn' },
     leaseInfo: { renewalIntervalInSecs: 1, durationInSecs: Number(args.lease) },
   },

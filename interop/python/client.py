@@ -1,14 +1,13 @@
-"""A small service registered by py_eureka_client, driven over HTTP by the test."""
+"""A small service registered by py_eureka_client, or by eurekapy, its fork, driven over HTTP by the test."""
 
 import argparse
+import importlib
 import importlib.metadata
 import json
 import signal
 import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qsl, urlsplit
-
-from py_eureka_client import eureka_client
 
 errors = []
 
@@ -50,7 +49,7 @@ class Endpoints(BaseHTTPRequestHandler):
         if path == "/status":
             return set_status(query["value"])
         if path == "/stats":
-            return {"version": importlib.metadata.version("py_eureka_client")}
+            return {"version": importlib.metadata.version(arguments.library)}
         raise LookupError(path)
 
     def reply(self, code, text):
@@ -62,6 +61,8 @@ class Endpoints(BaseHTTPRequestHandler):
 
 def parse():
     parser = argparse.ArgumentParser()
+    parser.add_argument("--library", default="py_eureka_client")
+    parser.add_argument("--fixture", default="python")
     parser.add_argument("--server", required=True)
     parser.add_argument("--app", required=True)
     parser.add_argument("--port", type=int, required=True)
@@ -74,6 +75,7 @@ def parse():
 
 
 arguments = parse()
+eureka_client = importlib.import_module(arguments.library + ".eureka_client")
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 endpoints = HTTPServer(("127.0.0.1", arguments.port), Endpoints)
 eureka_client.init(
@@ -84,7 +86,7 @@ eureka_client.init(
     instance_port=arguments.port,
     renewal_interval_in_secs=arguments.interval,
     duration_in_secs=arguments.lease,
-    metadata={"fixture": "python"},
+    metadata={"fixture": arguments.fixture},
     on_error=lambda kind, error: errors.append(error),
 )
 try:
