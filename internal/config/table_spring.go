@@ -59,8 +59,8 @@ var springKeys = []Key{
 	{Name: "info", Map: true, Doc: "What the endpoint info shows.", field: func(c *server.Config) any { return &c.Info }},
 	{Name: "logging.level.root", Kind: Enum, Words: logs.LevelWords(), Default: "info", Doc: "Log level, unless heureka.log-level is set."},
 	{Name: loggerLevel, Map: true, Kind: Enum, Words: logs.LevelWords(), Doc: "Level of the loggers with this name or below it. A node has " + strings.Join(logs.Loggers, ", ") + "."},
-	{Name: "logging.file.name", derive: (*Settings).fileInPath, Doc: "File to which log lines are appended in addition to standard error; SIGHUP reopens it. By default spring.log in logging.file.path, if that is set."},
-	{Name: "logging.file.path", Doc: "Directory of spring.log, unless logging.file.name is set."},
+	{Name: "logging.file.name", Aliases: []string{"logging.file"}, derive: (*Settings).fileInPath, Doc: "File to which log lines are appended in addition to standard error; SIGHUP reopens it. By default spring.log in logging.file.path, if that is set."},
+	{Name: "logging.file.path", Aliases: []string{"logging.path"}, Doc: "Directory of spring.log, unless logging.file.name is set."},
 	{Name: "logging.structured.format.console", Kind: Enum, Words: []string{"ecs", "logstash", "gelf"}, Doc: "JSON format of the log, unless heureka.log-format is set."},
 }
 
