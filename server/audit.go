@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -105,15 +107,24 @@ func auditOf(ch *registry.Change) audit.Entry {
 
 // differing returns the names of entries that only one of both has, or with another value.
 func differing(a, b heureka.Metadata) (names []string) {
-	for _, pair := range [][2]heureka.Metadata{{a, b}, {b, a}} {
-		for _, e := range pair[0] {
-			if !slices.Contains(pair[1], e) && !slices.Contains(names, e.Key) {
-				names = append(names, e.Key)
-			}
-		}
+	old := make(map[string]string, len(a)) // both may have a thousand, with long names
+	for _, e := range a {
+		old[e.Key] = e.Value
 	}
-	return names
+	for _, e := range b {
+		if value, ok := old[e.Key]; !ok || value != e.Value {
+			names = append(names, e.Key)
+		}
+		delete(old, e.Key)
+	}
+	return append(names, slices.Sorted(maps.Keys(old))...)
 }
+
+// maxNamed is how much is kept and written of a name in a request that was refused: any text may stand in a path.
+const maxNamed = 512
+
+// clipped returns a copy of the beginning of a name, which keeps no path in memory.
+func clipped(name string) string { return strings.Clone(name[:min(len(name), maxNamed)]) }
 
 // auditCall is what a request has in an entry.
 func auditCall(c *httpapi.Call, now time.Time) audit.Entry {
@@ -123,9 +134,9 @@ func auditCall(c *httpapi.Call, now time.Time) audit.Entry {
 	}
 	switch c.Route.Resource {
 	case httpapi.AppResource, httpapi.InstanceResource, httpapi.StatusResource, httpapi.MetadataResource, httpapi.InstanceByIDResource:
-		e.App, e.ID = c.Route.App, c.Route.ID
+		e.App, e.ID = clipped(c.Route.App), clipped(c.Route.ID)
 	case httpapi.ActuatorResource:
-		e.Action += " " + c.Route.App
+		e.Action += " " + clipped(c.Route.App)
 	case httpapi.OperationResource:
 		e.Action = c.Request.URL.Path
 	}

@@ -26,7 +26,7 @@ func newRefusalLog(log *slog.Logger) *refusalLog {
 }
 
 func (l *refusalLog) refused(r *http.Request, app, why string) {
-	if l.due(app, time.Now()) {
+	if app = clipped(app); l.due(app, time.Now()) {
 		l.log.Warn("registration refused", "app", app, "from", r.RemoteAddr, "why", why)
 	}
 }

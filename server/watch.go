@@ -26,6 +26,8 @@ const (
 	watchLife = time.Hour        // at least; then the client comes again, perhaps to another node
 	watchTurn = 16               // changes that are taken from the feed at a time
 
+	watchNames = 1000 // applications and VIPs that a watcher may choose
+
 	usualPoll   = 30 * time.Second // a request that is answered once waits so long for something to tell
 	longestPoll = time.Minute
 	pollChanges = 1000
@@ -67,6 +69,14 @@ func (r *watchRequest) read(from *http.Request) *failure {
 		r.view.Apps = append(r.view.Apps, heureka.AppName(app))
 	}
 	r.view.VIPs, r.view.SecureVIPs = q["vip"], q["svip"]
+	names := 0
+	for _, list := range [][]string{r.view.Apps, r.view.VIPs, r.view.SecureVIPs} {
+		slices.Sort(list)
+		names += len(list)
+	}
+	if names > watchNames {
+		return &failure{http.StatusBadRequest, fmt.Sprintf("%d applications and VIPs: want %d at most, or all", names, watchNames)}
+	}
 	r.since = q.Get("since")
 	if last := from.Header.Get("Last-Event-ID"); last != "" { // newer than the URL
 		r.since = last

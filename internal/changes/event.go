@@ -67,7 +67,8 @@ func (e *Events) Of(ch *registry.Change) []byte {
 	return b
 }
 
-// A View chooses instances: those of one of the applications or with one of the VIP addresses. The zero View has all.
+// A View chooses instances: those of one of the applications or with one of the VIP addresses. All three are sorted, because
+// clients and instances may name thousands. The zero View has all.
 type View struct {
 	Apps       []string // in upper case
 	VIPs       []string
@@ -79,7 +80,7 @@ func (v *View) Has(in *heureka.Instance) bool {
 	if len(v.Apps)+len(v.VIPs)+len(v.SecureVIPs) == 0 {
 		return true
 	}
-	return slices.Contains(v.Apps, in.App) || anyVIP(in.VIPAddress, v.VIPs) || anyVIP(in.SecureVIPAddress, v.SecureVIPs)
+	return has(v.Apps, in.App) || anyVIP(in.VIPAddress, v.VIPs) || anyVIP(in.SecureVIPAddress, v.SecureVIPs)
 }
 
 // Concerns reports whether ch changes an instance that is part of the view, or was before.
@@ -93,9 +94,14 @@ func anyVIP(list string, names []string) bool {
 		return false
 	}
 	for piece := range strings.SplitSeq(list, ",") {
-		if slices.Contains(names, piece) {
+		if has(names, piece) {
 			return true
 		}
 	}
 	return false
+}
+
+func has(sorted []string, name string) bool {
+	_, found := slices.BinarySearch(sorted, name)
+	return found
 }
