@@ -41,7 +41,6 @@ var mayImport = map[string][]string{
 	"internal/auth":                {},
 	"internal/jwt":                 {"internal/auth", "internal/outbound"},
 	"internal/audit":               {""},
-	"internal/snapshot":            {},
 	"internal/spring":              {},
 	"server": {"", "internal/wire", "internal/registry", "internal/respcache", "internal/replication",
 		"internal/remote", "internal/httpapi", "internal/dashboard", "internal/changes", "internal/lint", "internal/listener", "internal/admission", "internal/outbound", "internal/logs", "internal/tlsconf", "internal/auth", "internal/jwt", "internal/audit"},
