@@ -5,11 +5,14 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"heureka.internal/heureka/internal/tlsconf/tlsconftest"
@@ -106,6 +109,7 @@ func (n *mutual) ask(c *http.Client, method, path string, header ...string) (sta
 		return 0, true
 	}
 	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, resp.Body) // or the connection is not kept
 	if (resp.StatusCode == 401 || resp.StatusCode == 403) && resp.ContentLength != 0 {
 		n.t.Errorf("%s %s: %d with a body", method, path, resp.StatusCode)
 	}
@@ -223,6 +227,30 @@ func TestTrustIsTakenBackOnKeptConnections(t *testing.T) {
 	waitUntil(t, "the peer is refused, and its connection ends", func() bool {
 		got, closes := n.ask(c, "GET", digestPath)
 		return got == 401 && closes
+	})
+}
+
+// A certificate that ends while its connection is kept counts no more.
+func TestCertificateEndsOnAKeptConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		cfg := r.config()
+		wantsCertificates(r, &cfg)
+		r.start(cfg)
+		tr := r.transport("client")
+		tr.TLSClientConfig = r.ca.TLS(r.ca.Issue(func(c *x509.Certificate) { alternative(c, "b.corp"); c.NotAfter = time.Now().Add(10 * time.Minute) }))
+		for minute := range 15 {
+			resp, err := tr.RoundTrip(httptest.NewRequest("GET", "https://a:8761"+digestPath, nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, resp.Body)
+			resp.Body.Close()
+			if over := minute > 10; over != (resp.StatusCode == 401) || over != resp.Close {
+				t.Errorf("after %d minutes: %d, closes %v", minute, resp.StatusCode, resp.Close)
+			}
+			time.Sleep(time.Minute)
+		}
 	})
 }
 
