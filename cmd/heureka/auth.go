@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -200,37 +198,18 @@ type shownCredential struct{ user, token, certificate string }
 
 func (c *shownCredential) read(stdin io.Reader, q *server.AccessRequest) error {
 	text := func(name string) (string, error) {
-		if name == "" {
-			return "", nil
+		if name != "-" {
+			return secretIn(name)
 		}
 		b, err := io.ReadAll(io.LimitReader(stdin, maxProbe))
-		if name != "-" {
-			b, err = os.ReadFile(name)
-		}
 		return strings.TrimRight(string(b), "\r\n"), err
 	}
-	user, err := text(c.user)
-	if err != nil {
-		return usage("", "--as-user-file: %v", err)
-	}
-	token, err := text(c.token)
-	if err != nil {
-		return usage("", "--as-token-file: %v", err)
-	}
+	var err error
 	if q.Certificate, err = text(c.certificate); err != nil {
 		return usage("", "--as-cert: %v", err)
 	}
-	switch {
-	case user != "" && token != "":
-		return usage("", "--as-user-file and --as-token-file are two credentials; a request has one")
-	case user != "" && !strings.Contains(user, ":"):
-		return usage("", "--as-user-file: want a file with NAME:PASSWORD")
-	case user != "":
-		q.Authorization = "Basic " + base64.StdEncoding.EncodeToString([]byte(user))
-	case token != "":
-		q.Authorization = "Bearer " + token
-	}
-	return nil
+	q.Authorization, err = authorization("--as-", c.user, c.token, text)
+	return err
 }
 
 func (p *program) authCheckCommand() *cobra.Command {

@@ -115,7 +115,10 @@ by their own help.
 Common to all:
 
 - --server URL: the service URL; may be repeated or be a list with commas. The first one is asked, and another if it fails. Default:
-  the environment variable EUREKA_SERVER_URL, else http://localhost:8761/eureka/. Credentials go into the URL.
+  the environment variable EUREKA_SERVER_URL, else http://localhost:8761/eureka/.
+- --user-file, --token-file: files with NAME:PASSWORD or a bearer token, which are read again while a command runs. A password in a
+  URL works too, but other users see arguments; heureka run takes it out of EUREKA_SERVER_URL for its program.
+- --cacert, --cert, --key: whom to trust under https, and the certificate to show.
 - --timeout 8s: how long to wait for each server.
 - -o FORMAT: table, wide, json, yaml, name, as far as a command has them. JSON of instances is that of the servers' own API. Colours are
   for terminals only, and not if NO_COLOR is set. --no-headers leaves out the heading of a table.

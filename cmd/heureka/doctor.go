@@ -77,6 +77,7 @@ The exit status is 0 if nothing harmful was found, 1 if something was, and 2 for
 	fl.DurationVar(&r.timeout, "timeout", 5*time.Second, "how long to wait for each server, peer and name")
 	fl.StringVarP(&r.output, "output", "o", "text", "text, json, yaml")
 	r.files.add(fl)
+	r.login.add(fl)
 	return takesSettings(cmd, func(_ *cobra.Command, args settingsArgs) error { return r.examine(args) })
 }
 

@@ -46,7 +46,7 @@ func (d *doctor) absent(p *probe, a *peerAnswer) {
 	case a.err != nil:
 		d.add(fatal, p.shown, d.hintFor(a.err), "%v", a.err)
 	case a.code == http.StatusUnauthorized || a.code == http.StatusForbidden:
-		d.add(harmful, p.shown, "credentials go into the URL: --server http://user:password@host:8761/eureka/", "it answered %d", a.code)
+		d.add(harmful, p.shown, credentialHint, "it answered %d", a.code)
 	default:
 		d.add(fatal, p.shown, "is this the service URL? Spring's servers have /eureka/ at its end, Netflix's /eureka/v2/", "whoever answers there (%d) is no Eureka server", a.code)
 	}

@@ -37,6 +37,7 @@ type remote struct {
 	bare    bool
 	header  http.Header
 	files   tlsFlags
+	login   credentialFiles
 	at      string // when the registry is looked at; "" for now
 
 	tls *tls.Config // nil: the system's authorities
@@ -54,6 +55,7 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 		"service URL; with several the first is asked, and another if it fails (default $"+serverVariable+" or "+localServer+")")
 	fl.DurationVar(&r.timeout, "timeout", 8*time.Second, "how long to wait for each server")
 	r.files.add(fl)
+	r.login.add(fl)
 	if len(formats) > 0 {
 		fl.StringVarP(&r.output, "output", "o", formats[0], strings.Join(formats, ", "))
 	}
@@ -112,6 +114,9 @@ func (r *remote) prepare() error {
 	if r.tls, err = r.files.config(); err != nil {
 		return err
 	}
+	if err := r.login.check(); err != nil {
+		return err
+	}
 	r.cfg = r.configOf(r.servers)
 	r.out = newPrinter(r.stdout, r.output)
 	r.out.bare = r.bare
@@ -128,6 +133,7 @@ func (r *remote) configOf(servers []string) client.Config {
 		Attempts:    len(servers), SessionDuration: -1,
 		HTTP: client.HTTPConfig{
 			AllowRedirects: true, ConnectTimeout: r.timeout, ReadTimeout: r.timeout, Header: r.header, TLS: r.tls,
+			Credential: r.login.source(),
 		},
 		Logger: slog.New(slog.DiscardHandler), // commands say themselves what fails
 	}
@@ -196,6 +202,8 @@ func (r *remote) hintFor(err error) string {
 	return "check --server and --timeout"
 }
 
+const credentialHint = "--user-file names a file with NAME:PASSWORD, --token-file one with a token"
+
 func hintForStatus(status *heureka.StatusError) string {
 	switch status.Code {
 	case http.StatusBadRequest:
@@ -203,7 +211,7 @@ func hintForStatus(status *heureka.StatusError) string {
 			return `a Java server takes no id with / or \ in a path: such an instance can be registered there, but stays until its lease ends`
 		}
 	case http.StatusUnauthorized, http.StatusForbidden:
-		return "credentials go into the URL: --server http://user:password@host:8761/eureka/"
+		return credentialHint
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return "is this the service URL? Spring's servers have /eureka/ at its end, Netflix's /eureka/v2/"
 	case http.StatusServiceUnavailable:

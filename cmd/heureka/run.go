@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -96,7 +98,7 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 	}
 	s := &supervisor{remote: r, drain: f.drainTime, always: f.drainsAlways, child: exec.Command(argv[0], argv[1:]...)}
 	s.log = slog.New(slog.NewTextHandler(r.stderr, nil))
-	s.child.Stdin, s.child.Stdout, s.child.Stderr, s.child.Env = r.stdin, behind(r.stdout), behind(r.stderr), r.env
+	s.child.Stdin, s.child.Stdout, s.child.Stderr, s.child.Env = r.stdin, behind(r.stdout), behind(r.stderr), withoutCredentials(r.env)
 	if f.health != "" {
 		if _, err := outbound.ParseURL(f.health); err != nil {
 			return nil, usage("for example --health http://localhost:8080/healthz", "--health: %v", err)
@@ -115,6 +117,17 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 		return nil, usage("", "%s", oneLine(err.Error()))
 	}
 	return s, nil
+}
+
+// withoutCredentials is an environment for a program that has no business with the registry.
+func withoutCredentials(env []string) []string {
+	env = slices.Clone(env)
+	for i, e := range env {
+		if strings.HasPrefix(e, serverVariable+"=") {
+			env[i] = outbound.Hide(e)
+		}
+	}
+	return env
 }
 
 // healthCheck asks a URL. A program that has not been healthy yet is still starting.
