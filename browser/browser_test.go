@@ -158,11 +158,12 @@ func js[T any](tb *tab, expression string) T {
 func (tb *tab) until(condition string) {
 	tb.t.Helper()
 	for end := time.Now().Add(patience); ; {
-		if js[bool](tb, "(() => { try { return !!("+condition+") } catch { return false } })()") { // a page may be on its way
+		holds, err := chromedp.Run(tb.ctx, chromedp.Evaluate[bool]("(() => { try { return !!("+condition+") } catch { return false } })()"))
+		if err == nil && holds { // an error may mean that another page is on its way
 			return
 		}
 		if time.Now().After(end) {
-			tb.t.Fatalf("in vain: %s\n%.2000s", condition, js[string](tb, "document.body.innerText"))
+			tb.t.Fatalf("in vain: %s (%v)\n%.2000s", condition, err, js[string](tb, "document.body.innerText"))
 		}
 		time.Sleep(50 * time.Millisecond) // a browser has no other way to say when
 	}
