@@ -168,6 +168,9 @@ func (x *machine) doUpdate(*rapid.T) {
 
 func (x *machine) doWait(t *rapid.T) {
 	x.now = x.now.Add(time.Duration(rapid.SampledFrom([]int{1, 100, 1000, 7000, 30000, 60000, 90000}).Draw(t, "ms")) * time.Millisecond)
+	for x.model.unsure(x.now) {
+		x.now = x.now.Add(100 * time.Millisecond)
+	}
 }
 
 // check compares everything that can be seen with the model.

@@ -237,6 +237,17 @@ func (m *model) silent(l *modelLease, now time.Time) bool {
 	return l.ticked || m.due(l).Sub(start)/time.Second < now.Sub(start)/time.Second
 }
 
+// unsure reports whether some lease became overdue within this second: one that is looked at for another reason is counted at
+// once, any other when the second is over.
+func (m *model) unsure(now time.Time) bool {
+	for _, l := range m.leases {
+		if due := m.due(l); !l.ticked && due.Before(now) && due.Sub(start)/time.Second == now.Sub(start)/time.Second {
+			return true
+		}
+	}
+	return false
+}
+
 func (m *model) overdue(now time.Time) int {
 	n := 0
 	for key, l := range m.leases {
