@@ -52,18 +52,23 @@ func TestRing(t *testing.T) {
 	if leaked.Load() {
 		t.Error("a host that a server named got credentials")
 	}
-	if status, _, problems := call("register", "--server", c, "--app", "orders", "--id", "x", "--port", "1"); status != 0 {
-		t.Fatal(problems)
-	}
-	status, out, _ = call("diff", "--ring", "--server", a, "-o", "json")
-	var all []comparison
-	if err := json.Unmarshal([]byte(out), &all); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	// c sends what it learns to its peer only, which is nobody.
-	if status != 1 || len(all) != 2 || len(all[0].Differences) != 0 || len(all[1].Differences) != 1 || all[1].Second != c {
-		t.Errorf("diff --ring = %d %+v, want one difference at %s", status, all, c)
-	}
+	// c sends what it learns to its peer only, which is nobody. Should b ask c before diff does, another instance comes.
+	var id int
+	eventually(t, "diff --ring shows c's instance and no difference to b", func() bool {
+		id++
+		if status, _, problems := call("register", "--server", c, "--app", "orders", "--id", fmt.Sprint("x-", id), "--port", "1"); status != 0 {
+			t.Fatal(problems)
+		}
+		status, out, _ = call("diff", "--ring", "--server", a, "-o", "json")
+		var all []comparison
+		if err := json.Unmarshal([]byte(out), &all); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if len(all) != 2 || all[0].Second != b || all[1].Second != c {
+			t.Fatalf("diff --ring = %d %+v, want comparisons with %s and %s", status, all, b, c)
+		}
+		return status == 1 && len(all[0].Differences) == 0 && len(all[1].Differences) > 0
+	})
 }
 
 // A server may name others without end.
