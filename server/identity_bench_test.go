@@ -2,13 +2,11 @@ package server_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -95,18 +93,12 @@ func beating(b *testing.B, cfg server.Config, shows *tls.Config, header string) 
 	if err != nil {
 		b.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ctx, ln) }()
+	addr := serveTCP(b, srv)
 	tr := &http.Transport{TLSClientConfig: shows}
-	b.Cleanup(func() { tr.CloseIdleConnections(); stop(); <-done })
-	url := "http://" + ln.Addr().String()
+	b.Cleanup(tr.CloseIdleConnections)
+	url := "http://" + addr
 	if cfg.TLS.Certificate != "" {
-		url = "https://" + ln.Addr().String()
+		url = "https://" + addr
 	}
 	ask := func(method, path string, body []byte, want int) {
 		req, err := http.NewRequest(method, url+path, bytes.NewReader(body))

@@ -1,12 +1,10 @@
 package server_test
 
 import (
-	"context"
 	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -93,15 +91,9 @@ func TestStorePasswordIsReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ctx, ln) }()
+	addr := serveTCP(t, srv)
 	served := func() string {
-		conn, err := tls.Dial("tcp", ln.Addr().String(), ca.TLS())
+		conn, err := tls.Dial("tcp", addr, ca.TLS())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,10 +124,6 @@ func TestStorePasswordIsReplaced(t *testing.T) {
 	}
 	third := store("third")
 	waitUntil(t, "the third certificate is served", func() bool { return served() == third })
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
 }
 
 // Certificates are replaced each second for a minute, under load: no request fails, and what is expired, half-written or does not

@@ -31,25 +31,12 @@ type rotated struct {
 func rotatedNode(t *testing.T) *rotated {
 	n := &rotated{CA: tlsconftest.New(t), t: t, dir: t.TempDir()}
 	n.rotate()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.url = "https://" + ln.Addr().String()
 	file := func(name string) string { return filepath.Join(n.dir, name) }
 	srv, err := server.New(server.Config{TLS: server.TLS{TLSFiles: server.TLSFiles{Certificate: file("c"), PrivateKey: file("k")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- srv.Serve(ctx, ln) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	})
+	n.url = "https://" + serveTCP(t, srv)
 	return n
 }
 
