@@ -45,9 +45,7 @@ func (s *Server) runAudit(ctx context.Context) {
 		s.audit.Run(writing)
 	}()
 	var wg sync.WaitGroup
-	if s.guard != nil {
-		wg.Go(func() { every(ctx, denialInterval, s.auditRepeated) })
-	}
+	wg.Go(func() { every(ctx, denialInterval, s.auditRepeated) })
 	s.auditChanges(ctx)
 	wg.Wait()
 	end()
@@ -180,9 +178,19 @@ func (s *Server) auditOrder(o *order, doc any, bad *failure) {
 	s.audit.Add(e)
 }
 
-// auditTLS writes of a client whose certificate was refused.
+// whatIsWrong is how much of the reason why a certificate was refused tells the kind: names and times follow.
+const whatIsWrong = 64
+
+// auditTLS writes of a client whose certificate was refused, once a minute as other denials.
 func (s *Server) auditTLS(address, why string) {
-	s.audit.Add(audit.Entry{Time: time.Now(), Address: address, Action: "connect", Origin: registry.ByClient.String(), Outcome: audit.Denied, Reason: why})
+	if s.audit == nil {
+		return
+	}
+	e := audit.Entry{Time: time.Now(), Address: address, Action: "connect", Origin: registry.ByClient.String(), Outcome: audit.Denied, Reason: clipped(why)}
+	if due, repeated := s.strangers.add(denial{address: address, fault: strings.Clone(why[:min(len(why), whatIsWrong)])}, e, ""); due {
+		e.Repeated = repeated
+		s.audit.Add(e)
+	}
 }
 
 // unaudited reports whether a call has to wait until it can be audited. Heartbeats never do, nor what peers replicate, which was

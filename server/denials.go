@@ -136,7 +136,11 @@ func (d *denials) passing(now time.Time) (n int) {
 
 // auditRepeated writes of denials that came again and again.
 func (s *Server) auditRepeated(now time.Time) {
-	for _, e := range s.guard.recent.repeats(now) {
+	due := s.strangers.repeats(now)
+	if s.guard != nil {
+		due = append(due, s.guard.recent.repeats(now)...)
+	}
+	for _, e := range due {
 		s.audit.Add(e)
 	}
 }

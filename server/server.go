@@ -45,6 +45,7 @@ type Server struct {
 	management http.Handler
 	tls        tlsSources
 	audit      *audit.Log
+	strangers  denials             // of TLS, by address and what is wrong with the certificate
 	identify   func(*httpapi.Call) // whom the guard sees in a call
 	guard      *guard              // nil: everybody may do everything
 
