@@ -37,7 +37,7 @@ func (m manifest) at(where string) any {
 func helm(t *testing.T, command string, args ...string) (string, error) {
 	t.Helper()
 	if _, err := exec.LookPath("helm"); err != nil {
-		t.Skip("helm is not installed: .ci/run release installs it")
+		t.Skip("helm is not installed: .ci/run manifests installs it")
 	}
 	var errs bytes.Buffer
 	cmd := exec.Command("helm", append([]string{command, "--kube-version=1.31.0"}, args...)...)
