@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -71,7 +70,7 @@ func TestCommandsTellNoPassword(t *testing.T) {
 				continue
 			}
 			for _, way := range []string{"flag", "variable"} {
-				var out bytes.Buffer
+				var out lockedBuffer // a child writes to it, too
 				p := &program{stdin: strings.NewReader(""), stdout: &out, stderr: &out, env: []string{"USER=alice"}}
 				args := slices.Clone(line)
 				if way == "flag" {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,9 +68,9 @@ func TestConnectionsNeedMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		room := true
+		var full atomic.Bool
 		cfg := config
-		cfg.Room = func(int) bool { return room }
+		cfg.Room = func(int) bool { return !full.Load() }
 		l := serve(t, ln, cfg, func(http.ResponseWriter, *http.Request) {})
 		dial := func() {
 			c, err := network.Host("b").Dial("tcp", "a:1")
@@ -80,7 +81,7 @@ func TestConnectionsNeedMemory(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		dial()
-		room = false
+		full.Store(true)
 		dial()
 		if st := l.Stats(); st.Open != 1 || st.Refused != 1 {
 			t.Errorf("%+v, want one open and one refused", st)
