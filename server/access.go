@@ -153,9 +153,7 @@ const maxAccessRequest = 64 << 10
 
 // serveAccess answers POST check.
 func (s *Server) serveAccess(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", "POST")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	if !allows(w, r, http.MethodPost) {
 		return
 	}
 	var q AccessRequest

@@ -115,9 +115,7 @@ func (s *Server) perform(ctx context.Context, o *order) (any, *failure) {
 // acting serves one action as part of the API.
 func (s *Server) acting(action string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			w.Header().Set("Allow", "POST")
-			w.WriteHeader(http.StatusMethodNotAllowed)
+		if !allows(w, r, http.MethodPost) {
 			return
 		}
 		_, doc, bad := s.act(w, r, action)

@@ -29,9 +29,7 @@ func (s *Server) frame(r *http.Request, st *status) dashboard.Frame {
 
 // serveForm does what a form of a page asks for, and leads back to a page.
 func (s *Server) serveForm(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", "POST")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	if !allows(w, r, http.MethodPost) {
 		return
 	}
 	o, doc, bad := s.act(w, r, "")

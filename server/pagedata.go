@@ -108,9 +108,7 @@ func (s *Server) instanceData(r *http.Request, now time.Time) any {
 // data serves what the script of the pages asks for.
 func (s *Server) data(of func(*http.Request, time.Time) any) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			w.WriteHeader(http.StatusMethodNotAllowed)
+		if !allows(w, r, http.MethodGet, http.MethodHead) {
 			return
 		}
 		body, err := json.Marshal(of(r, time.Now()))

@@ -71,9 +71,7 @@ func (st *status) protects() bool { return protects(&st.Registry) }
 func protects(reg *registry.Stats) bool { return reg.SelfPreservationEnabled && reg.BelowThreshold }
 
 func (s *Server) serveProtection(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		w.Header().Set("Allow", "GET, HEAD")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	if !allows(w, r, http.MethodGet, http.MethodHead) {
 		return
 	}
 	writeJSON(w, r, http.StatusOK, s.protection(time.Now()))

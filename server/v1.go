@@ -58,12 +58,20 @@ func badRequest(format string, args ...any) (any, *failure) {
 	return nil, &failure{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
+// allows reports whether a request has one of these methods; it has answered if not.
+func allows(w http.ResponseWriter, r *http.Request, methods ...string) bool {
+	if slices.Contains(methods, r.Method) {
+		return true
+	}
+	w.Header().Set("Allow", strings.Join(methods, ", "))
+	w.WriteHeader(http.StatusMethodNotAllowed)
+	return false
+}
+
 // getJSON serves GET with what answer returns: a value, or JSON that is ready as json.RawMessage.
 func getJSON(answer func(q url.Values, now time.Time) (any, *failure)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			w.WriteHeader(http.StatusMethodNotAllowed)
+		if !allows(w, r, http.MethodGet, http.MethodHead) {
 			return
 		}
 		status := http.StatusOK

@@ -98,9 +98,7 @@ func asPage(r *http.Request) bool { return r.URL.Query().Get("as") == "page" }
 
 // serveWatch answers GET watch?app=&vip=&svip=&since=&snapshot=&brief=&wait=&as=.
 func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet {
-		w.Header().Set("Allow", "GET")
-		w.WriteHeader(http.StatusMethodNotAllowed)
+	if !allows(w, r, http.MethodGet) {
 		return
 	}
 	var q watchRequest
