@@ -9,22 +9,22 @@ import (
 )
 
 // A Ring is the other nodes, as the API meets them: what they ask of this one beside Eureka's API, and what this one tells
-// them. All methods must be safe for concurrent use.
+// them. All methods must be safe for concurrent use. An address is that of who asks.
 type Ring interface {
 	// Admit decides about a batch of a heureka node that has come whole: 0 to perform it, else the status that refuses it. It may
 	// add to the header of the answer.
-	Admit(h, answer http.Header) (status int)
+	Admit(address string, h, answer http.Header) (status int)
 	// Greet adds to the header of the answer to a request what this node says of itself.
 	Greet(request, answer http.Header)
 	// Performed is told of a batch that has been performed.
 	Performed(h http.Header)
 	// Digest answers GET peerreplication/digest; nil without anti-entropy.
-	Digest(h http.Header) []byte
+	Digest(address string, h http.Header) []byte
 	// Buckets gives answer what answers POST peerreplication/buckets, or says with which status it refuses. Until answer returns,
 	// the asker is one of few.
-	Buckets(h http.Header, body []byte, answer func(doc []byte)) (refused int)
+	Buckets(address string, h http.Header, body []byte, answer func(doc []byte)) (refused int)
 	// Heard answers POST peerreplication/heard; nil if that makes no sense.
-	Heard(h http.Header, body []byte) []byte
+	Heard(address string, h http.Header, body []byte) []byte
 }
 
 // headerNode is the header by which a heureka node says who it is; Java servers do not send it.
@@ -40,7 +40,7 @@ func (c *call) admitted() bool {
 		return true
 	}
 	c.w.greets = true
-	switch status := c.cfg.Ring.Admit(c.Request.Header, c.w.Header()); status {
+	switch status := c.cfg.Ring.Admit(c.Origin.Address, c.Request.Header, c.w.Header()); status {
 	case 0:
 		return true
 	case http.StatusMisdirectedRequest:
@@ -60,7 +60,7 @@ func (c *call) performed() {
 
 // digest serves GET peerreplication/digest.
 func (c *call) digest() {
-	c.toNode(c.cfg.Ring.Digest(c.Request.Header), http.StatusNotFound, UnknownPath)
+	c.toNode(c.cfg.Ring.Digest(c.Origin.Address, c.Request.Header), http.StatusNotFound, UnknownPath)
 }
 
 // buckets serves POST peerreplication/buckets.
@@ -70,7 +70,7 @@ func (c *call) buckets() {
 	if !c.readBody(b, maxBuckets) {
 		return
 	}
-	refused := c.cfg.Ring.Buckets(c.Request.Header, b.B, func(doc []byte) {
+	refused := c.cfg.Ring.Buckets(c.Origin.Address, c.Request.Header, b.B, func(doc []byte) {
 		late := time.AfterFunc(toNodeTimeout, c.stopWriting())
 		defer late.Stop()
 		c.toNode(doc, http.StatusBadRequest, Undecodable)
@@ -95,7 +95,7 @@ func (c *call) heard() {
 	b := buffers.take()
 	defer buffers.give(b)
 	if c.readBody(b, maxHeard) {
-		c.toNode(c.cfg.Ring.Heard(c.Request.Header, b.B), http.StatusBadRequest, Undecodable)
+		c.toNode(c.cfg.Ring.Heard(c.Origin.Address, c.Request.Header, b.B), http.StatusBadRequest, Undecodable)
 	}
 }
 

@@ -18,12 +18,12 @@ type ring struct {
 	buckets   int    // bytes of the answer, 0: few
 }
 
-func (r *ring) Admit(_, _ http.Header) int { return r.refuse }
-func (r *ring) Greet(_, h http.Header)     { h.Set("X-Heureka-Node", "this") }
-func (r *ring) Performed(http.Header)      { r.performed++ }
-func (r *ring) Digest(http.Header) []byte  { return []byte(`{"digest":""}`) }
+func (r *ring) Admit(string, http.Header, http.Header) int { return r.refuse }
+func (r *ring) Greet(_, h http.Header)                     { h.Set("X-Heureka-Node", "this") }
+func (r *ring) Performed(http.Header)                      { r.performed++ }
+func (r *ring) Digest(string, http.Header) []byte          { return []byte(`{"digest":""}`) }
 
-func (r *ring) Buckets(_ http.Header, body []byte, answer func([]byte)) int {
+func (r *ring) Buckets(_ string, _ http.Header, body []byte, answer func([]byte)) int {
 	if r.buckets > 0 {
 		answer(make([]byte, r.buckets)) // perhaps to several
 		return 0
@@ -35,7 +35,7 @@ func (r *ring) Buckets(_ http.Header, body []byte, answer func([]byte)) int {
 	return 0
 }
 
-func (r *ring) Heard(_ http.Header, body []byte) []byte {
+func (r *ring) Heard(_ string, _ http.Header, body []byte) []byte {
 	if string(body) == "[" {
 		return nil
 	}

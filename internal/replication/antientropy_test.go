@@ -418,7 +418,7 @@ func TestBucketsRequest(t *testing.T) {
 			`[`: false,
 		} {
 			got := false
-			a.peers.Buckets(nil, []byte(body), func(doc []byte) { got = doc != nil })
+			a.peers.Buckets("", nil, []byte(body), func(doc []byte) { got = doc != nil })
 			if got != want {
 				t.Errorf("%.60s answered: %t, want %t", body, got, want)
 			}

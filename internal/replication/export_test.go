@@ -31,11 +31,11 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 			ps.batch(w, r, api)
 			return
 		case strings.HasSuffix(r.URL.Path, digestPath):
-			doc = ps.Digest(r.Header)
+			doc = ps.Digest(r.RemoteAddr, r.Header)
 		case strings.HasSuffix(r.URL.Path, bucketsPath):
-			ps.Buckets(r.Header, body, func(b []byte) { doc = b })
+			ps.Buckets(r.RemoteAddr, r.Header, body, func(b []byte) { doc = b })
 		case strings.HasSuffix(r.URL.Path, heardPath):
-			doc = ps.Heard(r.Header, body)
+			doc = ps.Heard(r.RemoteAddr, r.Header, body)
 		}
 		if doc == nil {
 			api.ServeHTTP(w, r)
@@ -48,7 +48,7 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 }
 
 func (ps *Peers) batch(w http.ResponseWriter, r *http.Request, api http.Handler) {
-	if status := ps.Admit(r.Header, w.Header()); status != 0 {
+	if status := ps.Admit(r.RemoteAddr, r.Header, w.Header()); status != 0 {
 		ps.Greet(r.Header, w.Header())
 		w.WriteHeader(status)
 		return

@@ -13,12 +13,12 @@ const (
 	heardPath   = "peerreplication/heard"
 )
 
-// Admit decides about a batch with these headers, of a heureka node, all of which has come: 0 to perform it, 421 for what
+// Admit decides about a batch with these headers, of a heureka node at an address, all of which has come: 0 to perform it, 421 for what
 // this node sent itself (W-REPL-16), 425 for what comes too late. Performing either would bring cancelled instances back.
 //
 // A batch of a node that speaks another protocol is performed like that of a Java server: what h says beside it is taken out.
-func (ps *Peers) Admit(h, answer http.Header) (status int) {
-	from := ps.meet(h)
+func (ps *Peers) Admit(address string, h, answer http.Header) (status int) {
+	from := ps.meet(address, h)
 	switch {
 	case from.Node == ps.nodeID:
 		return http.StatusMisdirectedRequest
@@ -72,12 +72,12 @@ func (ps *Peers) heard(from trust, mine string, comparing bool) {
 }
 
 // Digest answers with one number for each bucket whoever asks with these headers; nil without anti-entropy.
-func (ps *Peers) Digest(h http.Header) []byte {
+func (ps *Peers) Digest(address string, h http.Header) []byte {
 	if ps.cfg.DisableAntiEntropy {
 		return nil
 	}
 	doc := AnswerDigest(ps.cfg.Store)
-	ps.heard(ps.meet(h), ps.digest(), true)
+	ps.heard(ps.meet(address, h), ps.digest(), true)
 	return doc
 }
 
@@ -94,7 +94,7 @@ const encodingCost = 4
 // Buckets gives answer the entries that the asker lacks. It refuses with 400 if it asks for what there is not, and with 503 if it
 // asks for too much at a time or more than there is memory for, or asks a node that does not answer reads yet without having proved
 // to be its peer. One that speaks another protocol lacks nothing that this node could tell it.
-func (ps *Peers) Buckets(h http.Header, body []byte, answer func(doc []byte)) (refused int) {
+func (ps *Peers) Buckets(address string, h http.Header, body []byte, answer func(doc []byte)) (refused int) {
 	switch {
 	case ps.cfg.DisableAntiEntropy:
 		return http.StatusNotFound
@@ -102,7 +102,7 @@ func (ps *Peers) Buckets(h http.Header, body []byte, answer func(doc []byte)) (r
 		answer(encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}))
 		return 0
 	}
-	from := ps.meet(h)
+	from := ps.meet(address, h)
 	if !ps.begin(from) {
 		return http.StatusServiceUnavailable
 	}

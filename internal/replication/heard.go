@@ -156,10 +156,10 @@ func (p *peer) askHeard(ctx context.Context, keys []heureka.Key) (kept int) {
 
 // Heard answers a node that asks what this one has heard itself; nil if it asks for nothing that makes sense, or there is no
 // talk beside batches.
-func (ps *Peers) Heard(h http.Header, body []byte) []byte {
+func (ps *Peers) Heard(address string, h http.Header, body []byte) []byte {
 	if ps.cfg.DisableAntiEntropy || !speaks(h.Get(HeaderProtocol)) {
 		return nil
 	}
-	ps.meet(h)
+	ps.meet(address, h)
 	return AnswerHeard(ps.cfg.Store, body, ps.cfg.Now())
 }

@@ -3,6 +3,7 @@ package replication
 import (
 	"crypto/subtle"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 )
@@ -16,27 +17,71 @@ const (
 )
 
 const (
-	maxTickets = 4
-	maxNonce   = 64
+	maxTickets   = 4  // that a request shows
+	maxAddresses = 64 // from which they are kept
+	maxNonce     = 64
 )
 
+// A ticket is a nonce and the address that it came from.
+type ticket struct{ nonce, address string }
+
 // tickets are the nonces that have come from who may be behind a URL. Until one of them has proved something, anybody may have
-// sent them: the last ones are kept. From then on only who is proven replaces them, or a peer that no longer knows them. It does
-// no I/O and is not safe for concurrent use.
+// sent them: the last one of each address is kept, so that a stranger replaces his own alone. From then on only who is proven
+// replaces them, or a peer that no longer knows them. It does no I/O and is not safe for concurrent use.
 type tickets struct {
-	kept   []string
+	kept   []ticket
 	proven bool
 }
 
-// take keeps a nonce that came with a request, of one who has proved to be a peer or not.
-func (t *tickets) take(nonce string, sure bool) {
-	if nonce == "" || len(nonce) > maxNonce || strings.ContainsAny(nonce, " \t") || t.proven && !sure || slices.Contains(t.kept, nonce) {
+// take keeps a nonce that came with a request, of one who has proved to be a peer or not: the nonces of proven peers go first.
+func (t *tickets) take(nonce, address string, sure bool) {
+	if nonce == "" || len(nonce) > maxNonce || strings.ContainsAny(nonce, " \t") || t.proven && !sure {
 		return
 	}
-	if len(t.kept) == maxTickets {
+	address = network(address)
+	i := slices.IndexFunc(t.kept, func(k ticket) bool { return k.nonce == nonce || k.address == address })
+	switch known := i >= 0; {
+	case known && !sure:
+		if t.kept[i].nonce != nonce {
+			t.kept[i].nonce = nonce
+		}
+		return
+	case known:
+		t.kept = slices.Delete(t.kept, i, i+1)
+	case len(t.kept) == maxAddresses:
 		t.kept = slices.Delete(t.kept, 0, 1)
 	}
-	t.kept = append(t.kept, nonce)
+	at := len(t.kept)
+	if sure {
+		at = 0
+	}
+	t.kept = slices.Insert(t.kept, at, ticket{nonce, address})
+}
+
+// shown returns what a request shows.
+func (t *tickets) shown() string {
+	var nonces []string
+	for _, k := range t.kept[:min(len(t.kept), maxTickets)] {
+		nonces = append(nonces, k.nonce)
+	}
+	return strings.Join(nonces, " ")
+}
+
+// answered notes whether the peer has recognised one of those shown. If not, the next ones take their turn.
+func (t *tickets) answered(proven bool) {
+	if t.proven = proven; !proven && len(t.kept) > maxTickets {
+		t.kept = append(t.kept[maxTickets:], t.kept[:maxTickets]...)
+	}
+}
+
+// network returns what of an address one host cannot choose: with IPv6, it has 2^64 of them.
+func network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil || a.Unmap().Is4() {
+		return address
+	}
+	p, _ := a.Prefix(64) // no IPv6 address is shorter
+	return p.String()
 }
 
 // A trust is what a request proves.
@@ -45,14 +90,14 @@ type trust struct {
 	proven bool // it comes from behind a URL of this node's own list
 }
 
-// meet returns who sends a request, and keeps what this node can prove to them with that it is their peer.
-func (ps *Peers) meet(h http.Header) trust {
+// meet returns who sends a request from an address, and keeps what this node can prove to them with that it is their peer.
+func (ps *Peers) meet(address string, h http.Header) trust {
 	t := trust{greetingIn(h), ps.proves(h)}
 	if nonce := h.Get(HeaderNonce); nonce != "" && t.Node != ps.nodeID {
 		found, _ := ps.peersOf(t.Node)
 		for _, p := range found {
 			p.mu.Lock()
-			p.tickets.take(nonce, t.proven)
+			p.tickets.take(nonce, address, t.proven)
 			p.mu.Unlock()
 		}
 	}
@@ -78,8 +123,8 @@ func (p *peer) introduce(h http.Header) {
 	h.Set(HeaderNonce, p.set.nonce)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.tickets.kept) > 0 {
-		h.Set(HeaderProof, strings.Join(p.tickets.kept, " "))
+	if proof := p.tickets.shown(); proof != "" {
+		h.Set(HeaderProof, proof)
 	}
 }
 
@@ -90,7 +135,7 @@ func (p *peer) introduced(answer http.Header) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tickets.proven = answer.Get(HeaderProven) != ""
+	p.tickets.answered(answer.Get(HeaderProven) != "")
 }
 
 // begin notes that a node asks for buckets, and reports whether it may: a peer one at a time, all others together a few, and

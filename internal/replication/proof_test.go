@@ -13,7 +13,11 @@ import (
 
 // ask asks a node for buckets with these headers, and returns with which status it refuses, and the headers of its answer.
 func ask(n *node, header http.Header) (refused int, answer http.Header) {
-	refused = n.peers.Buckets(header, []byte(`{"buckets":[{"bucket":1}]}`), func([]byte) {})
+	return askFrom("", n, header)
+}
+
+func askFrom(address string, n *node, header http.Header) (refused int, answer http.Header) {
+	refused = n.peers.Buckets(address, header, []byte(`{"buckets":[{"bucket":1}]}`), func([]byte) {})
 	answer = http.Header{}
 	n.peers.Greet(header, answer)
 	return refused, answer
@@ -86,6 +90,52 @@ func TestPeersProveWhoTheyAre(t *testing.T) {
 			t.Error("b no longer proves to a that it is its peer")
 		}
 	})
+}
+
+// A flooder sends nonces of its own in the name of a node after each request of that node.
+type flooder struct {
+	http.RoundTripper
+	flood func()
+}
+
+func (f *flooder) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := f.RoundTripper.RoundTrip(r)
+	f.flood()
+	return answer, err
+}
+
+// Who names a peer's id pushes out his own nonces, not that of the peer.
+func TestStrangersPushOutTheirOwnNonces(t *testing.T) {
+	for name, from := range map[string]func(i int) string{
+		"one address":  func(int) string { return "192.0.2.1" },
+		"one network":  func(i int) string { return fmt.Sprintf("2001:db8::%x", i+1) },
+		"40 addresses": func(i int) string { return fmt.Sprint("192.0.2.", i%40) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			inRing(t, func(t *testing.T, r *ring) {
+				var ofB heads
+				b := r.start("b", []string{"a"}, ofB.setup)
+				n := 0
+				a := r.start("a", []string{"b"}, func(a *node, cfg *replication.Config, _ *http.Handler) {
+					cfg.Transport = &flooder{cfg.Transport, func() {
+						for range 50 {
+							n++
+							askFrom(from(n), b, http.Header{replication.HeaderNode: {a.peers.NodeID()}, replication.HeaderNonce: {fmt.Sprint("forged-", n)}})
+						}
+					}}
+				})
+				for i := range 20 {
+					a.register(fmt.Sprint("a", i))
+					r.wait(10 * time.Second)
+					b.register(fmt.Sprint("b", i))
+					r.wait(10 * time.Second)
+				}
+				if _, answer := ask(a, ofB.of()); answer.Get(replication.HeaderProven) == "" {
+					t.Errorf("b does not prove to a that it is its peer: %q", ofB.of().Get(replication.HeaderProof))
+				}
+			})
+		})
+	}
 }
 
 // A node that does not answer reads yet gives its registry to proven peers only, and each asks for one part at a time.

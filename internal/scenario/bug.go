@@ -137,8 +137,8 @@ func (b Bug) ring(r httpapi.Ring) httpapi.Ring {
 type hasty struct{ httpapi.Ring }
 
 // Admit implements httpapi.Ring.
-func (h hasty) Admit(request, answer http.Header) int {
-	h.Ring.Admit(request, answer)
+func (h hasty) Admit(address string, request, answer http.Header) int {
+	h.Ring.Admit(address, request, answer)
 	return 0
 }
 
