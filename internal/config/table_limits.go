@@ -109,6 +109,8 @@ var beyond = map[string][2]string{
 // fixed are limits that no setting moves.
 var fixed = [][4]string{
 	{"header of a request, with its path and query", "64 KiB", "431", ""},
+	{"headers of all requests under way, beyond 4 KiB of each", "1/32 of `heureka.limits.memory`, 128 KiB to 128 MiB; 128 MiB without a memory limit", "the connection is closed", "heureka_connections_refused_total"},
+	{"connections that are open while memory is short", "1000, or as many as an eighth of `heureka.limits.memory` holds at 16 KiB each, if that is more", "the new one is closed, or idle ones for it", "heureka_connections_refused_total"},
 	{"depth of a body's objects, arrays and elements", "64", "400", refusedBy("undecodable")},
 	{"attributes of an XML element", "64", "400", refusedBy("undecodable")},
 	{"records in the answer to a batch", "6 MiB", "409 without the record", ""},
@@ -119,11 +121,12 @@ var fixed = [][4]string{
 	{"such requests at a time", "1 of a proven peer, 4 of all others", "503", refusedBy("busy")},
 	{"response read from a peer", "24 MiB, a whole registry 512 MiB", "retried later; a node that cannot copy its peers' registry is not ready", ""},
 	{"batch senders whose last number is remembered", "1024 proven peers, 1024 others", "all of them are forgotten", ""},
-	{"nonces kept of possible peers", "4 of 64 bytes for each peer", "the oldest is dropped", ""},
+	{"nonces kept of possible peers", "64 of 64 bytes for each peer, one of each address", "the oldest is dropped", ""},
 	{"key of an instance reported by another node", "8 KiB", "left out", ""},
 	{"tombstones of cancelled instances", "131072, 32 MiB", "the oldest is dropped, starting with instances that never sent a heartbeat", ""},
 	{"changes kept for followers such as the history", "4096, 32 MiB", "the oldest is dropped; a follower that has not read it starts over", ""},
 	{"time without progress of a watcher that does not read", "2 min", "the connection is closed", "heureka_connections_stalled_total"},
+	{"applications and VIP addresses that a watcher names", "1000", "400", ""},
 	{"changes, and bytes of them, in one answer to a watcher that polls", "1000, 1 MiB", "the rest comes with the next answer", ""},
 	{"encoded changes kept for watchers", "512, 8 MiB", "encoded again", ""},
 	{"recent registrations and cancels on the page", "1000 each", "the oldest is dropped", ""},
