@@ -194,7 +194,10 @@ func asked(args []string) (method, path string, err error) {
 }
 
 // A shownCredential is whose access is to be checked. Secrets come from files, - for standard input: arguments are seen by others.
-type shownCredential struct{ user, token, certificate string }
+type shownCredential struct {
+	credentialFiles
+	certificate string
+}
 
 func (c *shownCredential) read(stdin io.Reader, q *server.AccessRequest) error {
 	text := func(name string) (string, error) {
@@ -208,7 +211,7 @@ func (c *shownCredential) read(stdin io.Reader, q *server.AccessRequest) error {
 	if q.Certificate, err = text(c.certificate); err != nil {
 		return usage("", "--as-cert: %v", err)
 	}
-	q.Authorization, err = authorization("--as-", c.user, c.token, text)
+	q.Authorization, err = c.authorization(text)
 	return err
 }
 
@@ -249,8 +252,8 @@ The exit status is 0 if the request passes, 1 if it is denied.`,
 		return r.out.access(&a)
 	})
 	fl := cmd.Flags()
-	fl.StringVar(&as.user, "as-user-file", "", "file with NAME:PASSWORD to check, - for standard input")
-	fl.StringVar(&as.token, "as-token-file", "", "file with a bearer token to check, - for standard input")
+	addFile(fl, &as.user, "as-", "user-file", "file with NAME:PASSWORD to check, - for standard input")
+	addFile(fl, &as.token, "as-", "token-file", "file with a bearer token to check, - for standard input")
 	fl.StringVar(&as.certificate, "as-cert", "", "file with a certificate to check, in PEM with its chain")
 	fl.BoolVar(&q.Replication, "as-peer", false, "with the header by which peers speak for others")
 	fl.StringVar(&files, "config", "", "check against the settings of this file or directory instead of a running node")

@@ -9,5 +9,6 @@ func (p *program) clientCommands() []*cobra.Command {
 		p.registerCommand(), p.deregisterCommand(), p.statusCommand(), p.metadataCommand(),
 		p.historyCommand(), p.watchCommand(), p.runCommand(), p.topCommand(),
 		p.exportCommand(), p.importCommand(), p.diffCommand(), p.healthCommand(), p.lintCommand(), p.protectionCommand(), p.evictCommand(), p.authCommand(), p.peersCommand(),
+		p.contextCommand(),
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"os"
 	"strings"
@@ -15,18 +14,25 @@ import (
 )
 
 // credentialFiles name the file by which a command says who it is: arguments are seen by other users, files need not be.
-type credentialFiles struct{ user, token string }
+type credentialFiles struct{ user, token namedFile }
 
-func (f *credentialFiles) add(fl *pflag.FlagSet) {
-	fl.StringVar(&f.user, "user-file", "", "file with NAME:PASSWORD to show to servers, instead of credentials in their URLs")
-	fl.StringVar(&f.token, "token-file", "", "file with a bearer token to show to servers")
+// add adds the flags; prefix, such as "compare-", begins their names.
+func (f *credentialFiles) add(fl *pflag.FlagSet, prefix string) {
+	addFile(fl, &f.user, prefix, "user-file", "file with NAME:PASSWORD to show to servers, instead of credentials in their URLs")
+	addFile(fl, &f.token, prefix, "token-file", "file with a bearer token to show to servers")
 }
 
-func (f *credentialFiles) given() bool { return *f != credentialFiles{} }
-
-func (f *credentialFiles) read() (string, error) {
-	return authorization("--", f.user, f.token, secretIn)
+// orElse takes the credential of a context where no flag has named one.
+func (f *credentialFiles) orElse(c *serverContext, name string) {
+	if !f.given() {
+		f.user.orElse(c.UserFile, name, "user-file")
+		f.token.orElse(c.TokenFile, name, "token-file")
+	}
 }
+
+func (f *credentialFiles) given() bool { return f.user.path+f.token.path != "" }
+
+func (f *credentialFiles) read() (string, error) { return f.authorization(secretIn) }
 
 // check reports mistakes in the files before anything is sent.
 func (f *credentialFiles) check() error {
@@ -34,9 +40,12 @@ func (f *credentialFiles) check() error {
 	return err
 }
 
+// show adds the credential to a request, if there is one.
 func (f *credentialFiles) show(h http.Header) error {
 	value, err := f.read()
-	h.Set("Authorization", value)
+	if value != "" {
+		h.Set("Authorization", value)
+	}
 	return err
 }
 
@@ -60,19 +69,21 @@ func secretIn(name string) (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), err
 }
 
-// authorization makes a header of the one of two files that is given; prefix begins the names of their flags.
-func authorization(prefix, userFile, tokenFile string, text func(name string) (string, error)) (string, error) {
-	user, userErr := text(userFile)
-	token, tokenErr := text(tokenFile)
+// authorization makes a header of the one of two files that is given.
+func (f *credentialFiles) authorization(text func(name string) (string, error)) (string, error) {
+	user, userErr := text(f.user.path)
+	token, tokenErr := text(f.token.path)
 	switch {
-	case userErr != nil || tokenErr != nil:
-		return "", usage("", "%suser-file or %stoken-file: %w", prefix, prefix, errors.Join(userErr, tokenErr))
-	case userFile != "" && tokenFile != "":
-		return "", usage("", "%suser-file and %stoken-file are two credentials; a request has one", prefix, prefix)
-	case userFile != "" && !strings.Contains(user, ":"):
-		return "", usage("", "%suser-file: want a file with NAME:PASSWORD", prefix)
-	case tokenFile != "" && token == "":
-		return "", usage("", "%stoken-file: the file is empty", prefix)
+	case userErr != nil:
+		return "", usage("", "%s: %w", f.user.from, userErr)
+	case tokenErr != nil:
+		return "", usage("", "%s: %w", f.token.from, tokenErr)
+	case f.user.path != "" && f.token.path != "":
+		return "", usage("", "%s and %s are two credentials; a request has one", f.user.from, f.token.from)
+	case f.user.path != "" && !strings.Contains(user, ":"):
+		return "", usage("", "%s: want a file with NAME:PASSWORD", f.user.from)
+	case f.token.path != "" && token == "":
+		return "", usage("", "%s: the file is empty", f.token.from)
 	case user != "":
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user)), nil
 	case token != "":

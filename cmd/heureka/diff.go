@@ -25,7 +25,8 @@ ignored. A Java server lists a change up to 30s late, so a difference may be onl
 anything differs.
 
 With --ring, compare the first server with each of the other nodes of its ring.`,
-		Example: "  heureka diff http://old:8761/eureka/ http://new:8761/eureka/\n  heureka diff --ring",
+		Annotations: map[string]string{argumentsAreServers: "yes"},
+		Example:     "  heureka diff http://old:8761/eureka/ http://new:8761/eureka/\n  heureka diff --ring",
 		Args: func(cmd *cobra.Command, args []string) error {
 			if ring {
 				return cobra.NoArgs(cmd, args)

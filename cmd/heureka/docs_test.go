@@ -66,6 +66,12 @@ var recordings = []struct {
 		"heureka run --app orders --id orders-3 --host h4 --ip 192.0.2.4 --port 8082 -- ./orders-service",
 		"heureka run --app orders --id orders-3 --port 8082 -- no-such-program",
 	}},
+	{"context", []string{
+		"heureka context add test --server $ONE --user-file ann.credential --use",
+		"heureka context add prod --server https://reg1.corp.example:8761/eureka/,https://reg2.corp.example:8761/eureka/ --token-file token",
+		"heureka context list", "heureka context show", "heureka context show prod -o json",
+		"heureka context use live", "heureka context use prod", "heureka context remove prod",
+	}},
 }
 
 // TestDocumentation keeps docs/cli.md what the commands really print; -update rewrites it.
@@ -115,7 +121,8 @@ by their own help.
 Common to all:
 
 - --server URL: the service URL; may be repeated or be a list with commas. The first one is asked, and another if it fails. Default:
-  the environment variable EUREKA_SERVER_URL, else http://localhost:8761/eureka/.
+  what heureka context says, the environment variable EUREKA_SERVER_URL, else http://localhost:8761/eureka/.
+- --context NAME, or the variable HEUREKA_CONTEXT: a context, which has the servers and files of the flags below; see heureka context.
 - --user-file, --token-file: files with NAME:PASSWORD or a bearer token, which are read again while a command runs. A password in a
   URL works too, but other users see arguments; heureka run takes it out of EUREKA_SERVER_URL for its program.
 - --cacert, --cert, --key: whom to trust under https, and the certificate to show.
@@ -164,7 +171,7 @@ func text(cmd *cobra.Command) string {
 func ownFlags(cmd *cobra.Command) string {
 	own := pflag.NewFlagSet("", pflag.ContinueOnError)
 	cmd.LocalFlags().VisitAll(func(f *pflag.Flag) {
-		if !slices.Contains([]string{"server", "timeout", "output", "no-headers", "help"}, f.Name) {
+		if !slices.Contains([]string{"server", "context", "timeout", "output", "no-headers", "help"}, f.Name) {
 			own.AddFlag(f)
 		}
 	})
@@ -188,12 +195,16 @@ func newRecorder(t *testing.T) *recorder {
 	t.Setenv(serverVariable, one)
 	t.Setenv("USER", "alice")
 	t.Setenv("SUDO_USER", "")
-	t.Chdir(t.TempDir())
-	if err := os.WriteFile("orders-service", []byte(service), 0o755); err != nil {
-		t.Fatal(err)
+	home := t.TempDir()
+	t.Chdir(home)
+	t.Setenv(contextsVariable, filepath.Join(home, "contexts.json"))
+	for name, text := range map[string]string{"orders-service": service, "ann.credential": "ann:secret", "token": "secret"} {
+		if err := os.WriteFile(name, []byte(text), 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	r := &recorder{vars: map[string]string{"ONE": one, "TWO": two, "DEAD": dead.URL, "RING": ring}}
-	var pairs []string
+	pairs := []string{home, "/home/ann"}
 	for i, u := range []string{one, two, dead.URL, ring} {
 		host := []string{"one", "two", "off", "out"}[i]
 		pairs = append(pairs, u, "http://eureka-"+host+":8761/eureka/", strings.TrimPrefix(strings.TrimSuffix(u, "/eureka/"), "http://"), "eureka-"+host+":8761")

@@ -73,11 +73,12 @@ The exit status is 0 if nothing harmful was found, 1 if something was, and 2 for
   heureka doctor --server http://eureka-1:8761/eureka/ -o json`,
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&r.servers, "server", nil, "service URL of a node that runs; may be repeated or be a list with commas")
+	fl.StringSliceVar(&r.servers, "server", nil, "service URL of a node that runs; may be repeated or be a list with commas; --context names all of a context")
 	fl.DurationVar(&r.timeout, "timeout", 5*time.Second, "how long to wait for each server, peer and name")
 	fl.StringVarP(&r.output, "output", "o", "text", "text, json, yaml")
-	r.files.add(fl)
-	r.login.add(fl)
+	p.addContext(cmd, fl, &r.context)
+	r.files.add(fl, "")
+	r.login.add(fl, "")
 	return takesSettings(cmd, func(_ *cobra.Command, args settingsArgs) error { return r.examine(args) })
 }
 
@@ -88,7 +89,7 @@ func (r *remote) examine(args settingsArgs) error {
 	if !slices.Contains([]string{"text", "json", "yaml"}, r.output) {
 		return usage("want text, json or yaml", "unknown output %q", r.output)
 	}
-	live := len(r.servers) > 0
+	live := len(r.servers) > 0 || r.context != ""
 	if err := r.prepare(); err != nil {
 		return err
 	}

@@ -19,7 +19,12 @@ func (d *doctor) node(ctx context.Context, server string) {
 		return
 	}
 	d.looked(p.shown)
-	a := d.look(ctx, p.client, p.base, nil)
+	login := http.Header{}
+	if err := p.login.show(login); err != nil {
+		d.add(fatal, p.shown, hintOf(err), "%v", err)
+		return
+	}
+	a := d.look(ctx, p.client, p.base, login)
 	if a.err != nil || !a.eureka {
 		d.absent(p, &a)
 		return

@@ -10,6 +10,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	os.Setenv("XDG_CONFIG_HOME", filepath.Join(os.TempDir(), "no-contexts-of-heureka")) // those of whoever runs the tests do not count
 	testscript.Main(m, map[string]func(){"heureka": main})
 }
 

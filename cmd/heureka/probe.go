@@ -36,7 +36,7 @@ func (r *remote) probe(server string) (*probe, error) {
 	}
 	transport := outbound.Transport(&net.Dialer{Timeout: r.timeout})
 	transport.Proxy, transport.DisableKeepAlives, transport.TLSClientConfig = http.ProxyFromEnvironment, true, r.tls
-	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}, header: r.header, login: &r.login}, nil
+	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}, header: r.header, login: r.loginFor([]string{server})}, nil
 }
 
 // fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
@@ -51,10 +51,8 @@ func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept 
 		return nil, err
 	}
 	maps.Copy(req.Header, p.header)
-	if p.login.given() {
-		if err := p.login.show(req.Header); err != nil {
-			return nil, err
-		}
+	if err := p.login.show(req.Header); err != nil {
+		return nil, err
 	}
 	req.Header.Set("Accept", accept)
 	resp, err := p.client.Do(req)

@@ -32,6 +32,7 @@ const (
 type remote struct {
 	*program
 	servers []string
+	context string // as --context names it, and once prepared the one that counts
 	timeout time.Duration
 	output  string
 	bare    bool
@@ -40,10 +41,11 @@ type remote struct {
 	login   credentialFiles
 	at      string // when the registry is looked at; "" for now
 
-	tls *tls.Config // nil: the system's authorities
-	cfg client.Config
-	api *client.API
-	out *printer
+	named []string    // of the servers, those that were named: others get no credentials
+	tls   *tls.Config // nil: the system's authorities
+	cfg   client.Config
+	api   *client.API
+	out   *printer
 }
 
 // remoteCommand gives cmd the common flags and lets it run with a remote that is ready, under a context that ends with
@@ -52,10 +54,11 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 	r := &remote{program: p}
 	fl := cmd.Flags()
 	fl.StringSliceVar(&r.servers, "server", nil,
-		"service URL; with several the first is asked, and another if it fails (default $"+serverVariable+" or "+localServer+")")
+		"service URL; with several the first is asked, and another if it fails (default that of the context, $"+serverVariable+" or "+localServer+")")
+	p.addContext(cmd, fl, &r.context)
 	fl.DurationVar(&r.timeout, "timeout", 8*time.Second, "how long to wait for each server")
-	r.files.add(fl)
-	r.login.add(fl)
+	r.files.add(fl, "")
+	r.login.add(fl, "")
 	if len(formats) > 0 {
 		fl.StringVarP(&r.output, "output", "o", formats[0], strings.Join(formats, ", "))
 	}
@@ -67,6 +70,9 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 		if len(formats) > 0 && !slices.Contains(formats, r.output) {
 			return usage("want "+strings.Join(formats, ", "), "unknown output %q", r.output)
 		}
+		if cmd.Annotations[argumentsAreServers] != "" && len(args) > 0 {
+			r.servers = args
+		}
 		r.sign(cmd)
 		if err := r.prepare(); err != nil {
 			return err
@@ -77,6 +83,9 @@ func (p *program) remoteCommand(cmd *cobra.Command, formats []string, run func(c
 	}
 	return cmd
 }
+
+// argumentsAreServers is the annotation of a command whose arguments, if there are any, stand in for --server.
+const argumentsAreServers = "servers"
 
 // act gives cmd a flag for the reason of what it changes, which heureka nodes keep in their history with the user's name.
 func (p *program) act(cmd *cobra.Command) *cobra.Command {
@@ -99,8 +108,26 @@ func (r *remote) sign(cmd *cobra.Command) {
 	}
 }
 
+// fromContext fills in from a context what flags have left open.
+func (r *remote) fromContext() error {
+	c, name, err := r.contextFor(r.context, r.servers)
+	r.context = name
+	if c == nil || err != nil {
+		return err
+	}
+	if len(r.servers) == 0 {
+		r.servers = slices.Clone(c.Servers)
+	}
+	r.files.orElse(c, name)
+	r.login.orElse(c, name)
+	return nil
+}
+
 // prepare checks the servers and makes the API of all of them. It sends nothing.
 func (r *remote) prepare() error {
+	if err := r.fromContext(); err != nil {
+		return err
+	}
 	if len(r.servers) == 0 {
 		r.servers = spring.SplitList(r.variable(serverVariable))
 	}
@@ -117,6 +144,7 @@ func (r *remote) prepare() error {
 	if err := r.login.check(); err != nil {
 		return err
 	}
+	r.named = slices.Clone(r.servers)
 	r.cfg = r.configOf(r.servers)
 	r.out = newPrinter(r.stdout, r.output)
 	r.out.bare = r.bare
@@ -133,7 +161,7 @@ func (r *remote) configOf(servers []string) client.Config {
 		Attempts:    len(servers), SessionDuration: -1,
 		HTTP: client.HTTPConfig{
 			AllowRedirects: true, ConnectTimeout: r.timeout, ReadTimeout: r.timeout, Header: r.header, TLS: r.tls,
-			Credential: r.login.source(),
+			Credential: r.loginFor(servers).source(),
 		},
 		Logger: slog.New(slog.DiscardHandler), // commands say themselves what fails
 	}
@@ -142,6 +170,16 @@ func (r *remote) configOf(servers []string) client.Config {
 		cfg.ServiceURLs[others] = servers[1:]
 	}
 	return cfg
+}
+
+// loginFor returns the credentials for servers: none if a server has named one of them as its peer.
+func (r *remote) loginFor(servers []string) *credentialFiles {
+	for _, s := range servers {
+		if !slices.Contains(r.named, s) {
+			return &credentialFiles{}
+		}
+	}
+	return &r.login
 }
 
 // apiOf returns direct access to the servers of cfg. Mistakes in their URLs are mistakes of the command line.
@@ -193,13 +231,21 @@ func (r *remote) hintFor(err error) string {
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "is a server running there? --server or " + serverVariable + " tells where; heureka serve starts one"
+		return "is a server running there? " + r.whence() + " tells where; heureka serve starts one"
 	case noTLS:
 		return "that port speaks no TLS: --server with http:// instead of https://"
 	case unknownAuthority:
 		return "--cacert, or the variable SSL_CERT_FILE, names a file with the certificates to trust"
 	}
-	return "check --server and --timeout"
+	return "check " + r.whence() + " and --timeout"
+}
+
+// whence is what named the servers.
+func (r *remote) whence() string {
+	if r.context != "" {
+		return "context " + r.context
+	}
+	return "--server or " + serverVariable
 }
 
 const credentialHint = "--user-file names a file with NAME:PASSWORD, --token-file one with a token"

@@ -42,3 +42,10 @@ func sameURL(a, b string) bool {
 	}
 	return x.Host == y.Host && strings.TrimRight(x.Path, "/") == strings.TrimRight(y.Path, "/")
 }
+
+// sameServer is sameURL for what gets credentials: never under http what is for https.
+func sameServer(a, b string) bool {
+	schemeA, _, _ := strings.Cut(a, "://")
+	schemeB, _, _ := strings.Cut(b, "://")
+	return strings.EqualFold(schemeA, schemeB) && sameURL(a, b)
+}

@@ -21,7 +21,7 @@ func commandLines(t *testing.T) (lines [][]string) {
 	args := map[string][]string{
 		"heureka get": {"A", "x"}, "heureka register": {"--app", "A", "--host", "h", "--port", "1", "--lease", "1h"}, "heureka deregister": {"A", "x"}, "heureka status set": {"A", "x", "DOWN"},
 		"heureka status clear": {"A", "x"}, "heureka metadata set": {"A", "x", "k=v"}, "heureka history": {"A", "x"}, "heureka run": {"--app", "A", "--port", "1", "--", "true"},
-		"heureka top": {"--once"}, "heureka watch": {"--count", "1", "--initial"}, "heureka export": {"out.json"}, "heureka import": {"in.json"}, "heureka diff": {"--ring"}, "heureka auth check": {"apps"},
+		"heureka top": {"--once"}, "heureka watch": {"--count", "1", "--initial"}, "heureka export": {"out.json"}, "heureka import": {"in.json"}, "heureka diff": {"--ring"}, "heureka auth check": {"apps"}, "heureka context add": {"c"},
 	}
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {

@@ -65,13 +65,17 @@ const newsPause = 500 * time.Millisecond
 // hear passes on that the first server has told of a change, where it does so, until ctx ends.
 func (r *remote) hear(ctx context.Context, news chan<- struct{}) {
 	transport := outbound.Transport(&net.Dialer{Timeout: r.timeout})
-	transport.Proxy = http.ProxyFromEnvironment
+	transport.Proxy, transport.TLSClientConfig = http.ProxyFromEnvironment, r.tls
 	defer transport.CloseIdleConnections()
-	conn, err := registryat.New(registryat.Config{URL: r.servers[0], Transport: transport, Header: r.header})
-	if err != nil {
-		return
-	}
 	for ctx.Err() == nil {
+		header := http.Header{}
+		if r.login.show(header) != nil {
+			return
+		}
+		conn, err := registryat.New(registryat.Config{URL: r.servers[0], Transport: transport, Header: header})
+		if err != nil {
+			return
+		}
 		_ = conn.Watch(ctx, registryat.Watched{Since: "now"}, func(string) {
 			select {
 			case news <- struct{}{}:

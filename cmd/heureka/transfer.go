@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -58,7 +59,7 @@ func replaceFile(name string, doc []byte) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	if err := writeJSON(f, doc); err != nil {
+	if err := errors.Join(writeJSON(f, doc), f.Sync()); err != nil {
 		f.Close()
 		return err
 	}
