@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "rewrite the rows of docs/clients.md tha
 type library struct{ fixture, name, language, speaks string }
 
 var libraries = []library{
-	{"spring-2025", "Spring Cloud 2025.0.1, its eureka-client", "Java", "JSON; RestClient, RestTemplate; deltas"},
+	{"spring-2025", "Spring Cloud 2025.0.1, its eureka-client", "Java", "JSON; RestClient, RestTemplate, WebClient, Jersey 3; deltas"},
 	{"spring-2021", "Spring Cloud 2021.0.9, its eureka-client", "Java", "JSON; Jersey 1, RestTemplate; deltas"},
 	{"netflix-1.1", "Netflix eureka-client of 2015", "Java", "JSON; Jersey 1; sends no instance id; deltas"},
 	{"netflix-1.4", "Netflix eureka-client 1.4", "Java", "JSON; Jersey 1; deltas"},

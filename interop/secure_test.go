@@ -46,7 +46,7 @@ const (
 )
 
 // A vault is a directory with all that a secured server and its clients read: ca.pem, server.pem, app.pem with their
-// keys, app.p12 and trust.p12 for Java, a users file.
+// keys, server.p12, app.p12 and trust.p12 for Java, a users file.
 type vault string
 
 func newVault(t testing.TB) vault {
@@ -54,14 +54,15 @@ func newVault(t testing.TB) vault {
 	dir := vault(t.TempDir())
 	server, app := authority.Sign(time.Now().Add(time.Hour)), certificate("orders.apps.corp.example")
 	store, err := pkcs12.Modern.Encode(app.Key, app.Leaf, nil, storeWord)
-	trust, err2 := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{authority.Cert}, storeWord)
-	hash, err3 := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-	if err := errors.Join(err, err2, err3); err != nil {
+	serverStore, err2 := pkcs12.Modern.Encode(server.Key, server.Leaf, nil, storeWord)
+	trust, err3 := pkcs12.Modern.EncodeTrustStore([]*x509.Certificate{authority.Cert}, storeWord)
+	hash, err4 := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
+	if err := errors.Join(err, err2, err3, err4); err != nil {
 		t.Fatal(err)
 	}
 	tlsconftest.Write(t, string(dir), map[string][]byte{
 		"ca.pem": authority.PEM, "server.pem": server.Cert, "server.key": server.PEM, "app.pem": app.Cert, "app.key": app.PEM,
-		"app.p12": store, "trust.p12": trust, "users": []byte(userName + ":" + string(hash) + "\n"), "password": []byte(password),
+		"app.p12": store, "server.p12": serverStore, "trust.p12": trust, "users": []byte(userName + ":" + string(hash) + "\n"), "password": []byte(password),
 	})
 	return dir
 }
@@ -99,6 +100,30 @@ func (v vault) java(shown bool) []string {
 			"--eureka.client.tls.key-store-type=PKCS12",
 			"--eureka.client.tls.key-store-password="+storeWord,
 			"--eureka.client.tls.key-password="+storeWord)
+	}
+	return settings
+}
+
+// trusting has a JVM trust the authority, in a variable of its environment.
+func (v vault) trusting() string {
+	return "JDK_JAVA_OPTIONS=-Djavax.net.ssl.trustStore=" + v.file("trust.p12") +
+		" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=" + storeWord
+}
+
+// webClient are the settings of a Spring client that uses WebClient, which does not read eureka.client.tls.
+func (v vault) webClient(shown bool) []string {
+	const bundle = "--spring.ssl.bundle.jks.registry."
+	settings := []string{
+		"--spring.http.reactiveclient.ssl.bundle=registry",
+		bundle + "truststore.location=file:" + v.file("trust.p12"),
+		bundle + "truststore.type=PKCS12",
+		bundle + "truststore.password=" + storeWord,
+	}
+	if shown {
+		settings = append(settings,
+			bundle+"keystore.location=file:"+v.file("app.p12"),
+			bundle+"keystore.type=PKCS12",
+			bundle+"keystore.password="+storeWord)
 	}
 	return settings
 }
@@ -158,11 +183,13 @@ func (v vault) springs(shown bool) []kind {
 			return spring("2021", transport, v.java(true)...)
 		}
 		// eureka.client.tls.enabled does not start in this line without a key store.
-		return spring("2021", transport).with("JDK_JAVA_OPTIONS=-Djavax.net.ssl.trustStore=" + v.file("trust.p12") +
-			" -Djavax.net.ssl.trustStoreType=PKCS12 -Djavax.net.ssl.trustStorePassword=" + storeWord)
+		return spring("2021", transport).with(v.trusting())
 	}
 	newer := func(transport string) kind { return spring("2025", transport, v.java(shown)...) }
-	return []kind{newer("restclient"), older("jersey1"), newer("resttemplate"), older("resttemplate")}
+	return []kind{
+		newer("restclient"), older("jersey1"), newer("resttemplate"), older("resttemplate"), newer("jersey3"),
+		spring("2025", "webclient", v.webClient(shown)...),
+	}
 }
 
 // tellSecured has each client meet the next one, outlive its lease and leave.

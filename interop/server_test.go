@@ -4,6 +4,7 @@ package interop
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,12 @@ func startJavaServer(t testing.TB, gen string, port int, peers []string, extra .
 // launch starts a node and waits for nothing.
 func launch(t testing.TB, gen string, port int, peers []string, extra ...string) *server {
 	t.Helper()
+	return launchWith(t, nil, gen, port, peers, extra...)
+}
+
+// launchWith gives it more variables of the environment.
+func launchWith(t testing.TB, env []string, gen string, port int, peers []string, extra ...string) *server {
+	t.Helper()
 	args := replacing(serverSettings(port, peers), extra)
 	s := &server{gen: gen, port: port, url: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	if slices.Contains(args, tlsEnabled) {
@@ -83,6 +90,7 @@ func launch(t testing.TB, gen string, port int, peers []string, extra ...string)
 	default:
 		cmd = javaCommand(need(t, javaFixtures), "server-"+gen, nil, "heureka.interop.Server", 256, replacing(javaServerSettings(port), args))
 	}
+	cmd.Env = append(os.Environ(), env...)
 	s.proc = start(t, fmt.Sprintf("server-%s-%d", gen, port), cmd)
 	return s
 }
@@ -163,14 +171,15 @@ func javaServerSettings(port int) []string {
 	}
 }
 
-// javaCommand runs a Maven module of the fixtures, with the libraries of others
+// javaCommand runs a Maven module of the fixtures, with others and their libraries
 // behind it on the class path. The first compiler tier alone makes a JVM that lives
 // for a minute start faster.
 func javaCommand(fixtures, module string, more []string, main string, heapMB int, args []string) *exec.Cmd {
 	target := filepath.Join(fixtures, module, "target")
 	path := []string{filepath.Join(target, "app.jar"), filepath.Join(target, "lib", "*")}
 	for _, other := range more {
-		path = append(path, filepath.Join(fixtures, other, "target", "lib", "*"))
+		behind := filepath.Join(fixtures, other, "target")
+		path = append(path, filepath.Join(behind, "app.jar"), filepath.Join(behind, "lib", "*"))
 	}
 	jvm := []string{
 		fmt.Sprintf("-Xmx%dm", heapMB), "-Xss512k", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",

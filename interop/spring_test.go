@@ -18,6 +18,11 @@ func spring(gen, transport string, extra ...string) kind {
 	switch transport {
 	case "jersey1":
 		behind = []string{"jersey-2021"}
+	case "jersey3":
+		behind = []string{"jersey-2025"}
+	case "webclient":
+		behind = []string{"webclient-2025"}
+		extra = append(extra, "--eureka.client.webclient.enabled=true")
 	case "restclient":
 		extra = append(extra, "--eureka.client.restclient.enabled=true") // the default is RestTemplate
 	}
