@@ -19,6 +19,10 @@ const (
 	liveHeap    = "/gc/heap/live:bytes"
 	stacks      = "/memory/classes/heap/stacks:bytes"
 	collections = "/gc/cycles/total:gc-cycles"
+
+	fromSystem  = "/memory/classes/total:bytes"
+	returned    = "/memory/classes/heap/released:bytes"
+	allocations = "/gc/heap/allocs:bytes"
 )
 
 // Shares of the memory, in percent.
@@ -125,7 +129,7 @@ func (l *Limits) headerBytes() int64 {
 
 const (
 	giveBackInterval = 10 * time.Second
-	giveBackFrom     = 32 << 20 // bytes of removed instances: less is not worth a collection of its own
+	giveBackFrom     = 32 << 20 // bytes that are not needed any more: less is not worth a collection of its own
 	usualMetadata    = 16 << 10
 )
 
@@ -159,12 +163,39 @@ func (s *Server) freed(bytes int64) {
 	}
 }
 
-// giveBack returns memory to the system when much has been removed. By itself a node that is idle would collect after two
-// minutes only.
+// giveBack returns memory to the system when much has been removed, and after crowds of connections and requests. By itself a
+// node that is idle would collect after two minutes only.
 func (s *Server) giveBack(time.Time) {
-	if s.removed.Load() >= giveBackFrom {
+	removed := s.removed.Load() >= giveBackFrom
+	if due := s.settled.due(processMemory()); !due && !removed {
+		return
+	}
+	if removed {
 		s.removed.Store(0)
 		s.cache.LetGo()
-		debug.FreeOSMemory()
 	}
+	runtime.GC() // what is in pools stays for one collection
+	debug.FreeOSMemory()
+	s.settled.held, _ = processMemory()
+}
+
+// settled is what a node had when it last gave memory back.
+type settled struct {
+	held      int64 // bytes from the system
+	allocated int64 // bytes since the start, when it looked last
+}
+
+// due reports whether a node that has these now holds much more and is quiet: one that has work to do collects anyway.
+func (s *settled) due(held, allocated int64) bool {
+	quiet := allocated-s.allocated < giveBackFrom
+	s.allocated = allocated
+	s.held = min(s.held, held)
+	return quiet && held-s.held >= max(giveBackFrom, s.held/4)
+}
+
+// processMemory returns what the program has from the system, and what it has allocated since its start.
+func processMemory() (held, allocated int64) {
+	sample := []metrics.Sample{{Name: fromSystem}, {Name: returned}, {Name: allocations}}
+	metrics.Read(sample)
+	return int64(sample[0].Value.Uint64() - sample[1].Value.Uint64()), int64(sample[2].Value.Uint64())
 }

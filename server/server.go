@@ -50,6 +50,7 @@ type Server struct {
 	guard      *guard              // nil: everybody may do everything
 
 	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
+	settled   settled      // of giveBack alone
 	own       self
 	protected atomic.Bool // self-preservation was reported
 }

@@ -286,6 +286,17 @@ var after = []attack{
 	}},
 }
 
+// crowd are connections that stay after their request.
+var crowd = attack{"connections that stay", 8000, func(n *node, _ int) bool {
+	c, err := net.Dial("tcp", n.addr)
+	if err != nil {
+		return true
+	}
+	_, _ = io.WriteString(c, "GET /eureka/status HTTP/1.1\r\nHost: h\r\n\r\n")
+	time.AfterFunc(5*time.Second, func() { c.Close() })
+	return true
+}}
+
 // noise is a record with metadata that does not compress.
 func noise(i, size int) []byte {
 	random := rand.NewChaCha8([32]byte{byte(i), byte(i >> 8), byte(i >> 16)})
@@ -387,6 +398,8 @@ func TestHostile(t *testing.T) {
 	for _, a := range after {
 		n.survives(t, calm, a)
 	}
+	n.gone(t)
+	n.survives(t, calm, crowd)
 	n.gone(t)
 	if status := n.send("POST", "/eureka/apps/FLOOD", record("honest", "v"), json); status != 204 {
 		t.Errorf("an honest registration when all is over: %d", status)
