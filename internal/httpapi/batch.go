@@ -41,6 +41,7 @@ func (c *call) performAll(body []byte) {
 		return
 	}
 	wire.SetIncarnations(items, c.Request.Header.Get(wire.HeaderIncarnations))
+	wire.SetOwners(items, c.Request.Header.Get(wire.HeaderOwners))
 	p := c.performing(len(items))
 	for i := range items {
 		p.perform(&items[i])
@@ -117,8 +118,19 @@ func (p *performing) answer() {
 		}
 	}
 	out.B = wire.AppendBatchResult(slices.Grow(out.B, size), p.results)
+	p.tellOwners()
 	p.w.Header()["Content-Type"] = typeJSON
 	p.body(http.StatusOK, out.B)
+}
+
+// tellOwners tells a heureka node whose the records in the answer are.
+func (p *performing) tellOwners() {
+	if p.header(headerNode) == "" {
+		return
+	}
+	if owners := wire.OwnersOfResults(p.results); owners != "" {
+		p.w.Header()[wire.HeaderOwners] = []string{owners}
+	}
 }
 
 // maxBatchAnswer bounds the records that a batch is answered with: its sender reads 8 MiB, and a short batch can ask for many

@@ -66,7 +66,7 @@ func resultOf(err error) (wire.ReplicationResult, error) {
 	if newer, ok := errors.AsType[*registry.NewerError](err); ok {
 		in := newer.Record.Instance.Clone()
 		in.Lease = newer.Record.Lease()
-		return wire.ReplicationResult{StatusCode: http.StatusConflict, Instance: in}, nil
+		return wire.ReplicationResult{StatusCode: http.StatusConflict, Instance: in, Owner: newer.Record.Owner()}, nil
 	}
 	if errors.Is(err, registry.ErrFull) {
 		return wire.ReplicationResult{StatusCode: http.StatusServiceUnavailable}, err
@@ -90,7 +90,9 @@ func (p *Performer) register(app string, it *wire.ReplicationItem) error {
 	if it.HasIncarnation {
 		incarnation = it.Incarnation
 	}
-	return p.Registry.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation, p.Peer)
+	origin := p.Peer
+	origin.Owner = it.Owner
+	return p.Registry.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation, origin)
 }
 
 func (p *Performer) renew(key heureka.Key, it *wire.ReplicationItem) error {

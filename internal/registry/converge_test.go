@@ -22,6 +22,8 @@ func drawOperation(t *rapid.T) func(*registry.Registry, time.Time) {
 	switch rapid.IntRange(0, 5).Draw(t, "operation") {
 	case 0, 1:
 		in := drawInstance.Draw(t, "in")
+		origin.Principal = rapid.SampledFrom([]string{"", "ann", "bob"}).Draw(t, "owner")
+		origin.Owner = origin.Principal
 		return func(r *registry.Registry, now time.Time) { r.Register(in, origin, now) }
 	case 2:
 		return func(r *registry.Registry, now time.Time) { r.Cancel(key, origin, now) }
@@ -77,14 +79,20 @@ func TestMergeConverges(t *testing.T) {
 	})
 }
 
+// owned is an instance with what only nodes tell each other.
+type owned struct {
+	Instance heureka.Instance
+	Owner    string
+}
+
 // visible returns what nodes must agree on: all but what each notes by its own clock.
-func visible(r *registry.Registry) map[heureka.Key]heureka.Instance {
-	all := map[heureka.Key]heureka.Instance{}
+func visible(r *registry.Registry) map[heureka.Key]owned {
+	all := map[heureka.Key]owned{}
 	for rec := range r.All() {
 		in := *rec.Instance
 		in.Action, in.LastUpdatedMS = 0, 0
 		in.Lease = heureka.LeaseInfo{RenewalIntervalSecs: in.Lease.RenewalIntervalSecs, DurationSecs: in.Lease.DurationSecs}
-		all[in.Key()] = in
+		all[in.Key()] = owned{in, rec.Owner()}
 	}
 	return all
 }

@@ -21,6 +21,7 @@ type version struct {
 	overrideRev uint64
 
 	told       bool           // by another node, not by a client
+	owner      string         // see Record.Owner
 	own        heureka.Status // the status without the override
 	overridden bool           // there is an override: the instance's OverriddenStatus, which may be UNKNOWN (W-STAT-6)
 	cleared    bool           // an override was removed since the client last changed its record; see repairsOverride
@@ -121,7 +122,7 @@ func (l *lease) record() Record { return l.current.Load().record(l) }
 
 // record returns this state of an instance with its lease.
 func (v *version) record(l *lease) Record {
-	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev)}
+	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev), owner: v.owner}
 }
 
 // Incarnation returns how often the record was registered again after a cancellation without a later LastDirtyMS. Nodes

@@ -26,6 +26,7 @@ type Entry struct {
 	OverrideRev uint64
 	Age         time.Duration // since the last renewal, or the cancellation
 	From        Origin        // who told of it; zero stands for FromSync
+	Owner       string        // see Record.Owner
 }
 
 // state returns what is compared about e.
@@ -92,7 +93,7 @@ func (l *lease) entry(t instant) Entry {
 	v := l.current.Load()
 	e := v.state().entry(v.instance.Key())
 	e.Age = max(0, t.at-beatTime(l.beat.Load()))
-	e.Instance = &v.instance
+	e.Instance, e.Owner = &v.instance, v.owner
 	if v.own != v.instance.Status {
 		e.Instance = v.instance.Clone()
 		e.Instance.Status = v.own
@@ -173,10 +174,14 @@ func (r *Registry) mergeNew(joined state, e *Entry, t instant) bool {
 // mergeRecord takes over the parts of e that are later than those of l. Parts that differ only in their revision are
 // followed silently.
 func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant) bool {
+	prev := l.current.Load()
 	if joined == mine {
+		if next := *prev; prev.ownerWith(e) != prev.owner { // neither readers nor digests see that
+			next.owner = prev.ownerWith(e)
+			l.current.Store(&next)
+		}
 		return false
 	}
-	prev := l.current.Load()
 	ch := Change{Kind: Registered, Origin: e.From, At: t.wall, Key: e.Key}
 	if joined.position.content != mine.position.content {
 		r.put(l, r.merged(e, prev, joined, t), ch)
@@ -184,6 +189,7 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 		return true
 	}
 	next := *prev
+	next.owner = prev.ownerWith(e)
 	next.adopt(joined)
 	if joined.override.set == mine.override.set && joined.override.status == mine.override.status {
 		r.replace(l, &next, e.Key)
@@ -198,7 +204,10 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 
 // merged returns the version that e makes of prev, which may be nil.
 func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *version {
-	next := &version{told: true, instance: *e.Instance, own: e.Instance.Status, life: r.lifeOf(e.Instance.Lease.DurationSecs)}
+	next := &version{told: true, owner: e.Owner, instance: *e.Instance, own: e.Instance.Status, life: r.lifeOf(e.Instance.Lease.DurationSecs)}
+	if prev != nil {
+		next.owner = prev.ownerWith(e)
+	}
 	r.inherit(next, prev)
 	next.adopt(joined)
 	r.stamp(next, prev, t)

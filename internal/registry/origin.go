@@ -12,6 +12,7 @@ type Origin struct {
 	Principal string // who they have shown to be
 	Proof     string // by what kind of credential
 	Note      string // a person's reason
+	Owner     string // of a peer: whose the record is that it tells of, as far as it knows
 }
 
 // By is the kind of those who ask.

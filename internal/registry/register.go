@@ -53,7 +53,7 @@ func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late 
 	if err := r.room(key, origin); err != nil {
 		return Change{}, fmt.Errorf("register %s: %w", key, err)
 	}
-	return r.register(key, in, origin, t), nil
+	return r.register(key, in, origin.registers(), origin, t), nil
 }
 
 // over reports whether a record at this position, or a later one, has been cancelled. A peer that still speaks of it is
@@ -94,11 +94,11 @@ func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry,
 	in := v.instance
 	in.Status = v.own
 	in.Metadata = in.Metadata.With(entries...)
-	return r.register(key, &in, origin, t), nil
+	return r.register(key, &in, v.owner, origin, t), nil
 }
 
 // register is S-REGISTER-1. With mu held.
-func (r *Registry) register(key heureka.Key, in *heureka.Instance, origin Origin, t instant) Change {
+func (r *Registry) register(key heureka.Key, in *heureka.Instance, owner string, origin Origin, t instant) Change {
 	l := r.index.find(key)
 	var prev *version
 	if l != nil {
@@ -107,6 +107,7 @@ func (r *Registry) register(key heureka.Key, in *heureka.Instance, origin Origin
 		l = new(lease)
 	}
 	next := r.registration(in, prev, origin, t)
+	next.owner = ownerOf(next, prev, owner, &origin)
 	l.start(t.at, t.wall, r.tellers.of(&origin))
 	ch := r.commit(l, next, Change{Kind: Registered, Origin: origin, At: t.wall, Key: key})
 	if prev != nil {

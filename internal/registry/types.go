@@ -42,6 +42,7 @@ type Record struct {
 	Instance    *heureka.Instance
 	lease       *lease
 	incarnation uint32
+	owner       string
 }
 
 // A Renewal is what a heartbeat says about its instance.

@@ -75,7 +75,7 @@ func (b *Batch) fill(e *entry, rec *registry.Record, now time.Time) {
 	overridden := in.OverriddenStatus != heureka.StatusUnknown
 	if o&opRegister != 0 {
 		it := add(wire.Register, in.Status)
-		it.Instance, it.Incarnation = in, rec.Incarnation()
+		it.Instance, it.Incarnation, it.Owner = in, rec.Incarnation(), rec.Owner()
 	}
 	switch {
 	case o&opOverride == 0:

@@ -104,11 +104,12 @@ type entryDoc struct {
 	OverrideRev uint64          `json:"overrideRev,omitempty"`
 	AgeMS       int64           `json:"age"`
 	Instance    json.RawMessage `json:"record,omitempty"` // as in a registration; absent: cancelled
+	Owner       string          `json:"owner,omitempty"`
 }
 
 func docOf(e *registry.Entry) entryDoc {
 	d := entryDoc{
-		App: e.Key.App, ID: e.Key.ID, DirtyMS: e.DirtyMS, Rev: e.Rev, OverrideRev: e.OverrideRev, AgeMS: e.Age.Milliseconds(),
+		App: e.Key.App, ID: e.Key.ID, DirtyMS: e.DirtyMS, Rev: e.Rev, OverrideRev: e.OverrideRev, AgeMS: e.Age.Milliseconds(), Owner: e.Owner,
 	}
 	if e.HasOverride {
 		d.Override = e.Override.String()
@@ -138,6 +139,9 @@ func (d *entryDoc) entry() (registry.Entry, error) {
 			return e, fmt.Errorf("entry %s: %w", e.Key, err)
 		}
 		e.Instance = in
+	}
+	if len(d.Owner) <= wire.MaxOwner {
+		e.Owner = d.Owner
 	}
 	return e, nil
 }

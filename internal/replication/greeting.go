@@ -8,7 +8,8 @@ import (
 )
 
 // Protocol is the version of what heureka nodes say to each other beside Eureka's batches: headers, digests and how they are
-// computed, buckets, what was heard, the incarnations of a batch. A change that older nodes may ignore, such as a new header or member,
+// computed, buckets, what was heard, the incarnations of a batch and whose its
+// records are. A change that older nodes may ignore, such as a new header or member,
 // leaves it as it is. Every other change counts it up, and then a node of each version leaves alone what the other says:
 // they replicate by batches, as with Java servers, and do not compare their registries.
 //
@@ -67,7 +68,7 @@ func (g *Greeting) addTo(h http.Header) {
 
 // silence removes from h what a node of another protocol says beside its batch, but who it is.
 func silence(h http.Header) {
-	for _, name := range []string{HeaderDigest, HeaderPhase, HeaderBatch, HeaderHeard, HeaderClock, HeaderLast, wire.HeaderIncarnations} {
+	for _, name := range []string{HeaderDigest, HeaderPhase, HeaderBatch, HeaderHeard, HeaderClock, HeaderLast, wire.HeaderIncarnations, wire.HeaderOwners} {
 		h.Del(name)
 	}
 }

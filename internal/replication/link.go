@@ -76,9 +76,14 @@ func (l *Link) Next(now time.Time, replicated bool) (*Batch, time.Duration) {
 	return l.q.Probe(now), wait
 }
 
-// Worth reports whether a batch that has been filled is worth sending; else it is done with.
+// Worth reports whether a batch that has been filled is worth sending; else it is done with. What has more owners than a header can
+// hold goes in smaller pieces.
 func (l *Link) Worth(b *Batch, now time.Time) bool {
-	if len(b.items) > 0 || b.probe {
+	switch {
+	case len(wire.Owners(b.items)) > wire.MaxOwners:
+		l.q.Done(b, Result{Outcome: TooLarge}, now)
+		return false
+	case len(b.items) > 0 || b.probe:
 		return true
 	}
 	l.q.Done(b, Result{Outcome: Unsent}, now)
@@ -119,7 +124,7 @@ func (l *Link) Again(b *Batch, r *Reply) bool {
 
 // Ready is what there is to do after a batch.
 type Ready struct {
-	Adopt    []*heureka.Instance // records that the peer has newer than the registry
+	Adopt    []wire.ReplicationResult // records that the peer has newer than the registry
 	Exchange bool
 	News     News
 }

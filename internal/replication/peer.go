@@ -177,9 +177,9 @@ func (p *peer) post(ctx context.Context, b *Batch, items []wire.ReplicationItem)
 	if p.set.cfg.Compress {
 		body = compressed(body)
 	}
-	incarnations := wire.Incarnations(items)
+	beside := map[string]string{wire.HeaderIncarnations: wire.Incarnations(items), wire.HeaderOwners: wire.Owners(items)}
 	for {
-		if r := p.postOnce(ctx, body, incarnations); !p.again(b, r) {
+		if r := p.postOnce(ctx, body, beside); !p.again(b, r) {
 			return r
 		}
 	}
@@ -197,7 +197,7 @@ func (p *peer) heard() string {
 	return p.link.Heard()
 }
 
-func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *Reply {
+func (p *peer) postOnce(ctx context.Context, body []byte, beside map[string]string) *Reply {
 	req := remote.Request{
 		Method: http.MethodPost, Path: batchPath + "/",
 		Header: make(http.Header), Body: body, Limit: maxBatchAnswer,
@@ -207,8 +207,10 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 	hello.Batch, hello.Heard = strconv.FormatUint(number, 10), p.heard()
 	hello.addTo(req.Header)
 	p.introduce(req.Header)
-	if incarnations != "" {
-		req.Header.Set(wire.HeaderIncarnations, incarnations)
+	for name, value := range beside {
+		if value != "" {
+			req.Header.Set(name, value)
+		}
 	}
 	if p.set.cfg.Compress {
 		req.Header.Set("Content-Encoding", "gzip")
@@ -221,6 +223,7 @@ func (p *peer) postOnce(ctx context.Context, body []byte, incarnations string) *
 		if r.Results, err = wire.DecodeBatchResult(answer.Body, batchSize); err != nil {
 			err = fmt.Errorf("replicate to %s: unreadable answer of type %q, %w", p.conn.URL(), answer.Header.Get("Content-Type"), errUnreadable)
 		}
+		wire.SetOwnersOfResults(r.Results, answer.Header.Get(wire.HeaderOwners))
 	}
 	status, refused := errors.AsType[*heureka.StatusError](err)
 	r.Err, r.Outcome, r.RetryAfter = err, outcomeOf(err), remote.RetryAfter(err)
@@ -244,8 +247,8 @@ func (p *peer) receive(b *Batch, r *Reply) {
 	p.mu.Lock()
 	todo := p.link.Done(b, r, p.has(Replica))
 	p.mu.Unlock()
-	for _, in := range todo.Adopt {
-		_, _ = p.set.cfg.Store.Adopt(in, registry.Origin{By: registry.ByPeer, Address: p.conn.URL()}, r.Came) // a record that the registry refuses is the peer's own affair
+	for _, newer := range todo.Adopt {
+		_, _ = p.set.cfg.Store.Adopt(newer.Instance, registry.Origin{By: registry.ByPeer, Address: p.conn.URL(), Owner: newer.Owner}, r.Came) // a record that the registry refuses is the peer's own affair
 	}
 	p.report(todo.News)
 	if todo.News.changed {

@@ -43,13 +43,13 @@ func TestProtocolIsTheSameInEveryRelease(t *testing.T) {
 		b.learn("silent", nil)
 		b.learn("gone", nil)
 		_ = b.reg.Cancel(keyOf("gone"), registry.FromClient, time.Now())
-		b.learn("drained", func(in *heureka.Instance) {
+		b.learnAs("shop", "drained", func(in *heureka.Instance) {
 			in.Metadata = heureka.NewMetadata(map[string]string{"zone": "z1", "weight": "7"})
 		})
 		_ = b.reg.SetOverride(keyOf("drained"), heureka.StatusOutOfService, 0, registry.FromClient, time.Now())
 		a := r.start("a", []string{"b"}, tapped)
 		r.wait(5 * time.Second) // first they compare, alone
-		a.register("1")
+		a.registerAs("ann smith", "1")
 		r.wait(5 * time.Second)
 		again, _ := a.reg.Find(keyOf("1"))
 		a.cancel("1")
@@ -79,11 +79,15 @@ func TestProtocolIsTheSameInEveryRelease(t *testing.T) {
 
 // learn registers an instance that nobody replicates.
 func (n *node) learn(id string, change func(*heureka.Instance)) {
+	n.learnAs("", id, change)
+}
+
+func (n *node) learnAs(owner, id string, change func(*heureka.Instance)) {
 	in := instance(id)
 	if change != nil {
 		change(in)
 	}
-	if _, err := n.reg.Register(in, registry.FromClient, time.Now()); err != nil {
+	if _, err := n.reg.Register(in, registry.Origin{Principal: owner}, time.Now()); err != nil {
 		n.t.Fatal(err)
 	}
 }

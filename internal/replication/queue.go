@@ -256,7 +256,7 @@ func (q *Queue) take(limit int) *Batch {
 
 // Done says how it went with b. It returns records that the peer has newer than the registry, for the caller to adopt
 // (S-SYNC-6).
-func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []*heureka.Instance) {
+func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []wire.ReplicationResult) {
 	q.out = nil
 	if b.bare {
 		q.doneBare(r, now)
@@ -325,7 +325,7 @@ func (q *Queue) probeSoon(now time.Time) {
 }
 
 // readResults reads the result of each item (S-SYNC-5). Results that do not match the batch say nothing (W-REPL-12).
-func (q *Queue) readResults(b *Batch, results []wire.ReplicationResult, now time.Time) (adopt []*heureka.Instance) {
+func (q *Queue) readResults(b *Batch, results []wire.ReplicationResult, now time.Time) (adopt []wire.ReplicationResult) {
 	if len(results) != len(b.items) {
 		q.count.Unanswered += uint64(len(b.items))
 		q.discard(b)
@@ -333,8 +333,8 @@ func (q *Queue) readResults(b *Batch, results []wire.ReplicationResult, now time
 	}
 	q.discard(b)
 	for i := range results {
-		if in := q.answer(&b.items[i], &results[i], now); in != nil {
-			adopt = append(adopt, in)
+		if q.answer(&b.items[i], &results[i], now) {
+			adopt = append(adopt, results[i])
 		}
 	}
 	return adopt
@@ -342,7 +342,7 @@ func (q *Queue) readResults(b *Batch, results []wire.ReplicationResult, now time
 
 // answer handles one result. A registration asked for by a 404 is sent only if the instance is still in the registry by
 // then (S-DEF-31). What else the peer does not accept is not tried again: the peer has spoken.
-func (q *Queue) answer(it *wire.ReplicationItem, r *wire.ReplicationResult, now time.Time) (adopt *heureka.Instance) {
+func (q *Queue) answer(it *wire.ReplicationItem, r *wire.ReplicationResult, now time.Time) (adopt bool) {
 	switch {
 	case r.StatusCode/100 == 2:
 		q.count.Delivered++
@@ -351,11 +351,11 @@ func (q *Queue) answer(it *wire.ReplicationItem, r *wire.ReplicationResult, now 
 		q.Add(wire.Register, heureka.Key{App: it.App, ID: it.ID}, now)
 	case it.Action == wire.Heartbeat && r.Instance != nil:
 		q.count.Conflicts++
-		return r.Instance
+		return true
 	default:
 		q.count.Rejected++
 	}
-	return nil
+	return false
 }
 
 // retry puts the entries of b back where they came from. What has been asked for meanwhile comes after them.

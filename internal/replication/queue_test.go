@@ -95,7 +95,7 @@ func (b *bench) wait() time.Duration {
 	return wait
 }
 
-func (b *bench) done(o replication.Outcome, codes ...int) []*heureka.Instance {
+func (b *bench) done(o replication.Outcome, codes ...int) []wire.ReplicationResult {
 	results := make([]wire.ReplicationResult, len(codes))
 	for i, c := range codes {
 		results[i].StatusCode = c
@@ -428,7 +428,7 @@ func TestSync5Results(t *testing.T) {
 	adopt := b.q.Done(b.batch, replication.Result{Results: []wire.ReplicationResult{
 		{StatusCode: 500}, {StatusCode: 404}, {StatusCode: 404}, {StatusCode: 409, Instance: newer}, {StatusCode: 409}, {StatusCode: 200},
 	}}, b.now)
-	if diff := cmp.Diff([]*heureka.Instance{newer}, adopt); diff != "" {
+	if diff := cmp.Diff([]wire.ReplicationResult{{StatusCode: 409, Instance: newer}}, adopt); diff != "" {
 		t.Errorf("adopt (-want +got):\n%s", diff)
 	}
 	want := replication.QueueCounts{Delivered: 1, Unknown: 1, Conflicts: 1, Rejected: 3}

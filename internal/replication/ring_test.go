@@ -192,6 +192,7 @@ func (n *node) batch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	wire.SetIncarnations(items, r.Header.Get(wire.HeaderIncarnations))
+	wire.SetOwners(items, r.Header.Get(wire.HeaderOwners))
 	results := make([]wire.ReplicationResult, len(items))
 	n.mu.Lock()
 	if len(items) > 0 {
@@ -203,6 +204,9 @@ func (n *node) batch(w http.ResponseWriter, r *http.Request) {
 	n.mu.Unlock()
 	for i := range items {
 		results[i] = n.perform(&items[i])
+	}
+	if owners := wire.OwnersOfResults(results); owners != "" {
+		w.Header().Set(wire.HeaderOwners, owners)
 	}
 	_, _ = w.Write(wire.AppendBatchResult(nil, results))
 }
@@ -219,7 +223,7 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 		if it.HasIncarnation {
 			incarnation = it.Incarnation
 		}
-		_, err = n.reg.RegisterIncarnation(it.Instance, incarnation, registry.FromPeer, now)
+		_, err = n.reg.RegisterIncarnation(it.Instance, incarnation, registry.Origin{By: registry.ByPeer, Owner: it.Owner}, now)
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)
 	case wire.StatusUpdate:
@@ -233,7 +237,7 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	}
 	switch newer, conflict := errors.AsType[*registry.NewerError](err); {
 	case conflict:
-		return wire.ReplicationResult{StatusCode: 409, Instance: newer.Record.Instance}
+		return wire.ReplicationResult{StatusCode: 409, Instance: newer.Record.Instance, Owner: newer.Record.Owner()}
 	case err != nil:
 		return wire.ReplicationResult{StatusCode: 404}
 	}
@@ -260,12 +264,17 @@ func (n *node) document() []byte {
 
 func (n *node) register(id string, change ...func(*heureka.Instance)) {
 	n.t.Helper()
+	n.registerAs("", id, change...)
+}
+
+func (n *node) registerAs(owner, id string, change ...func(*heureka.Instance)) {
+	n.t.Helper()
 	in := instance(id)
 	in.LastDirtyMS = time.Now().UnixMilli()
 	for _, c := range change {
 		c(in)
 	}
-	if _, err := n.reg.Register(in, registry.FromClient, time.Now()); err != nil {
+	if _, err := n.reg.Register(in, registry.Origin{Principal: owner}, time.Now()); err != nil {
 		n.t.Fatal(err)
 	}
 	n.peers.Add(wire.Register, keyOf(id), time.Now())
@@ -297,6 +306,15 @@ func (n *node) override(id string, s heureka.Status) {
 func (n *node) has(id string) bool {
 	_, ok := n.reg.Find(keyOf(id))
 	return ok
+}
+
+// ownerOf returns whose a record is; "missing" if there is none.
+func (n *node) ownerOf(id string) string {
+	rec, ok := n.reg.Find(keyOf(id))
+	if !ok {
+		return "missing"
+	}
+	return rec.Owner()
 }
 
 func (n *node) statusOf(id string) string {

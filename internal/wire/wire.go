@@ -63,6 +63,7 @@ type ReplicationItem struct {
 
 	Incarnation    uint32 // of the record that a registration means; not in the body, see HeaderIncarnations
 	HasIncarnation bool   // the receiver knows it
+	Owner          string // of that record; see HeaderOwners
 
 	Fault error // the LimitError that its receiver has for it; nil: none
 }
@@ -71,4 +72,5 @@ type ReplicationItem struct {
 type ReplicationResult struct {
 	StatusCode int
 	Instance   *heureka.Instance // with 409: the receiver's record; its Lease is what is written
+	Owner      string            // of that record; see HeaderOwners
 }
