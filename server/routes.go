@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/listener"
 	"heureka.internal/heureka/internal/logs"
 )
 
@@ -30,6 +31,7 @@ func (s *Server) routes() error {
 
 		Recorder:            s.requests,
 		Freed:               s.freed,
+		Hold:                listener.Hold,
 		Room:                s.node.roomForCopy,
 		RegistrationRefused: newRefusalLog(s.log).refused,
 

@@ -217,6 +217,9 @@ func (c *call) send(a *respcache.Answer) {
 	}
 	b := a.Body()
 	defer b.Close()
+	if c.cfg.Hold != nil {
+		defer c.cfg.Hold(c.Request)()
+	}
 	c.w.ReadFrom(b)
 }
 

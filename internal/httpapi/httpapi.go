@@ -75,6 +75,10 @@ type Config struct {
 	// Room reports whether there is memory for a large answer of one call, which is asked before it is made. Nil: there always is.
 	Room func(bytes int64) bool
 
+	// Hold keeps the header of a large answer back until its body follows, or release is called, so that both leave together.
+	// Nil: they do not.
+	Hold func(r *http.Request) (release func())
+
 	Freed func(bytes int64) // is told of what bodies no longer hold; nil: nobody is
 
 	// ErrorLog hears of every answer 500: err is the Backend's error, or what a handler panicked with. Nil: nobody does.

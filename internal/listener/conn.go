@@ -33,6 +33,8 @@ type Conn struct {
 	cut       atomic.Bool  // nothing more is to be written
 	closed    sync.Once
 
+	held *held // what Hold keeps back; whoever writes owns it
+
 	head  atomic.Int64 // bytes that came before the request was known
 	known atomic.Bool  // it is
 
@@ -60,6 +62,16 @@ func (c *Conn) Progress() time.Time { return time.Unix(0, c.progress.Load()) }
 
 // Write sends p for as long as the peer takes something of it now and then.
 func (c *Conn) Write(p []byte) (int, error) {
+	if c.keep(p) {
+		return len(p), nil
+	}
+	if err := c.writeHeld(); err != nil {
+		return 0, err
+	}
+	return c.write(p)
+}
+
+func (c *Conn) write(p []byte) (int, error) {
 	var n int
 	for {
 		c.extend()
@@ -82,7 +94,7 @@ func (c *Conn) ReadFrom(r io.Reader) (int64, error) {
 // writerOnly hides ReadFrom from io.Copy.
 type writerOnly struct{ io.Writer }
 
-func (c *Conn) writeParts(parts net.Buffers) (int64, error) {
+func (c *Conn) writeAll(parts net.Buffers) (int64, error) {
 	var n int64
 	for len(parts) > 0 {
 		c.extend()
