@@ -51,7 +51,7 @@ func (s *Server) newFront(h http.Handler, ln net.Listener, connections int) (fro
 		return front{}, err
 	}
 	return front{conns: conns, Server: &http.Server{
-		Handler:           listener.Counted(h),
+		Handler:           h,
 		ConnState:         conns.ConnState,
 		ConnContext:       s.guard.remembering(conns.ConnContext),
 		ReadHeaderTimeout: readHeaderTimeout,

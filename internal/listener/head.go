@@ -1,9 +1,6 @@
 package listener
 
-import (
-	"errors"
-	"net/http"
-)
+import "errors"
 
 // freeHead is how much a connection may send before its request is known that counts nowhere: the buffer that net/http has for it
 // anyway. Usual headers fit.
@@ -28,15 +25,4 @@ func (c *Conn) giveHead() {
 		c.ln.heads.Add(freeHead - had)
 	}
 	c.known.Store(false)
-}
-
-// Counted serves h, and tells connections that what comes now is no header any more. Headers stay in memory for as long as
-// requests are under way.
-func Counted(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c := FromContext(r.Context()); c != nil {
-			c.known.Store(true)
-		}
-		h.ServeHTTP(w, r)
-	})
 }

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"heureka.internal/heureka/heurekatest/memnet"
-	"heureka.internal/heureka/internal/listener"
 )
 
 // Headers that come slowly, or belong to requests that stay, have a bound together. Usual ones do not count.
@@ -25,7 +24,7 @@ func TestHeadersHaveABoundTogether(t *testing.T) {
 		}
 		cfg := config
 		cfg.HeaderBytes = 40 << 10
-		l := serve(t, ln, cfg, listener.Counted(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP)
+		l := serve(t, ln, cfg, func(http.ResponseWriter, *http.Request) {})
 		dial := func(text string) net.Conn {
 			c, err := network.Host("b").Dial("tcp", "a:1")
 			if err != nil {

@@ -139,7 +139,8 @@ func (l *Listener) Stats() Stats {
 		ClosedIdle: l.closedIdle.Load(), Stalled: l.stalled.Load()}
 }
 
-// ConnState is for http.Server: it notes which connections wait for a request.
+// ConnState is for http.Server: it notes which connections wait for a request, and that what comes after one is no header
+// any more. Headers stay in memory for as long as requests are under way.
 func (l *Listener) ConnState(raw net.Conn, s http.ConnState) {
 	c := connOf(raw)
 	switch {
@@ -150,6 +151,7 @@ func (l *Listener) ConnState(raw net.Conn, s http.ConnState) {
 		}
 		c.idleSince.Store(time.Now().UnixNano())
 	default:
+		c.known.Store(true)
 		c.idleSince.Store(0)
 	}
 }
