@@ -68,7 +68,7 @@ func (s *Server) auditChanges(ctx context.Context) {
 			cursor = last
 		}
 		for i := range buf[:n] {
-			if buf[i].Origin.By != registry.ByStart { // the peer has written it, and the log tells that there was a copy
+			if !buf[i].Origin.Copies() { // whoever had it has written it, and the log tells that there was a copy
 				s.audit.Add(auditOf(&buf[i]))
 			}
 		}

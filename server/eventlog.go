@@ -82,7 +82,7 @@ func (l *eventLog) turn(now time.Time) {
 // write logs one change. What was copied at the start is said once, by the start.
 func (l *eventLog) write(ch *registry.Change) {
 	level := slog.LevelInfo
-	if ch.Origin.By == registry.ByStart {
+	if ch.Origin.Copies() {
 		level = slog.LevelDebug
 	}
 	what := changes.WhatOf(ch)

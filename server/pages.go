@@ -115,11 +115,8 @@ func (s *Server) remote(key heureka.Key) (*heureka.Instance, bool) {
 // row is what lists show of a record.
 func (s *Server) row(rec registry.Record, now time.Time) dashboard.Row {
 	st := s.reg.Standing(rec, now)
-	row := dashboard.Row{In: rec.Instance, Heard: st.Heard.At, RunsOut: st.RunsOut, Overdue: st.Overdue}
+	row := dashboard.Row{In: rec.Instance, Heard: st.Heard.At, RunsOut: st.RunsOut, Overdue: st.Overdue, By: st.Heard.Through()}
 	row.Expired = !st.RunsOut.IsZero() && st.RunsOut.Before(now)
-	if row.By = "here"; st.Heard.By != registry.ByClient {
-		row.By = "through peer " + st.Heard.Address
-	}
 	return row
 }
 

@@ -104,11 +104,7 @@ func LastHeard(b registry.Heartbeat) string {
 	if b.At.IsZero() {
 		return "never a heartbeat"
 	}
-	from := "here"
-	if b.By != registry.ByClient {
-		from = "through peer " + b.Address
-	}
-	return fmt.Sprintf("the last one at %s %s", b.At.UTC().Format(time.RFC3339), from)
+	return fmt.Sprintf("the last one at %s %s", b.At.UTC().Format(time.RFC3339), b.Through())
 }
 
 // A HistoryDoc is the answer of GET history.

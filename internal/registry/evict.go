@@ -196,6 +196,9 @@ func (r *Registry) heartbeat(c candidate, t instant) Heartbeat {
 	if isRenewal(c.beat) {
 		h.At = t.wall.Add(beatTime(c.beat) - t.at)
 	}
+	if age, ok := c.lease.restoredAge(t); ok {
+		h.At = t.wall.Add(-age)
+	}
 	return h
 }
 

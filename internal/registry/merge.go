@@ -92,7 +92,7 @@ func (s state) entry(key heureka.Key) Entry {
 func (l *lease) entry(t instant) Entry {
 	v := l.current.Load()
 	e := v.state().entry(v.instance.Key())
-	e.Age = max(0, t.at-beatTime(l.beat.Load()))
+	e.Age = l.age(t)
 	e.Instance, e.Owner = &v.instance, v.owner
 	if v.own != v.instance.Status {
 		e.Instance = v.instance.Clone()

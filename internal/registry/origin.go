@@ -26,10 +26,11 @@ const (
 	ByPeer        // replicated by another node
 	BySync        // taken over when registries were compared
 	ByStart       // copied from a peer at the start
+	ByDisk        // restored from a snapshot at the start
 )
 
 var byNames = [...]string{
-	ByClient: "client", ByPeer: "peer", BySync: "anti-entropy", ByNode: "node", ByStart: "start-up", ByOperator: "operator",
+	ByClient: "client", ByPeer: "peer", BySync: "anti-entropy", ByNode: "node", ByStart: "start-up", ByOperator: "operator", ByDisk: "snapshot",
 }
 
 func (b By) String() string { return byNames[b] }
@@ -40,10 +41,14 @@ var (
 	FromPeer   = Origin{By: ByPeer}
 	FromSync   = Origin{By: BySync}
 	FromNode   = Origin{By: ByNode}
+	FromDisk   = Origin{By: ByDisk}
 )
 
 // Replicates reports whether peers must hear of what o asked for: of everything that none of them has said.
 func (o *Origin) Replicates() bool { return o.By < ByPeer }
+
+// Copies reports whether o is how a node got its registry at the start: that is one event, not as many as there are instances.
+func (o *Origin) Copies() bool { return o.By == ByStart || o.By == ByDisk }
 
 // String says for people who asked: "operator alice at 10.0.0.7 (new disk)".
 func (o Origin) String() string {
@@ -66,6 +71,17 @@ func (o Origin) String() string {
 // A Heartbeat is the last one of a lease.
 type Heartbeat struct {
 	At      time.Time // zero if there never was one
-	By      By        // ByClient if it arrived here, ByPeer if another node told of it
+	By      By        // ByClient if it arrived here, ByPeer if another node told of it, ByDisk if this one's snapshot did
 	Address string    // that of the peer
+}
+
+// Through says for people how the heartbeat is known.
+func (h *Heartbeat) Through() string {
+	switch h.By {
+	case ByClient:
+		return "here"
+	case ByDisk:
+		return "before this node started"
+	}
+	return "through peer " + h.Address
 }

@@ -87,6 +87,7 @@ func (r *Registry) OpenForTraffic(count int, now time.Time) {
 	r.metering.CompareAndSwap(notOpened, int64(t.at))
 	r.opened.Store(int64(t.at))
 	r.guarded.Store(nil)
+	r.liftRestored(t)
 }
 
 // UpdateThreshold corrects the number of expected clients, with CountBeats: it becomes the number of leases if that is

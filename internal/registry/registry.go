@@ -47,6 +47,7 @@ type Registry struct {
 	cancelled  recentEvents
 	rand       *rand.Rand
 	lastTick   lastTick
+	restored   int           // leases, see Restore
 	released   time.Duration // leases that ran out before are not held; 0: there is none
 	releasedBy Origin
 }

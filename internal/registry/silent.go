@@ -92,6 +92,9 @@ func (r *Registry) silent(l *lease, t instant) (Silent, bool) {
 		return s, false
 	}
 	s.Heard = t.wall.Add(beatTime(beat) - t.at)
+	if age, ok := l.restoredAge(t); ok {
+		s.Heard = t.wall.Add(-age)
+	}
 	s.RunsOut = t.wall.Add(expiry(beat, v.life, r.cfg.DoubledLeases) - t.at)
 	return s, t.at > r.due(beat, v)
 }

@@ -12,6 +12,7 @@ type teller uint16
 const (
 	client      teller = iota // it arrived here
 	somePeer                  // one of more than maxTellers
+	disk                      // nobody since the lease was restored, see Restore
 	firstTeller               // the rest are peers by address
 	maxTellers  = 1000
 )
@@ -45,6 +46,9 @@ func (ts *tellers) of(o *Origin) teller {
 func (ts *tellers) lookup(o *Origin) (n teller, ok bool) {
 	if o.Replicates() {
 		return client, true
+	}
+	if o.By == ByDisk {
+		return disk, true
 	}
 	if table := ts.known.Load(); table != nil {
 		if n, ok := table.numbers[o.Address]; ok {
@@ -84,6 +88,8 @@ func (ts *tellers) heartbeat(t teller) Heartbeat {
 		return Heartbeat{By: ByClient}
 	case t == somePeer:
 		return Heartbeat{By: ByPeer}
+	case t == disk:
+		return Heartbeat{By: ByDisk}
 	}
 	return Heartbeat{By: ByPeer, Address: ts.known.Load().addresses[t-firstTeller]}
 }
