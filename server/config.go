@@ -76,6 +76,7 @@ type Config struct {
 	WaitTimeWhenSyncEmpty time.Duration // negative: none
 	SyncRetries           int           // negative: the peers are not asked; any other number lets WaitTimeWhenSyncEmpty end the asking
 	SyncRetryWait         time.Duration // the pause before peers are asked again, at most 5 s
+	DataDir               string        // where the registry is kept for the next start, by one node; "": nowhere
 
 	// Peers.
 	Region                string

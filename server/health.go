@@ -27,6 +27,9 @@ func (st *status) health() httpapi.Health {
 	if st.Ring {
 		h.Components["peers"] = st.peersHealth()
 	}
+	if st.Kept != nil {
+		h.Components["snapshot"] = st.Kept.health(st.At)
+	}
 	for i := range st.Regions {
 		h.Components["region-"+st.Regions[i].Name] = st.Regions[i].health()
 	}

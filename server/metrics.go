@@ -93,6 +93,7 @@ func (c collector) Describe(ch chan<- *prometheus.Desc) {
 	describePeers(ch)
 	describeCrowd(ch)
 	describeTLS(ch)
+	describeKept(ch)
 	ch <- deniedDesc
 	ch <- computedDesc
 	ch <- authFailureDesc
@@ -131,6 +132,7 @@ func (st *status) collect(ch chan<- prometheus.Metric) {
 	st.collectPeers(ch)
 	st.collectCrowd(ch)
 	st.collectTLS(ch)
+	st.collectKept(ch)
 }
 
 // sourceDesc describes a counter of operations by who sent them: clients, or peers on behalf of theirs.

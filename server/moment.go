@@ -49,6 +49,7 @@ type status struct {
 	Resets      uint64            // of watchers
 	Faults      map[lint.Kind]int // registrations that will give trouble, as found last; nil before the first look
 	Connections listener.Stats    // of a handler that somebody else serves: none
+	Kept        *keptStatus       // nil without a directory
 
 	cfg *Config
 }
@@ -113,6 +114,7 @@ func (s *Server) complete(st *status) *status {
 	if s.guard != nil {
 		st.Passing = s.guard.recent.passing(now)
 	}
+	st.Kept = s.keeper.status()
 	st.Told, st.Resets = s.watching.told.Load(), s.watching.resets.Load()
 	if found := s.faults.Load(); found != nil {
 		st.Faults = *found

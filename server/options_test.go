@@ -147,6 +147,16 @@ var nodeOptions = []option{{
 	set:   func(r *rig, c *server.Config) { c.Rand = draws{c.Rand, &r.counted} },
 	see:   func(r *rig) string { return fmt.Sprint(r.counted.Load() > 0) }, byDefault: "false", want: "true",
 }, {
+	field: "DataDir",
+	set:   func(r *rig, c *server.Config) { c.DataDir = r.dataDir() },
+	see: func(r *rig) string {
+		r.register("x")
+		r.stop()
+		r.start(r.config())
+		return r.status("/eureka/apps/ORDERS/x")
+	},
+	byDefault: "404", want: "200",
+}, {
 	field: "ShutdownTimeout", // with a request that does not end
 	set:   func(_ *rig, c *server.Config) { c.ShutdownTimeout = 5 * time.Second },
 	see: func(r *rig) string {

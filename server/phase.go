@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/snapshot"
 )
 
 // A Phase is how far a node's start has come.
@@ -34,14 +35,14 @@ type phases struct {
 	since time.Time
 }
 
-// newPhases begins with syncing where there are peers to sync from. Without, reads are allowed at once, though the tasks
-// that open begins with have not run.
+// newPhases begins with syncing where there are peers to sync from, or a snapshot to restore. Without, reads are allowed at once,
+// though the tasks that open begins with have not run.
 func newPhases(cfg Config) *phases {
 	ended := make(chan struct{})
 	p := &phases{opens: make(chan struct{}), ended: ended, end: sync.OnceFunc(func() { close(ended) }), now: Syncing, why: "no peer has been asked yet"}
 	if !cfg.hasPeers() {
 		p.why = "the node's tasks have not started"
-		p.reads.Store(true)
+		p.reads.Store(cfg.DataDir == "" || !snapshot.Exists(cfg.DataDir))
 	}
 	return p
 }

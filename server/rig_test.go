@@ -42,6 +42,7 @@ type rig struct {
 	ca    *tlsconftest.CA // if a test needs one
 
 	counted atomic.Int64 // by draws and roundTrips
+	data    string       // by dataDir
 }
 
 // newRig makes the rig; the node starts with start.
@@ -60,7 +61,15 @@ func (r *rig) transport(host string) *http.Transport {
 
 // config is what a node of the rig has in every test.
 func (r *rig) config() server.Config {
-	return server.Config{HostName: "a", Transport: r.transport("a"), Rand: rand.NewPCG(1, 2), Logger: heurekatest.Logger(r.t)}
+	return server.Config{HostName: "a", Transport: r.transport("a"), Rand: rand.NewPCG(1, 2), Logger: heurekatest.Logger(r.t), DataDir: r.data}
+}
+
+// dataDir gives the nodes that start from now on a directory.
+func (r *rig) dataDir() string {
+	if r.data == "" {
+		r.data = r.t.TempDir()
+	}
+	return r.data
 }
 
 // start starts the node and lets it open, if it does so at once.

@@ -52,6 +52,7 @@ type Server struct {
 	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
 	settled   settled      // of giveBack alone
 	own       self
+	keeper    *keeper     // nil: nothing is kept on disk
 	protected atomic.Bool // self-preservation was reported
 }
 
@@ -74,6 +75,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("server configuration: %w", err)
 	}
 	s.node = &node{earlier: earlierLife{found: make(chan struct{}, 1)}, cfg: &s.cfg, reg: s.reg, cache: s.cache, phase: s.phase, started: time.Now()}
+	s.keeper = s.newKeeper()
 	s.setLimits(&s.cfg)
 	s.node.Writes = replication.Writes{Registry: s.reg, Now: time.Now, Queue: s.node.queue}
 	s.audit = s.openAudit()
@@ -105,7 +107,7 @@ func (s *Server) changed(ch registry.Change) {
 		ch.Record = s.lessen(ch.Record)
 	}
 	s.cache.Apply(ch)
-	if in := ch.Record.Instance; ch.Previous == nil && !ch.Removed() && in.App != s.cfg.Instance.App {
+	if in := ch.Record.Instance; ch.Previous == nil && !ch.Removed() && in.App != s.cfg.Instance.App && ch.Origin.By != registry.ByDisk {
 		s.node.arrivals.Add(ch.At, in.Lease.RenewalIntervalSecs)
 	}
 }

@@ -13,15 +13,14 @@ import (
 // start takes the node from its first phase to open. Registrations and heartbeats are accepted from the first moment; only
 // reads wait. It goes on with copying from the other peers when the node is open.
 func (s *Server) start(ctx context.Context) {
+	kept := s.keeper.load()
 	if s.peers == nil {
-		s.open("no peers are configured", 0)
-		s.watchForEarlierLife()
+		s.openAlone("no peers are configured", kept)
 		return
 	}
 	s.join()
 	if s.cfg.SyncRetries < 0 {
-		s.open("copying from peers is disabled", 0)
-		s.watchForEarlierLife()
+		s.openAlone("copying from peers is disabled", kept)
 		return
 	}
 	join := s.joining(time.Now())

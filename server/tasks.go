@@ -12,8 +12,12 @@ import (
 // Run runs the node's tasks until ctx ends, and returns when all of them have: start-up, peers, eviction, caches. Serve calls
 // it; whoever mounts Handler in a server of their own calls it once beside that.
 func (s *Server) Run(ctx context.Context) {
+	defer s.keeper.close()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	if s.keeper != nil {
+		wg.Go(func() { s.keeper.run(ctx) })
+	}
 	wg.Go(func() {
 		<-ctx.Done()
 		s.phase.end()

@@ -40,6 +40,7 @@ heureka:
   limits: {fetches-in-flight: 50, pages-in-flight: 3, batches-per-peer: 2}
   pprof: true
   peer-lookup-interval: 20s
+  data-dir: /var/lib/heureka
 management:
   server: {port: 9, base-path: /m}
   endpoints.web:
@@ -139,6 +140,7 @@ eureka:
 		WaitTimeWhenSyncEmpty:    -1,
 		SyncRetries:              -1,
 		SyncRetryWait:            4 * ms,
+		DataDir:                  "/var/lib/heureka",
 		Region:                   "eu",
 		AvailabilityZones:        map[string][]string{"eu": {"z1", "z2"}},
 		ServiceURLs:              map[string][]string{"defaultZone": {"http://a/eureka/", "http://b/eureka/"}},

@@ -1,0 +1,33 @@
+package replication
+
+import (
+	"encoding/json"
+
+	"heureka.internal/heureka/internal/registry"
+)
+
+// RecordForm is the form of the lines of AppendRecord. Members may be added: a node leaves out those that it does not know.
+const RecordForm = "entries 1"
+
+// AppendRecord appends what a node knows about a key as one line without its end, as for a peer: for a snapshot of its registry.
+func AppendRecord(b []byte, e *registry.Entry) []byte {
+	d := docOf(e)
+	record := d.Instance
+	d.Instance = nil
+	b = append(b, encoded(d)...)
+	if record == nil {
+		return b
+	}
+	b = append(b[:len(b)-1], `,"record":`...) // what is valid already need not be looked through again
+	b = append(b, record...)
+	return append(b, '}')
+}
+
+// ReadRecord reads such a line. Whether it makes sense is for the registry to judge.
+func ReadRecord(line []byte) (registry.Entry, error) {
+	var d entryDoc
+	if err := json.Unmarshal(line, &d); err != nil {
+		return registry.Entry{}, err
+	}
+	return d.entry()
+}

@@ -1,0 +1,265 @@
+package server_test
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/remote"
+	"heureka.internal/heureka/server"
+)
+
+// keeping runs a test with a node that keeps its registry.
+func keeping(t *testing.T, test func(*rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.dataDir()
+		r.start(r.config())
+		test(r)
+	})
+}
+
+// crash ends the node as a loss of power does: what it still writes is lost.
+func (r *rig) crash() {
+	r.t.Helper()
+	copied := r.t.TempDir()
+	if err := os.CopyFS(copied, os.DirFS(r.data)); err != nil {
+		r.t.Fatal(err)
+	}
+	r.stop()
+	r.data = copied
+}
+
+func (r *rig) setStatus(id string, s heureka.Status) {
+	r.t.Helper()
+	if err := r.conn().SetOverride(r.t.Context(), heureka.Key{App: "ORDERS", ID: id}, s, 0); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// snapshots returns the names of the snapshots and how large they are.
+func (r *rig) snapshots() map[string]int64 {
+	sizes := map[string]int64{}
+	names, _ := filepath.Glob(filepath.Join(r.data, "*.gz"))
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil {
+			sizes[filepath.Base(name)] = info.Size()
+		}
+	}
+	return sizes
+}
+
+// A node that crashes has, a second after an operator's command and ten after other changes, who was there and what operators said.
+// It answers reads from the first moment.
+func TestRestartAfterACrash(t *testing.T) {
+	keeping(t, func(r *rig) {
+		r.register("x", "y", "gone")
+		time.Sleep(11 * time.Second)
+		r.setStatus("x", heureka.StatusOutOfService)
+		r.cancel("ORDERS", "gone")
+		time.Sleep(1500 * time.Millisecond)
+		r.register("late")
+		r.crash()
+		r.start(r.config())
+		if got := r.status("/eureka/apps"); got != "200" {
+			t.Errorf("reads are answered with %s", got)
+		}
+		if !r.has("x") || !r.has("y") || r.has("gone") || r.has("late") {
+			t.Errorf("restored: x %t, y %t, gone %t, late %t", r.has("x"), r.has("y"), r.has("gone"), r.has("late"))
+		}
+		if in, _ := r.server.Instance(heureka.Key{App: "ORDERS", ID: "x"}); in.Status != heureka.StatusOutOfService || in.OverriddenStatus != heureka.StatusOutOfService {
+			t.Errorf("x is %v, overridden to %v", in.Status, in.OverriddenStatus)
+		}
+		if err := r.conn().Renew(r.t.Context(), heureka.Key{App: "ORDERS", ID: "y"}, remote.Renewal{Status: heureka.StatusUp}); err != nil {
+			t.Errorf("heartbeat of a restored instance: %v", err)
+		}
+		if got := r.after(func() bool { return !r.has("x") && !r.has("y") }); got != "never" {
+			t.Errorf("two instances that nobody has heard of since the start are gone after %s, though they were counted as expected", got)
+		}
+	})
+}
+
+// A node that is stopped writes what there is, however short ago it came.
+func TestRestartAfterAStop(t *testing.T) {
+	keeping(t, func(r *rig) {
+		r.register("x")
+		r.stop()
+		time.Sleep(30 * time.Minute)
+		r.start(r.config())
+		if !r.has("x") {
+			t.Error("x is gone")
+		}
+		r.stop()
+		time.Sleep(61 * time.Minute)
+		r.start(r.config())
+		if got := r.status("/eureka/apps"); got != "200" || r.has("x") {
+			t.Errorf("an hour later: %s, x %t", got, r.has("x"))
+		}
+	})
+}
+
+// Whatever is on the disk, the node starts, says what is wrong, and has what can be read.
+func TestDisksInAllStates(t *testing.T) {
+	const current, previous = "registry.gz", "registry.previous.gz"
+	damage := func(t *testing.T, dir string, names ...string) {
+		for _, name := range names {
+			if err := os.Truncate(filepath.Join(dir, name), 40); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for name, tt := range map[string]struct {
+		disk func(t *testing.T, dir string)
+		has  bool
+		says string
+	}{
+		"as it was": {func(*testing.T, string) {}, true, "registry restored from snapshot"},
+		"torn":      {func(t *testing.T, dir string) { damage(t, dir, current) }, true, "snapshot unreadable"},
+		"both torn": {func(t *testing.T, dir string) { damage(t, dir, current, previous) }, false, "snapshot unreadable"},
+		"no snapshot": {func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, current))
+			os.Remove(filepath.Join(dir, previous))
+		}, false, "snapshot not found"},
+		"foreign": {func(t *testing.T, dir string) {
+			for _, name := range []string{current, previous} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte("something else"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}, false, "it is no snapshot"},
+		"a directory in its place": {func(t *testing.T, dir string) {
+			os.Remove(filepath.Join(dir, current))
+			if err := os.MkdirAll(filepath.Join(dir, current, "x"), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, true, "snapshot unreadable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keeping(t, func(r *rig) {
+				r.register("x")
+				time.Sleep(15 * time.Second)
+				r.stop()
+				tt.disk(t, r.data)
+				cfg := r.config()
+				cfg.Logger = r.logger()
+				r.start(cfg)
+				if got := r.status("/eureka/apps"); got != "200" || r.has("x") != tt.has {
+					t.Errorf("reads %s, restored %t, want %t", got, r.has("x"), tt.has)
+				}
+				if log := r.log.String(); !strings.Contains(log, tt.says) {
+					t.Errorf("the log does not say %q:\n%s", tt.says, log)
+				}
+				r.register("x")
+				r.stop()
+				if r.snapshots()[current] == 0 {
+					t.Error("no snapshot written at the end")
+				}
+			})
+		})
+	}
+}
+
+// A directory that cannot be used does not keep the node from working, and is used when it can be.
+func TestDirectoryThatCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		file := filepath.Join(r.dataDir(), "file")
+		if err := os.WriteFile(file, nil, fs.ModePerm); err != nil {
+			t.Fatal(err)
+		}
+		r.data = filepath.Join(file, "dir")
+		cfg := r.config()
+		cfg.Logger = r.logger()
+		r.start(cfg)
+		r.register("x")
+		time.Sleep(15 * time.Second)
+		if n := strings.Count(r.log.String(), "snapshot not written"); n != 1 || !r.has("x") {
+			t.Errorf("the log says %d times that there is no snapshot:\n%s", n, r.log.String())
+		}
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		if !strings.Contains(r.log.String(), "snapshots written again") || r.snapshots()["registry.gz"] == 0 {
+			t.Errorf("no snapshot: %v\n%s", r.snapshots(), r.log.String())
+		}
+	})
+}
+
+// The second process on a directory says who has it, and takes it over when that one ends.
+func TestTwoProcessesOnOneDirectory(t *testing.T) {
+	keeping(t, func(r *rig) {
+		r.register("x")
+		cfg := r.config()
+		cfg.HostName, cfg.Logger = "b", r.logger()
+		second, stop := startBeside(r.t, cfg)
+		defer stop()
+		time.Sleep(15 * time.Second)
+		if log := r.log.String(); strings.Count(log, "another process has the directory") != 1 || !strings.Contains(log, "node a:eureka:8761, process") {
+			t.Errorf("the second process does not say who has the directory:\n%s", log)
+		}
+		if _, ok := second.Instance(heureka.Key{App: "ORDERS", ID: "x"}); ok {
+			t.Error("the second process has restored what belongs to the first")
+		}
+		r.stop()
+		time.Sleep(15 * time.Second)
+		if !strings.Contains(r.log.String(), "snapshots written again") {
+			t.Errorf("the second process does not take the directory over:\n%s", r.log.String())
+		}
+	})
+}
+
+// What the node tells of its snapshots, in health and metrics; without a directory nothing.
+func TestNumbersOfSnapshots(t *testing.T) {
+	keeping(t, func(r *rig) {
+		r.register("x", "y")
+		time.Sleep(15 * time.Second)
+		for key, want := range map[string]string{"directory": r.data, "records": "2", "restored": "0", "age": "6s"} {
+			if got := r.detail("snapshot", key); got != want {
+				r.t.Errorf("%s is %q, want %q", key, got, want)
+			}
+		}
+		for name, want := range map[string]string{"writes_total": "1", "records": "2", "failing": "0", "write_errors_total": "0"} {
+			if got := r.metric("snapshot_" + name); got != want {
+				r.t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
+		if r.metric("snapshot_bytes") == "0" {
+			r.t.Error("a snapshot has no bytes")
+		}
+		r.stop()
+		r.start(r.config())
+		if got := r.metric("snapshot_restored_instances"); got != "2" {
+			r.t.Errorf("%s instances restored", got)
+		}
+		r.stop()
+		r.data = ""
+		r.start(r.config())
+		if got := r.metric("snapshot_failing") + r.detail("snapshot", "directory"); got != "" {
+			r.t.Errorf("a node that keeps nothing says %q", got)
+		}
+	})
+}
+
+// startBeside runs a node that nobody talks to.
+func startBeside(t *testing.T, cfg server.Config) (*server.Server, func()) {
+	t.Helper()
+	s, err := server.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.Run(ctx)
+	}()
+	return s, func() { stop(); <-ended }
+}
