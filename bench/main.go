@@ -33,7 +33,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.java, "java", "", "arguments with which java runs a Eureka server to compare with, such as \"-jar server.jar\"")
 	flag.StringVar(&o.out, "out", "docs/performance.md", "where to write the tables")
-	flag.StringVar(&o.only, "only", "", "one part: heartbeats, fetches, registrations, memory, start, fleet, storm or readers; default all")
+	flag.StringVar(&o.only, "only", "", "one part: heartbeats, secure, fetches, registrations, memory, start, fleet, storm or readers; default all")
 	flag.BoolVar(&o.quick, "quick", false, "short runs and small registries")
 	flag.BoolVar(&o.pin, "pin", true, "give servers the first processor and the load the second (needs taskset)")
 	flag.IntVar(&o.rounds, "rounds", 5, "how often each pair is measured, in turn")
@@ -68,6 +68,7 @@ func run(ctx context.Context, o options) error {
 		do   func(context.Context, *report) error
 	}{
 		{"heartbeats", r.heartbeats},
+		{"secure", r.secure},
 		{"fetches", r.fetches},
 		{"registrations", r.registrations},
 		{"memory", r.memory},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"heureka.internal/heureka/internal/bench"
 	"heureka.internal/heureka/internal/outbound"
@@ -23,12 +24,36 @@ import (
 
 // benchFlags are what `heureka bench` takes besides the configuration of the load.
 type benchFlags struct {
-	cfg     bench.Config
-	compare string
-	pid2    int
-	rounds  int
-	output  string
-	yes     bool
+	cfg      bench.Config
+	context  string
+	own      access // to --url and --to
+	second   access // to --compare
+	compare  string
+	urlGiven bool
+	pid2     int
+	rounds   int
+	output   string
+	yes      bool
+}
+
+// An access is how a server under load is trusted, and as whom it is asked.
+type access struct {
+	files tlsFlags
+	login credentialFiles
+}
+
+func (a *access) add(fl *pflag.FlagSet, prefix string) {
+	a.files.add(fl, prefix)
+	a.login.add(fl, prefix)
+}
+
+// to lets cfg use the files.
+func (a *access) to(cfg *bench.Config) (err error) {
+	if cfg.TLS, err = a.files.config(); err != nil {
+		return err
+	}
+	cfg.Show = a.login.remembered()
+	return a.login.check()
 }
 
 func (p *program) benchCommand() *cobra.Command {
@@ -52,14 +77,18 @@ func (p *program) benchCommand() *cobra.Command {
   propagation  a registration on --url until it shows on --to
 
 With --pid, CPU time per operation and resident memory of that local process are measured.
-With --compare, two servers are measured in turn, --rounds times, and every figure is divided.`,
+With --compare, two servers are measured in turn, --rounds times, and every figure is divided. Connections are kept. --cacert, --cert,
+--key, --user-file and --token-file are for --url and --to, those that begin with --compare- for --compare. The current context does not
+count, but --context names one: load goes only where somebody sends it.`,
 		Example: `  heureka bench full --instances 10000 --pid $(pgrep -f 'heureka serve')
   heureka bench heartbeat --url http://127.0.0.1:8761/eureka/ --compare http://127.0.0.1:8762/eureka/
+  heureka bench heartbeat --url https://localhost:8761/eureka/ --cacert ca.pem --user-file ann.credential --compare http://localhost:8762/eureka/
   heureka bench propagation --url http://127.0.0.1:8761/eureka/ --to http://127.0.0.1:8762/eureka/`,
 		ValidArgs: modes,
 		Args:      cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.cfg.Mode = bench.Mode(args[0])
+			f.urlGiven = cmd.Flags().Changed("url")
 			return p.bench(cmd.Context(), f)
 		},
 	}
@@ -75,6 +104,10 @@ With --compare, two servers are measured in turn, --rounds times, and every figu
 	fl.IntVar(&f.cfg.PID, "pid", 0, "process of the server on this machine, to measure its CPU time and memory")
 	fl.StringVar(&f.cfg.Format, "format", "json", "format of what is read: json or xml")
 	fl.BoolVar(&f.cfg.NoPrefill, "no-prefill", false, "the instances are registered already")
+	p.addContext(cmd, fl, &f.context)
+	fl.Lookup("context").Usage = "context with the server to load, its first one, and credentials"
+	f.own.add(fl, "")
+	f.second.add(fl, "compare-")
 	fl.StringVar(&f.compare, "compare", "", "service URL of a second server to measure in turn")
 	fl.IntVar(&f.pid2, "compare-pid", 0, "process of the second server")
 	fl.IntVar(&f.rounds, "rounds", 5, "with --compare: how often each server is measured")
@@ -84,7 +117,15 @@ With --compare, two servers are measured in turn, --rounds times, and every figu
 }
 
 func (p *program) bench(ctx context.Context, f benchFlags) error {
+	if err := f.fromContext(p); err != nil {
+		return err
+	}
 	if err := f.check(); err != nil {
+		return err
+	}
+	other := f.cfg
+	other.URL, other.PID = f.compare, f.pid2
+	if err := errors.Join(f.own.to(&f.cfg), f.second.to(&other)); err != nil {
 		return err
 	}
 	if ctx == nil {
@@ -99,11 +140,27 @@ func (p *program) bench(ctx context.Context, f benchFlags) error {
 		progress.end()
 		return p.printBench(f.output, res, err, func(w io.Writer) { writeResult(w, res) })
 	}
-	other := f.cfg
-	other.URL, other.PID = f.compare, f.pid2
+	other.Progress = progress.show
 	cmp, err := bench.Compare(ctx, f.cfg, other, f.rounds)
 	progress.end()
 	return p.printBench(f.output, cmp, err, func(w io.Writer) { writeComparison(w, f, cmp) })
+}
+
+// fromContext fills in what the context of --context has.
+func (f *benchFlags) fromContext(p *program) error {
+	if f.context == "" {
+		return nil
+	}
+	c, name, err := p.contextFor(f.context, nil)
+	if err != nil {
+		return err
+	}
+	if !f.urlGiven {
+		f.cfg.URL = c.Servers[0]
+	}
+	f.own.files.orElse(c, name)
+	f.own.login.orElse(c, name)
+	return nil
 }
 
 // check refuses to load somebody else's server by accident, and options that make no sense.
@@ -131,11 +188,7 @@ func (f *benchFlags) check() error {
 
 func (p *program) printBench(output string, res any, err error, table func(io.Writer)) error {
 	if err != nil {
-		f := &failure{status: statusFailed, err: err}
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			f.hint = "is the server running? heureka serve starts one"
-		}
-		return f
+		return &failure{status: statusFailed, err: err, hint: networkHint(err, "--url or --compare")}
 	}
 	if output == "json" {
 		enc := json.NewEncoder(p.stdout)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -47,6 +48,28 @@ func (f *credentialFiles) show(h http.Header) error {
 		h.Set("Authorization", value)
 	}
 	return err
+}
+
+// remembered is show for many requests: it reads the file again every ten seconds. Without a file it is nil.
+func (f *credentialFiles) remembered() func(http.Header) error {
+	source := f.source()
+	if source == nil {
+		return nil
+	}
+	var now atomic.Pointer[client.Credential]
+	return func(h http.Header) error {
+		c := now.Load()
+		if c == nil || time.Now().After(c.Expires) {
+			next, err := source(context.Background())
+			if err != nil {
+				return err
+			}
+			c = &next
+			now.Store(c)
+		}
+		h.Set("Authorization", c.Authorization)
+		return nil
+	}
 }
 
 // source returns nil if there is no file. Commands that go on for long read it again: it may be replaced.

@@ -221,7 +221,10 @@ func (r *remote) failed(err error) error {
 	return &failure{status: statusFailed, err: err, hint: r.hintFor(err)}
 }
 
-func (r *remote) hintFor(err error) string {
+func (r *remote) hintFor(err error) string { return networkHint(err, r.whence()) }
+
+// networkHint tells what helps most often; whence is what named the server.
+func networkHint(err error, whence string) string {
 	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
 		return hintForStatus(status)
 	}
@@ -231,13 +234,13 @@ func (r *remote) hintFor(err error) string {
 	case errors.Is(err, context.Canceled):
 		return ""
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "is a server running there? " + r.whence() + " tells where; heureka serve starts one"
+		return "is a server running there? " + whence + " tells where; heureka serve starts one"
 	case noTLS:
 		return "that port speaks no TLS: --server with http:// instead of https://"
 	case unknownAuthority:
 		return "--cacert, or the variable SSL_CERT_FILE, names a file with the certificates to trust"
 	}
-	return "check " + r.whence() + " and --timeout"
+	return "check " + whence + " and --timeout"
 }
 
 // whence is what named the servers.

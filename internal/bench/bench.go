@@ -5,9 +5,11 @@ package bench
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -38,16 +40,18 @@ type Config struct {
 	URL       string // service URL of the server, "http://127.0.0.1:8761/eureka/"
 	To        string // Propagation: the server on which changes are looked for
 	Mode      Mode
-	Duration  time.Duration // 10 s, at most 1 h
-	Instances int           // 1000: registered before the measurement begins, in every mode but register
-	Workers   int           // 4: requests under way at once, closed loop
-	Changes   float64       // 20: instances a second that change status, in delta and churn; 5 in fleet
-	Clients   int           // 1000: of a fleet
-	Interval  time.Duration // 30 s: between heartbeats, and between polls, of a fleet's client
-	PID       int           // of the server, if it runs on this machine; 0: CPU time and memory are not measured
-	Format    string        // "json" (default) or "xml"
-	NoPrefill bool          // the instances are there already
-	Expect    *Body         // what each answer of a closed loop must be; nil: any with a status of 2xx
+	Duration  time.Duration           // 10 s, at most 1 h
+	Instances int                     // 1000: registered before the measurement begins, in every mode but register
+	Workers   int                     // 4: requests under way at once, closed loop
+	Changes   float64                 // 20: instances a second that change status, in delta and churn; 5 in fleet
+	Clients   int                     // 1000: of a fleet
+	Interval  time.Duration           // 30 s: between heartbeats, and between polls, of a fleet's client
+	PID       int                     // of the server, if it runs on this machine; 0: CPU time and memory are not measured
+	Format    string                  // "json" (default) or "xml"
+	NoPrefill bool                    // the instances are there already
+	TLS       *tls.Config             // for https; nil: the system's authorities, and no certificate
+	Show      func(http.Header) error // adds a credential to a request, besides that of the URL; nil: none
+	Expect    *Body                   // what each answer of a closed loop must be; nil: any with a status of 2xx
 	Progress  func(done, total time.Duration, ops int64)
 }
 
@@ -89,6 +93,11 @@ func (c Config) complete() (Config, error) {
 	}
 	if c.Mode == Propagation && c.To == "" {
 		errs = append(errs, errors.New("propagation needs a second server to look at"))
+	}
+	for _, u := range []string{c.URL, c.To} {
+		if _, err := outbound.ParseURL(u); u != "" && err != nil {
+			errs = append(errs, fmt.Errorf("server URL %w", err))
+		}
 	}
 	return c, errors.Join(errs...)
 }

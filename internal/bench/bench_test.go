@@ -1,6 +1,9 @@
 package bench_test
 
 import (
+	"crypto/tls"
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	"heureka.internal/heureka/heurekatest"
 	"heureka.internal/heureka/internal/bench"
+	"heureka.internal/heureka/internal/tlsconf/tlsconftest"
 )
 
 // Every mode runs for a moment against a real server, and none of its requests fails.
@@ -157,5 +161,56 @@ func TestComparisonsFailOnWrongAnswers(t *testing.T) {
 	want.CRC, want.Slack = 0, 20
 	if err := compare(serve(http.StatusOK, []byte("the")), want); err != nil {
 		t.Errorf("within the slack: %v", err)
+	}
+}
+
+// A server may demand a certificate, a password or a token; connections to it are kept, and who it redirects to gets nothing.
+func TestTargetsUnderTLS(t *testing.T) {
+	ca := tlsconftest.New(t)
+	pair := ca.Sign(time.Now().Add(time.Hour))
+	var connections, elsewhere atomic.Int64
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.Add(1) }))
+	defer other.Close()
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case len(r.TLS.PeerCertificates) == 0 || r.Header.Get("Authorization") != "Bearer geheim":
+			w.WriteHeader(http.StatusUnauthorized)
+		case strings.HasPrefix(r.URL.Path, "/away/"):
+			http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+		}
+	}))
+	srv.TLS = &tls.Config{Certificates: ca.TLS(pair).Certificates, ClientAuth: tls.RequestClientCert}
+	srv.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	srv.StartTLS()
+	defer srv.Close()
+	show := func(h http.Header) error { h.Set("Authorization", "Bearer geheim"); return nil }
+	cfg := bench.Config{URL: srv.URL, Mode: bench.Heartbeat, Duration: 200 * time.Millisecond, Instances: 100, Workers: 2, TLS: ca.TLS(pair), Show: show}
+	if res, err := bench.Run(t.Context(), cfg); err != nil || res.Errors > 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if n := connections.Load(); n > 20 { // of a hundred requests and more
+		t.Errorf("%d connections of two workers", n)
+	}
+	away := cfg
+	away.URL = strings.Replace(srv.URL, "https://", "https://u:geheim@", 1) + "/away"
+	if _, err := bench.Run(t.Context(), away); err == nil || !strings.Contains(err.Error(), "answered 307") || elsewhere.Load() > 0 {
+		t.Errorf("redirected: %v, and %d requests elsewhere", err, elsewhere.Load())
+	}
+	for name, change := range map[string]func(*bench.Config){
+		"answered 401":      func(c *bench.Config) { c.Show = nil },
+		"answered 401 ":     func(c *bench.Config) { c.TLS = ca.TLS() },
+		"unknown authority": func(c *bench.Config) { c.TLS = nil },
+		"no password today": func(c *bench.Config) { c.Show = func(http.Header) error { return errors.New("no password today") } },
+	} {
+		wrong := cfg
+		wrong.URL = strings.Replace(srv.URL, "https://", "https://u:geheim@", 1)
+		change(&wrong)
+		if _, err := bench.Run(t.Context(), wrong); err == nil || !strings.Contains(err.Error(), strings.TrimSpace(name)) || strings.Contains(err.Error(), "geheim") {
+			t.Errorf("want %s: %v", name, err)
+		}
 	}
 }

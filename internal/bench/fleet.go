@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 	"sync"
 	"time"
 
@@ -73,7 +72,7 @@ func (t *target) fleetRequest(ctx context.Context, client int, poll bool, at tim
 
 // propagation registers an instance at one server, looks for it at the other until it shows, and notes how long that took.
 func (t *target) propagation(ctx context.Context) error {
-	to := newTarget(Config{URL: t.cfg.To, Workers: 1, Format: t.cfg.Format})
+	to := newTarget(Config{URL: t.cfg.To, Workers: 1, Format: t.cfg.Format, TLS: t.cfg.TLS, Show: t.cfg.Show})
 	defer to.close()
 	for i := 0; ctx.Err() == nil; i++ {
 		in := instanceOf(i)
@@ -101,7 +100,7 @@ func (t *target) propagate(ctx context.Context, to *target, in *heureka.Instance
 	for {
 		_, err := to.do(ctx, http.MethodGet, path, nil)
 		took := time.Since(accepted)
-		if err == nil || took > requestTimeout || !strings.HasSuffix(err.Error(), " 404") {
+		if err == nil || took > requestTimeout || !errors.Is(err, heureka.ErrNotFound) {
 			return took, err
 		}
 		Sleep(ctx, 200*time.Microsecond)

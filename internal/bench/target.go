@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -35,13 +36,17 @@ func newTarget(cfg Config) *target {
 	transport := outbound.Transport(&net.Dialer{Timeout: requestTimeout})
 	transport.MaxIdleConnsPerHost = max(cfg.Workers, 256)
 	transport.DisableCompression = true // sizes are measured as sent
+	transport.TLSClientConfig = cfg.TLS
 	return &target{
 		cfg:    cfg,
 		base:   strings.TrimSuffix(cfg.URL, "/") + "/",
-		client: &http.Client{Transport: transport, Timeout: requestTimeout},
+		client: &http.Client{Transport: transport, Timeout: requestTimeout, CheckRedirect: stay},
 		accept: "application/" + cfg.Format,
 	}
 }
+
+// stay follows no redirect: load and credentials are for the server that was named.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 func (t *target) close() { t.client.CloseIdleConnections() }
 
@@ -58,8 +63,16 @@ func (t *target) do(ctx context.Context, method, path string, body []byte) (int6
 		req.Header.Set("Accept", t.accept)
 		req.Header.Set("Accept-Encoding", "gzip")
 	}
+	if t.cfg.Show != nil {
+		if err := t.cfg.Show(req.Header); err != nil {
+			return 0, err
+		}
+	}
 	resp, err := t.client.Do(req)
 	if err != nil {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
+			err = fmt.Errorf("%s %s: %w", method, path, ue.Err) // without the name in the URL
+		}
 		return 0, err
 	}
 	defer resp.Body.Close()
@@ -67,7 +80,7 @@ func (t *target) do(ctx context.Context, method, path string, body []byte) (int6
 	switch {
 	case err != nil:
 	case resp.StatusCode/100 != 2:
-		err = fmt.Errorf("%s %s answered %d", method, path, resp.StatusCode)
+		err = &heureka.StatusError{Op: method, URL: outbound.Hide(t.base + path), Code: resp.StatusCode}
 	case method == http.MethodGet && t.cfg.Expect != nil:
 		err = t.cfg.Expect.differs(got)
 	}
