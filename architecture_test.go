@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"internal/outbound":            {},
 	"internal/tlsconf":             {},
 	"internal/tlsconf/tlsconftest": {},
-	"internal/auth":                {},
+	"internal/auth":                {""},
 	"internal/jwt":                 {"internal/auth", "internal/outbound"},
 	"internal/audit":               {""},
 	"internal/snapshot":            {},

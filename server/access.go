@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
 )
@@ -24,6 +25,8 @@ type AccessRequest struct {
 	Authorization string `json:"authorization,omitempty"` // the header
 	Certificate   string `json:"certificate,omitempty"`   // of the connection, PEM, with its chain
 	Replication   bool   `json:"replication,omitempty"`   // with the header by which peers speak for others
+	ID            string `json:"id,omitempty"`            // of a registration: that of the instance
+	VIPAddress    string `json:"vipAddress,omitempty"`    // likewise
 }
 
 // An Access is who a request would be from, and what would become of it.
@@ -37,6 +40,7 @@ type Access struct {
 	Needs        string   `json:"needs"`
 	Mode         string   `json:"mode"` // of that role
 	Passes       bool     `json:"passes"`
+	Detail       string   `json:"detail,omitempty"` // of why: whose the instance is, or which VIP address is another's
 	Why          string   `json:"why,omitempty"`    // it is denied; with mode observe it would be, but passes
 	Status       int      `json:"status,omitempty"` // of the answer, if it does not pass
 	Text         string   `json:"text"`             // all of it for people
@@ -54,7 +58,14 @@ func (s *Server) Access(q AccessRequest) (Access, error) {
 			Text: "passes: nobody is asked for a credential (heureka.auth.mode is off)"}, nil
 	}
 	s.identify(c)
-	return s.guard.explain(c), nil
+	d := s.guard.decide(c, false)
+	if (d.why == allowed || d.refusal.Status == 0) && c.Route.Resource == httpapi.AppResource && r.Method == http.MethodPost {
+		in := &heureka.Instance{App: c.Route.App, ID: q.ID, VIPAddress: q.VIPAddress}
+		if record := s.guard.decideRecord(c, in); record.why != allowed {
+			d = record
+		}
+	}
+	return explain(c, d), nil
 }
 
 // request is what the node would have received.
@@ -90,12 +101,12 @@ func (q *AccessRequest) request() (*http.Request, error) {
 }
 
 // explain tells of a call whose sender is known.
-func (g *guard) explain(c *httpapi.Call) Access {
-	d, p := g.decide(c, false), &c.Principal
+func explain(c *httpapi.Call, d decision) Access {
+	p := &c.Principal
 	a := Access{Principal: p.Name, Proof: p.Proof.String(), Rule: p.Rule, Fault: p.Fault, Applications: p.Applications, Roles: []string{},
 		Needs: d.role.String(), Mode: d.mode, Passes: d.refusal.Status == 0, Status: d.refusal.Status}
 	if d.mode != authOff {
-		a.Why = denialNames[d.why]
+		a.Why, a.Detail = denialNames[d.why], httpapi.Printable(d.detail, maxNamed)
 	}
 	for i, name := range auth.RoleNames() {
 		if p.Roles.Has(auth.Role(i)) {
@@ -129,8 +140,13 @@ func (a *Access) text() string {
 	if has != "" && a.Rule != "" {
 		has += " by " + a.Rule
 	}
-	if a.Why == denialNames[notOwner] {
+	switch a.Why {
+	case denialNames[notOwner]:
 		has += ", but the application is not theirs (heureka.auth.ownership)"
+	case denialNames[notRegistrant]:
+		has += ", but the instance was " + a.Detail + " (heureka.auth.instance-ownership)"
+	case denialNames[foreignVIP]:
+		has += ", but the " + a.Detail + " is not theirs (heureka.auth.vip-ownership)"
 	}
 	switch {
 	case a.Mode == authOff:

@@ -91,6 +91,9 @@ func auditOf(ch *registry.Change) audit.Entry {
 		Action: auditActions[changes.WhatOf(ch)], App: ch.Key.App, ID: ch.Key.ID, Outcome: audit.Done, Reason: ch.Reason,
 		Before: audit.StateOf(ch.Previous),
 	}
+	if owner := ch.Record.Owner(); owner != e.Principal {
+		e.Owner = owner
+	}
 	switch {
 	case !ch.Removed():
 		e.After = audit.StateOf(ch.Record.Instance)

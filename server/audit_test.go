@@ -85,7 +85,7 @@ func TestAuditTellsOfEachChange(t *testing.T) {
 			{Node: "a:eureka:8761", Principal: "user", Proof: "password", Address: "client", Action: "/heureka/v1/instance/cancel", Origin: "operator", Note: "alice: new disk",
 				App: "ORDERS", ID: "x", Outcome: audit.Failed, Reason: "not-registered"},
 			entry("register", nil, up), entry("override", up, out), entry("override", out, up),
-			{Node: "a:eureka:8761", Action: "evict", App: "ORDERS", ID: "x", Origin: "node", Before: up, Outcome: audit.Done},
+			{Node: "a:eureka:8761", Action: "evict", App: "ORDERS", ID: "x", Origin: "node", Owner: "user", Before: up, Outcome: audit.Done},
 		}
 		got := entries(t, r.log.String())
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(audit.Entry{}, "Time"), cmp.FilterPath(func(p cmp.Path) bool {

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
@@ -37,6 +38,8 @@ type Auth struct {
 	NoPeerCertificates bool              // a certificate for a host of ServiceURLs does not make a peer
 
 	Ownership    string              // as Mode, for applications that belong to others; "": as Mode if anybody has some, else off
+	Instances    string              // as Mode, for instances that others have registered; "": as Ownership
+	VIPs         string              // as Mode, for registrations with VIP addresses that belong to others; "": as Ownership
 	Applications map[string][]string // what users, tokens and their like own, by name; a certificate's are in its rule
 
 	Anonymous []string          // roles of who shows no credential
@@ -76,6 +79,7 @@ type guard struct {
 	*auth.Authenticator
 	jwt          *jwt.Verifier // nil: no tokens of an issuer count
 	certificates *auth.Certificates
+	registry     *registry.Registry
 	peers        atomic.Pointer[[]string] // hosts whose certificates make a peer
 	modes        atomic.Pointer[modes]
 	log          *slog.Logger
@@ -93,11 +97,13 @@ const (
 	wrongCredential
 	lacksRole
 	anotherSite
-	notOwner
+	notOwner      // of the application
+	notRegistrant // of the instance
+	foreignVIP
 	denialReasons
 )
 
-var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role", "another-site", "not-owner"}
+var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role", "another-site", "not-owner", "not-registrant", "foreign-vip"}
 
 // openAuth returns what guards the node; nil if nothing is to be guarded.
 func (s *Server) openAuth() (*guard, error) {
@@ -105,7 +111,7 @@ func (s *Server) openAuth() (*guard, error) {
 	if err != nil || !m.on() {
 		return nil, err
 	}
-	g := &guard{audit: s.audit, log: logs.Named(s.log, logs.Server)}
+	g := &guard{registry: s.reg, audit: s.audit, log: logs.Named(s.log, logs.Server)}
 	g.modes.Store(&m)
 	g.setPeers(&s.cfg)
 	if g.certificates, err = s.cfg.Auth.certificates(); err != nil {
@@ -147,31 +153,28 @@ func ownEntry(what string) audit.Entry {
 	return audit.Entry{Time: time.Now(), Action: "credentials", Origin: registry.ByNode.String(), Outcome: audit.Done, Reason: what}
 }
 
-// modes are what becomes of calls that lack a role.
-type modes [ownership + 1]string
+// modes are what becomes of calls that lack a role, and after those of calls for what belongs to others.
+type modes [ofVIPs + 1]string
 
-// ownership is the place of that of calls for applications of others.
-const ownership = auth.Admin + 1
+const (
+	ofApplications = auth.Admin + 1 + iota
+	ofInstances
+	ofVIPs
+)
 
 // on reports whether any role is guarded.
 func (m *modes) on() bool {
 	return slices.ContainsFunc(m[:], func(mode string) bool { return mode != authOff })
 }
 
-// owners reports whether anybody has applications.
-func (a *Auth) owners() bool {
-	return len(a.Applications) > 0 || slices.ContainsFunc(a.Certificates, func(r CertificateRule) bool {
-		return len(r.Applications) > 0 || strings.Contains(r.URI+r.DNS+r.Subject, "{app}")
-	})
-}
-
 func (a *Auth) modes() (m modes, err error) {
 	for i := range m {
 		m[i] = a.mode()
 	}
-	if m[ownership] = cmp.Or(a.Ownership, authOff); a.Ownership == "" && a.owners() {
-		m[ownership] = a.mode()
+	if m[ofApplications] = cmp.Or(a.Ownership, authOff); a.Ownership == "" && a.owners() {
+		m[ofApplications] = a.mode()
 	}
+	m[ofInstances], m[ofVIPs] = cmp.Or(a.Instances, m[ofApplications]), cmp.Or(a.VIPs, m[ofApplications])
 	for role, mode := range a.Modes {
 		i := slices.Index(auth.RoleNames(), role)
 		if i < 0 {
@@ -240,7 +243,10 @@ func (g *guard) protect(cfg *httpapi.Config, management bool, src *tlsconf.Sourc
 		cfg.Challenges = append(cfg.Challenges, `Bearer realm="heureka"`)
 	}
 	cfg.Steps.Authenticate = func(c *httpapi.Call) httpapi.Refusal { g.authenticate(c, src); return httpapi.Refusal{} }
-	cfg.Steps.Authorise = func(c *httpapi.Call) httpapi.Refusal { return g.authorise(c, management) }
+	cfg.Steps.Authorise = func(c *httpapi.Call) httpapi.Refusal { return g.carryOut(c, g.decide(c, management)) }
+	cfg.Steps.Register = func(c *httpapi.Call, in *heureka.Instance) httpapi.Refusal {
+		return g.carryOut(c, g.decideRecord(c, in))
+	}
 }
 
 // judge is the only place that decides: it returns why a principal may not do what takes a role, or none. A wrong credential is
@@ -260,8 +266,10 @@ func judge(role auth.Role, p *auth.Principal) (why int) {
 // A decision is what becomes of a call, and why.
 type decision struct {
 	role    auth.Role // that the call needs
-	mode    string    // of that role
+	mode    string    // of that role, or of what belongs to others
 	why     int       // it is denied, as far as the mode denies anything
+	detail  string    // of why, for people
+	id      string    // of the instance, where the path does not tell
 	refusal httpapi.Refusal
 }
 
@@ -273,13 +281,20 @@ func (g *guard) decide(c *httpapi.Call, management bool) decision {
 		if d.why == lacksRole && operates(c) {
 			d.why = allowed
 		}
-		if (d.why == allowed || d.mode != authEnforce) && m[ownership] != authOff && !g.owns(c) {
-			d.mode, d.why = m[ownership], notOwner
-		}
+		g.judgeApplication(c, m, &d)
+	}
+	if d.role == auth.Register || c.Route.Resource == httpapi.StatusResource {
+		g.judgeInstance(c, c.Route.Key(), m, &d)
 	}
 	if d.why == allowed && c.Principal.Name != "" && c.Writes() && g.sites.Check(c.Request) != nil {
 		d.why = anotherSite // a browser shows passwords and certificates whatever page makes it ask
 	}
+	d.refuse(c)
+	return d
+}
+
+// refuse sets the answer.
+func (d *decision) refuse(c *httpapi.Call) {
 	switch {
 	case d.why == allowed || d.mode != authEnforce:
 	case d.why >= lacksRole && c.Route.Resource != httpapi.DeltaResource: // 403 to a delta makes clients fetch everything
@@ -287,37 +302,18 @@ func (g *guard) decide(c *httpapi.Call, management bool) decision {
 	default:
 		d.refusal = httpapi.Refusal{Status: http.StatusUnauthorized, Reason: httpapi.Unauthenticated}
 	}
-	return d
 }
 
-// operates reports whether operators may do this to any instance.
-func operates(c *httpapi.Call) bool {
-	return c.Principal.Roles.Has(auth.Operate) && c.Route.Resource != httpapi.AppResource && (c.Route.Resource == httpapi.MetadataResource || c.Request.Method == http.MethodDelete)
-}
-
-// owns reports whether the application of a call is the sender's, or nobody's.
-func (g *guard) owns(c *httpapi.Call) bool {
-	p, app := &c.Principal, c.Route.App
-	switch {
-	case p.Roles.Has(auth.Admin) || operates(c):
-		return true
-	case p.Applications != nil:
-		return p.Owns(app)
-	}
-	return !g.Claimed(app) && !g.certificates.Claimed(app)
-}
-
-// authorise does what the mode of the role says.
-func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
-	d := g.decide(c, management)
+// carryOut does what the mode says.
+func (g *guard) carryOut(c *httpapi.Call, d decision) httpapi.Refusal {
 	if d.why == allowed || d.mode == authOff {
 		return httpapi.Refusal{}
 	}
 	p := &c.Principal
 	g.denied[d.role][d.why].Add(1)
-	g.note(c, d.role, d.why, d.mode == authObserve)
+	g.note(c, &d)
 	if d.mode == authObserve {
-		g.log.Debug("request would be denied", "role", d.role, "why", denialNames[d.why], "principal", p.Name, "proof", p.Proof, "fault", p.Fault, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
+		g.log.Debug("request would be denied", "role", d.role, "why", denialNames[d.why], "detail", d.detail, "principal", p.Name, "proof", p.Proof, "fault", p.Fault, "client", c.Origin.Address, "method", c.Request.Method, "path", c.Request.URL.Path)
 	}
 	return d.refusal
 }
@@ -326,16 +322,17 @@ func (g *guard) authorise(c *httpapi.Call, management bool) httpapi.Refusal {
 const maxAgent = 60
 
 // note remembers who was denied, or would have been, and writes it down. What comes again soon is counted.
-func (g *guard) note(c *httpapi.Call, role auth.Role, why int, observed bool) {
-	e := auditCall(c, time.Now())
-	e.Outcome, e.Reason = audit.Denied, denialNames[why]
-	if why <= lacksRole {
-		e.Reason += ", needs the role " + role.String()
+func (g *guard) note(c *httpapi.Call, d *decision) {
+	e, observed := auditCall(c, time.Now()), d.mode == authObserve
+	e.Outcome, e.Reason, e.ID = audit.Denied, denialNames[d.why], cmp.Or(e.ID, clipped(d.id))
+	if d.why <= lacksRole {
+		e.Reason += ", needs the role " + d.role.String()
 	}
-	if c.Principal.Fault != "" {
-		e.Reason += ": " + c.Principal.Fault
+	fault := cmp.Or(c.Principal.Fault, d.detail)
+	if fault != "" {
+		e.Reason += ": " + fault
 	}
-	k := denial{role: role, why: why, observed: observed, principal: e.Principal, address: e.Address, action: e.Action, app: e.App, fault: c.Principal.Fault}
+	k := denial{role: d.role, why: d.why, observed: observed, principal: e.Principal, address: e.Address, action: e.Action, app: e.App, fault: fault}
 	if due, repeated := g.recent.add(k, e, httpapi.Printable(c.Request.UserAgent(), maxAgent)); due && !observed {
 		e.Repeated = repeated
 		g.audit.Add(e)

@@ -101,6 +101,12 @@ func hasRole(role, needs, method, path string) bool {
 // askAs makes a request in the role; by tells how the credential is shown.
 func askAs(h http.Handler, method, path, role, by string, header ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "http://localhost/", nil)
+	spell(r, path)
+	return askRequestAs(h, r, role, by, header...)
+}
+
+// spell gives a request a path as it is.
+func spell(r *http.Request, path string) {
 	r.RequestURI = path
 	if u, err := r.URL.Parse(path); err == nil && !strings.HasPrefix(path, "//") {
 		r.URL = u
@@ -108,6 +114,10 @@ func askAs(h http.Handler, method, path, role, by string, header ...string) *htt
 		r.URL = u
 	}
 	r.URL.Scheme, r.URL.Host = "", ""
+}
+
+// askRequestAs shows a credential of the role.
+func askRequestAs(h http.Handler, r *http.Request, role, by string, header ...string) *httptest.ResponseRecorder {
 	switch by {
 	case "password":
 		r.SetBasicAuth(role, "p")

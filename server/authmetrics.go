@@ -60,8 +60,8 @@ func (c collector) collectAuth(ch chan<- prometheus.Metric) {
 		for why := range denialReasons {
 			if n := g.denied[role][why].Load(); n > 0 {
 				mode := g.modes.Load()[role]
-				if why == notOwner {
-					mode = g.modes.Load()[ownership]
+				if why >= notOwner {
+					mode = g.modes.Load()[ofApplications+auth.Role(why-notOwner)]
 				}
 				ch <- prometheus.MustNewConstMetric(deniedDesc, prometheus.CounterValue, float64(n), role.String(), mode, denialNames[why])
 			}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/tlsconf/tlsconftest"
 	"heureka.internal/heureka/server"
 )
@@ -81,6 +82,19 @@ func owner(r *rig, c *server.Config) {
 	c.Auth.UserRoles = map[string][]string{"ann": {"register"}}
 }
 
+// registrants has another user who may register.
+func registrants(r *rig, c *server.Config) {
+	owner(r, c)
+	c.Auth.Password, c.Auth.Roles = "geheim", []string{"register"}
+}
+
+// cancelsAnothers cancels what another has registered.
+func cancelsAnothers(r *rig) string {
+	r.do("POST", "/eureka/apps/ORDERS", record("ORDERS", "1"), "Authorization", basic("user", "geheim"))
+	code, _ := r.do("DELETE", "/eureka/apps/ORDERS/1", "", "Authorization", basic("ann", "p"))
+	return fmt.Sprint(code)
+}
+
 // beats sends a heartbeat for the application.
 func beats(app string) func(*rig) string {
 	return func(r *rig) string {
@@ -132,6 +146,19 @@ var authOptions = []option{{
 		c.Auth.Applications = map[string][]string{"ann": {"SHOP"}}
 	}, see: beats("ORDERS"), byDefault: "403", want: "404",
 	set: func(_ *rig, c *server.Config) { c.Auth.Ownership = "observe" },
+}, {
+	field: "Auth.Instances", base: registrants, see: cancelsAnothers, byDefault: "200", want: "403",
+	set: func(_ *rig, c *server.Config) { c.Auth.Instances = "enforce" },
+}, {
+	field: "Auth.VIPs", base: func(r *rig, c *server.Config) {
+		owner(r, c)
+		c.Auth.Applications = map[string][]string{"ann": {"ORDERS"}}
+	}, see: func(r *rig) string {
+		code, _ := r.do("POST", "/eureka/apps/ORDERS", record("ORDERS", "1", func(in *heureka.Instance) { in.VIPAddress = "pay" }),
+			"Authorization", basic("ann", "p"))
+		return fmt.Sprint(code)
+	}, byDefault: "403", want: "204",
+	set: func(_ *rig, c *server.Config) { c.Auth.VIPs = "observe" },
 }, {
 	field: "Auth.JWT", base: password, see: showsToken("/eureka/apps", "read"), byDefault: "401", want: "200", set: tokensOfIssuer,
 }, {

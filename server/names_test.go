@@ -19,7 +19,7 @@ func TestLongNamesOfRefusedRequestsAreCut(t *testing.T) {
 	g := &guard{}
 	c := &httpapi.Call{Request: httptest.NewRequest(http.MethodPost, "/", nil)}
 	c.Route.Resource, c.Route.App, c.Route.ID = httpapi.InstanceResource, long, long
-	g.note(c, auth.Register, anonymous, false)
+	g.note(c, &decision{role: auth.Register, why: anonymous})
 	for _, line := range g.recent.lines() {
 		if len(line.App) != maxNamed || len(line.ID) != maxNamed {
 			t.Errorf("%d and %d bytes of names are kept, want %d", len(line.App), len(line.ID), maxNamed)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -180,17 +181,21 @@ func asked(args []string) (method, path string, err error) {
 	if !known {
 		return "", "", usage("want METHOD PATH or one of "+strings.Join(slices.Sorted(maps.Keys(actions)), ", "), "unknown action %q", args[0])
 	}
-	app, id := "ANY", "any"
+	app, id := "ANY", cmp.Or(instanceIn(args), "any")
 	if len(args) > 1 {
-		var in string
-		app, in, _ = strings.Cut(args[1], "/")
-		id = in + strings.Join(args[2:], "")
-		if id == "" {
-			id = "any"
-		}
+		app, _, _ = strings.Cut(args[1], "/")
 	}
 	method, path, _ = strings.Cut(request, " ")
 	return method, strings.NewReplacer("APP", url.PathEscape(app), "ID", url.PathEscape(id)).Replace(path), nil
+}
+
+// instanceIn returns the id in ACTION APP ID or ACTION APP/ID; "" if there is none.
+func instanceIn(args []string) string {
+	if len(args) < 2 {
+		return ""
+	}
+	_, in, _ := strings.Cut(args[1], "/")
+	return in + strings.Join(args[2:], "")
 }
 
 // A shownCredential is whose access is to be checked. Secrets come from files, - for standard input: arguments are seen by others.
@@ -229,6 +234,7 @@ Actions: ` + strings.Join(slices.Sorted(maps.Keys(actions)), ", ") + `.
 
 The exit status is 0 if the request passes, 1 if it is denied.`,
 		Example: `  heureka auth check register orders --as-user-file orders.credential
+  heureka auth check register orders o1 --vip orders,payments --as-user-file orders.credential
   heureka auth check override orders o1 --as-token-file - < token
   heureka auth check replicate --as-cert node2.pem --config /etc/heureka/`,
 		Args: cobra.RangeArgs(1, 3),
@@ -236,6 +242,9 @@ The exit status is 0 if the request passes, 1 if it is denied.`,
 		var err error
 		if q.Method, q.Path, err = asked(args); err != nil {
 			return err
+		}
+		if args[0] == "register" {
+			q.ID = instanceIn(args)
 		}
 		if err = as.read(p.stdin, &q); err != nil {
 			return err
@@ -255,6 +264,7 @@ The exit status is 0 if the request passes, 1 if it is denied.`,
 	addFile(fl, &as.user, "as-", "user-file", "file with NAME:PASSWORD to check, - for standard input")
 	addFile(fl, &as.token, "as-", "token-file", "file with a bearer token to check, - for standard input")
 	fl.StringVar(&as.certificate, "as-cert", "", "file with a certificate to check, in PEM with its chain")
+	fl.StringVar(&q.VIPAddress, "vip", "", "VIP addresses of the instance to register")
 	fl.BoolVar(&q.Replication, "as-peer", false, "with the header by which peers speak for others")
 	fl.StringVar(&files, "config", "", "check against the settings of this file or directory instead of a running node")
 	return cmd

@@ -26,6 +26,7 @@ type Entry struct {
 	ID        string    `json:"id,omitempty"`
 	Origin    string    `json:"origin,omitempty"` // client, operator, node, peer, anti-entropy
 	Note      string    `json:"note,omitempty"`   // a person's reason, as they claim
+	Owner     string    `json:"owner,omitempty"`  // who has registered the instance, if that is somebody else
 	Before    *State    `json:"before,omitempty"`
 	After     *State    `json:"after,omitempty"`
 	Metadata  []string  `json:"metadata,omitempty"` // names of what differs between the two

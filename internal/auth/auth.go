@@ -78,11 +78,13 @@ type Authenticator struct {
 
 // known is what the files say.
 type known struct {
-	local  *Local
-	texts  [2][]byte // of the files
-	claims []string  // patterns of applications that somebody owns
-	users  map[string]user
-	tokens map[[32]byte]Principal
+	local *Local
+	texts [2][]byte // of the files
+
+	applications map[string][]string // patterns of what principals own, by their names
+	claims       []string            // all of these
+	users        map[string]user
+	tokens       map[[32]byte]Principal
 }
 
 type user struct {
@@ -197,9 +199,10 @@ func (a *Authenticator) Failures() uint64 { return a.failures.Load() }
 func (a *Authenticator) Computed() uint64 { return a.computed.Load() }
 
 func (a *Authenticator) parse(l *Local, texts [2][]byte) (*known, error) {
-	k := &known{local: l, texts: texts, users: map[string]user{}, tokens: map[[32]byte]Principal{}}
-	for _, patterns := range l.Applications {
-		k.claims = append(k.claims, patterns...)
+	k := &known{local: l, texts: texts, applications: map[string][]string{}, users: map[string]user{}, tokens: map[[32]byte]Principal{}}
+	for name, patterns := range l.Applications {
+		k.applications[name] = patternsOf(patterns)
+		k.claims = append(k.claims, k.applications[name]...)
 	}
 	if l.Password != "" {
 		u := user{roles: l.Roles, rule: ruleUser}
@@ -260,7 +263,7 @@ func (k *known) addToken(line string) error {
 		return errors.New("want the SHA-256 of the token in hexadecimal")
 	}
 	roles, err := ParseRoles(strings.Split(part[2], ","))
-	k.tokens[sum] = Principal{Name: part[0], Roles: roles, Applications: k.local.Applications[part[0]], Proof: ByToken, Rule: ruleTokens}
+	k.tokens[sum] = Principal{Name: part[0], Roles: roles, Applications: k.applications[part[0]], Proof: ByToken, Rule: ruleTokens}
 	return err
 }
 
@@ -348,7 +351,7 @@ func (a *Authenticator) recall(key [32]byte, k *known, now time.Time) (Principal
 func (a *Authenticator) judged(key [32]byte, k *known, right bool, name string, u *user, now time.Time) Principal {
 	p, memory := Principal{Wrong: true, Proof: ByPassword, Fault: "unknown user or wrong password"}, &a.wrong
 	if right {
-		p = Principal{Name: name, Roles: u.roles, Applications: k.local.Applications[name], Proof: ByPassword, Rule: u.rule}
+		p = Principal{Name: strings.Clone(name), Roles: u.roles, Applications: k.applications[name], Proof: ByPassword, Rule: u.rule}
 		memory = &a.passwords
 	}
 	memory.remember(key, &verified{Principal: p, of: k}, now.Add(remembered), now)
@@ -372,7 +375,7 @@ func (a *Authenticator) bearer(k *known, token string, now time.Time) Principal 
 	if err != nil {
 		return Principal{Wrong: true, Proof: ByJWT, Fault: err.Error()}
 	}
-	p.Applications = k.local.Applications[p.Name]
+	p.Applications = k.applications[p.Name]
 	a.jwts.remember(sum, &verified{Principal: p, of: k, generation: generation}, until, now)
 	return p
 }

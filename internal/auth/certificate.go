@@ -176,7 +176,7 @@ func NewCertificates(rules []CertificateRule) (*Certificates, error) {
 		c.rules = append(c.rules, rule)
 		for _, a := range rule.applications {
 			if !strings.Contains(a, appVariable) {
-				c.claims = append(c.claims, a)
+				c.claims = append(c.claims, patternsOf([]string{a})...)
 			}
 		}
 	}
@@ -196,7 +196,7 @@ func (c *Certificates) Identify(leaf *x509.Certificate, peers []string) Principa
 		if name, app, ok := r.match(leaf); ok {
 			q := Principal{Name: name, Roles: r.roles, Proof: ByCertificate, Rule: r.name}
 			for _, a := range r.applications {
-				q.Applications = append(q.Applications, strings.ReplaceAll(a, appVariable, app))
+				q.Applications = append(q.Applications, patternsOf([]string{strings.ReplaceAll(a, appVariable, app)})...)
 			}
 			p = p.And(q)
 		}

@@ -56,11 +56,11 @@ func TestCertificateRules(t *testing.T) {
 	peers := []string{"192.0.2.7", "node.corp", "*.corp"}
 	rule := func(n string) string { return "heureka.auth.certificates[" + n + "]" }
 	for shown, want := range map[string]auth.Principal{
-		"spiffe://corp/ns/pay/sa/orders": {Name: "spiffe://corp/ns/pay/sa/orders", Roles: read | register, Applications: []string{"orders"}, Rule: rule("0") + ", " + rule("1")},
+		"spiffe://corp/ns/pay/sa/orders": {Name: "spiffe://corp/ns/pay/sa/orders", Roles: read | register, Applications: []string{"ORDERS"}, Rule: rule("0") + ", " + rule("1")},
 		"spiffe://corp/ns/web/sa/shop":   {Name: "spiffe://corp/ns/web/sa/shop", Roles: read, Rule: rule("1")},
 		"A.gw.Corp":                      {Name: "a.gw.corp", Roles: read, Applications: []string{"GW-*"}, Rule: rule("2")},
-		"spiffe://corp/shop b.corp":      {Name: "spiffe://corp/shop", Roles: register, Applications: []string{"shop-*", "X"}, Rule: rule("3")},
-		"OU=team-shop":                   {Name: "OU=team-shop", Roles: register, Applications: []string{"shop"}, Rule: rule("5")},
+		"spiffe://corp/shop b.corp":      {Name: "spiffe://corp/shop", Roles: register, Applications: []string{"SHOP-*", "X"}, Rule: rule("3")},
+		"OU=team-shop":                   {Name: "OU=team-shop", Roles: register, Applications: []string{"SHOP"}, Rule: rule("5")},
 		"node.corp":                      {Name: "node.corp", Roles: read | 1<<auth.Peer, Rule: auth.RulePeers},
 		"192.0.2.7":                      {Name: "192.0.2.7", Roles: read | 1<<auth.Peer, Rule: auth.RulePeers},
 	} {

@@ -35,7 +35,7 @@ func TestVerifiedTokensAreRemembered(t *testing.T) {
 	show := func(token string, after time.Duration, wrong bool, asked int) {
 		t.Helper()
 		p := a.Identify("Bearer "+token, "192.0.2.1", now.Add(after))
-		if p.Wrong != wrong || p.Proof != auth.ByJWT || !wrong && !p.Owns("orders") || issuer.asked != asked {
+		if p.Wrong != wrong || p.Proof != auth.ByJWT || !wrong && !p.Owns("ORDERS") || issuer.asked != asked {
 			t.Errorf("%s after %s: %+v, asked %d times, want %d", token, after, p, issuer.asked, asked)
 		}
 	}

@@ -1,20 +1,31 @@
 package auth
 
-import "strings"
+import (
+	"strings"
 
-// Owns reports whether one of the principal's patterns names an application.
+	"heureka.internal/heureka"
+)
+
+// patternsOf returns patterns as applications are compared: by AppName, so that no spelling of a name is another one here than in
+// the registry.
+func patternsOf(patterns []string) []string {
+	if patterns == nil {
+		return nil
+	}
+	all := make([]string, len(patterns))
+	for i, p := range patterns {
+		all[i] = heureka.AppName(strings.TrimSpace(p))
+	}
+	return all
+}
+
+// Owns reports whether one of the principal's patterns names an application; app is as AppName returns it.
 func (p *Principal) Owns(app string) bool { return owns(p.Applications, app) }
 
 func owns(patterns []string, app string) bool {
 	for _, pattern := range patterns {
 		before, after, star := strings.Cut(pattern, "*")
-		if !star {
-			if strings.EqualFold(pattern, app) {
-				return true
-			}
-			continue
-		}
-		if n := len(app) - len(after); n >= len(before) && strings.EqualFold(app[:len(before)], before) && strings.EqualFold(app[n:], after) {
+		if pattern == app || star && len(app) >= len(before)+len(after) && strings.HasPrefix(app, before) && strings.HasSuffix(app, after) {
 			return true
 		}
 	}

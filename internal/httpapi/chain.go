@@ -8,6 +8,7 @@ import (
 	"time"
 	"unicode"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
@@ -29,6 +30,9 @@ type Steps struct {
 	Admit        Step // may the node take it on at all?
 	Authenticate Step // who sent it? Sets Call.Principal
 	Authorise    Step // may they?
+
+	// Register is the last step of a registration, which has been read: may they register this?
+	Register func(c *Call, in *heureka.Instance) Refusal
 }
 
 // A Step looks at a call and may refuse it, which ends the chain.
@@ -93,12 +97,16 @@ func (a *API) CallOf(r *http.Request) *Call {
 	return &Call{Request: r, Route: a.route(r.URL), Origin: originOf(r)}
 }
 
-// passes reports whether a step lets the call pass; if not, it has answered.
+// passes asks a step.
 func (c *call) passes(s Step) bool {
 	if s == nil {
 		return true
 	}
-	no := s(&c.Call)
+	return c.goesOn(s(&c.Call))
+}
+
+// goesOn reports whether a step has let the call pass; if not, it has answered.
+func (c *call) goesOn(no Refusal) bool {
 	if no.Status == 0 {
 		return true
 	}

@@ -37,7 +37,7 @@ func BenchmarkChain(b *testing.B) {
 			c.serve()
 		}
 	})
-	for name, steps := range map[string]Steps{"without steps": {}, "with three steps": {pass, pass, pass}} {
+	for name, steps := range map[string]Steps{"without steps": {}, "with three steps": {Admit: pass, Authenticate: pass, Authorise: pass}} {
 		b.Run(name, func(b *testing.B) {
 			a := benched(b, Config{Steps: steps})
 			b.ReportAllocs()

@@ -55,6 +55,9 @@ func (c *call) register() {
 		c.incomplete(err.Error())
 		return
 	}
+	if step := c.cfg.Steps.Register; step != nil && !c.goesOn(step(&c.Call, in)) {
+		return
+	}
 	if err := c.b.Register(wire.CompleteAmazon(in), c.byOperator()); err != nil {
 		c.fail(err)
 		return
