@@ -107,9 +107,14 @@ func TestMet1Numbers(t *testing.T) {
 	})
 }
 
-// S-DEF-32, S-MET-3, S-DISP-11: a peer that refuses for good gets nothing twice, and that shows.
+// S-DEF-32, S-MET-3, S-DISP-11: a peer that refuses for good gets nothing twice, unless it is for the password, and that shows.
 func TestDef32RefusalsShow(t *testing.T) {
-	p := &javaPeer{answer: func(_ int, w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusUnauthorized) }}
+	t.Run("request", func(t *testing.T) { showsRefusal(t, http.StatusBadRequest, 1, 0) })
+	t.Run("password", func(t *testing.T) { showsRefusal(t, http.StatusUnauthorized, 0, 1) })
+}
+
+func showsRefusal(t *testing.T, status, dropped, pending int) {
+	p := &javaPeer{answer: func(_ int, w http.ResponseWriter, _ int) { w.WriteHeader(status) }}
 	besideJava(t, p, func(t *testing.T, c *heurekatest.Cluster, conn *remote.Conn) {
 		register(t, conn, instance("ORDERS", "x"))
 		time.Sleep(time.Minute)
@@ -118,13 +123,14 @@ func TestDef32RefusalsShow(t *testing.T) {
 		metrics := read(t, a, transport, "/actuator/prometheus")
 		for _, want := range []string{
 			`heureka_peer_refusing{peer="http://java:8761/eureka/"} 1`, `heureka_peer_up{peer="http://java:8761/eureka/"} 0`,
-			`heureka_peer_dropped_total{peer="http://java:8761/eureka/"} 1`, `heureka_peer_pending{peer="http://java:8761/eureka/"} 0`,
+			fmt.Sprintf(`heureka_peer_dropped_total{peer="http://java:8761/eureka/"} %d`, dropped),
+			fmt.Sprintf(`heureka_peer_pending{peer="http://java:8761/eureka/"} %d`, pending),
 		} {
 			if !strings.Contains(metrics, want+"\n") {
 				t.Errorf("metrics lack %s", want)
 			}
 		}
-		if health := read(t, a, transport, "/actuator/health"); !strings.Contains(health, `"permanent":true`) || !strings.Contains(health, "401") {
+		if health := read(t, a, transport, "/actuator/health"); !strings.Contains(health, `"permanent":true`) || !strings.Contains(health, fmt.Sprint(status)) {
 			t.Errorf("health does not show the refusal: %s", health)
 		}
 	})

@@ -21,8 +21,8 @@ type Status struct {
 	State State
 	Since time.Time // of the state; zero while unknown
 
-	// Error says in a line why the peer is failing. Permanent errors are answers, such as 401: batches are dropped, and
-	// only somebody who changes something can help (S-DEF-32). Others are retried.
+	// Error says in a line why the peer is failing. Permanent errors are answers, such as 401: only somebody who changes
+	// something can help. Batches are dropped (S-DEF-32), unless it is for the credential. Others are retried.
 	Error       string
 	Permanent   bool
 	LastSuccess time.Time // zero: never
@@ -66,7 +66,7 @@ type News struct {
 	recovered bool          // to be reported
 	after     time.Duration // of failing
 	err       string
-	permanent bool
+	outcome   Outcome
 }
 
 // record takes in what came back for a batch; the next probe is due after pause.
@@ -114,11 +114,11 @@ func (h *health) fail(r *Reply, o Outcome, n *News) {
 		h.enter(StateFailing, r.Came)
 	}
 	h.inRow++
-	n.missing = o != Refused && r.Came.Sub(h.s.Since) >= missingTime
-	h.s.Error, h.s.Permanent = r.Err.Error(), o == Refused
+	n.missing = !o.permanent() && r.Came.Sub(h.s.Since) >= missingTime
+	h.s.Error, h.s.Permanent = r.Err.Error(), o.permanent()
 	if h.inRow >= 2 && (!h.reported || o != h.outcome) {
 		h.reported = true
-		n.failing, n.err, n.permanent = true, h.s.Error, h.s.Permanent
+		n.failing, n.err, n.outcome = true, h.s.Error, o
 	}
 }
 

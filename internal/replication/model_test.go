@@ -244,7 +244,7 @@ func TestQueueAgainstNaiveModel(t *testing.T) {
 				}
 				addSome(t) // while the batch is out
 				outcome := rapid.SampledFrom([]replication.Outcome{
-					replication.Delivered, replication.Busy, replication.Silent, replication.Unreachable, replication.Refused,
+					replication.Delivered, replication.Busy, replication.Silent, replication.Unreachable, replication.Refused, replication.Denied,
 				}).Draw(t, "outcome")
 				q.Done(batch, replication.Result{Outcome: outcome, Results: make([]wire.ReplicationResult, len(got))}, now)
 				failing = outcome != replication.Delivered

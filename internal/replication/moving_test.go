@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/replication"
 )
 
@@ -80,6 +81,49 @@ func TestThisNodeIsAskedAgain(t *testing.T) {
 			t.Errorf("a second after a look-up: %+v", s)
 		}
 	})
+}
+
+// What a Java peer is told while it takes no password of this node arrives when the password is mended: here, in the service
+// URL, or there.
+func TestNewPasswordLosesNothing(t *testing.T) {
+	for _, here := range []bool{true, false} {
+		inRing(t, func(t *testing.T, r *ring) {
+			var want atomic.Value
+			want.Store("old")
+			guarded := func(n *node, cfg *replication.Config, h *http.Handler) {
+				java(n, cfg, h)
+				inner := *h
+				*h = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					if _, word, _ := r.BasicAuth(); word != want.Load() {
+						w.WriteHeader(http.StatusUnauthorized)
+						return
+					}
+					inner.ServeHTTP(w, r)
+				})
+			}
+			b, a := r.start("b", nil, guarded), r.start("a", []string{"u:old@b"})
+			a.register("overridden")
+			a.register("cancelled")
+			r.wait(time.Second)
+			want.Store("new")
+			a.override("overridden", heureka.StatusDown)
+			a.cancel("cancelled")
+			a.register("registered")
+			r.wait(20 * time.Second)
+			if s := a.status(); !s.Permanent || !b.has("cancelled") {
+				t.Errorf("without its password: %+v", s)
+			}
+			if here {
+				a.urls.set(nil, url("u:new@b"))
+				a.peers.Reload()
+			} else {
+				want.Store("old")
+			}
+			r.waitFor("b has all", time.Minute, func() bool {
+				return b.statusOf("overridden") == "DOWN/DOWN" && !b.has("cancelled") && b.has("registered")
+			})
+		})
+	}
 }
 
 // noticed returns after how long b has what a was told while they could not talk.

@@ -15,7 +15,8 @@ import (
 )
 
 // outcomeOf sorts what came of a request (S-DISP-11). Statuses that speak of the moment rather than of the request, such
-// as those of a proxy whose server is restarting, count as busy; the reference drops batches then.
+// as those of a proxy whose server is restarting, count as busy; the reference drops batches then, and where a credential is
+// wrong.
 func outcomeOf(err error) Outcome {
 	if err == nil {
 		return Delivered
@@ -27,6 +28,8 @@ func outcomeOf(err error) Outcome {
 			return Busy
 		case http.StatusRequestEntityTooLarge:
 			return TooLarge
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return Denied
 		}
 		return Refused
 	}

@@ -20,6 +20,7 @@ func TestDisp11Outcomes(t *testing.T) {
 		{replication.Silent, true, 500 * time.Millisecond, time.Second},
 		{replication.Unreachable, true, 50 * time.Millisecond, 100 * time.Millisecond},
 		{replication.Refused, false, 50 * time.Millisecond, 100 * time.Millisecond},
+		{replication.Denied, true, 50 * time.Millisecond, 100 * time.Millisecond},
 	}
 	for _, tt := range tests {
 		b := newBench(t, 2, replication.QueueConfig{})

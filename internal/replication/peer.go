@@ -46,6 +46,7 @@ type peer struct {
 
 	mu      sync.Mutex
 	link    *Link
+	heir    *peer // has this one's place, and its queue
 	tickets tickets
 }
 
@@ -96,11 +97,27 @@ func (p *peer) add(action wire.ReplicationAction, key heureka.Key, now time.Time
 		return
 	}
 	p.mu.Lock()
-	wake := p.link.Add(action, key, now)
+	heir, wake := p.heir, p.heir == nil && p.link.Add(action, key, now)
 	p.mu.Unlock()
-	if wake {
+	switch {
+	case heir != nil:
+		heir.add(action, key, now)
+	case wake:
 		poke(p.wake)
 	}
+}
+
+// leaveTo hands what is queued to the peer that has its place, as when the URL has another password; that one gets what is still
+// added as well.
+func (p *peer) leaveTo(heir *peer) {
+	p.mu.Lock()
+	p.heir = heir
+	left := p.link.q.left()
+	p.mu.Unlock()
+	heir.mu.Lock()
+	heir.link.q.inherit(left)
+	heir.mu.Unlock()
+	poke(heir.wake)
 }
 
 // busy reports whether something is queued or out, for a peer that answers.

@@ -220,12 +220,20 @@ func (m *members) replace(ctx context.Context, old []*peer, targets []Target, ke
 	}
 	for _, p := range old {
 		if !slices.Contains(list, p) {
-			m.stops[p]()
-			delete(m.stops, p)
-			m.ps.log.Info("peer removed", "peer", p.conn.URL())
+			m.remove(p, list)
 		}
 	}
 	m.ps.elect()
+}
+
+// remove ends a peer. One of list at the same host and port, under another password or scheme, takes over what is queued.
+func (m *members) remove(p *peer, list []*peer) {
+	m.stops[p]()
+	delete(m.stops, p)
+	m.ps.log.Info("peer removed", "peer", p.conn.URL())
+	if i := slices.IndexFunc(list, func(other *peer) bool { return other.conn.Host() == p.conn.Host() }); i >= 0 {
+		p.leaveTo(list[i])
+	}
 }
 
 // start runs a new peer, or returns nil if its URL is none.

@@ -3,6 +3,7 @@ package replication
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"heureka.internal/heureka"
@@ -280,6 +281,9 @@ func (q *Queue) Done(b *Batch, r Result, now time.Time) (adopt []wire.Replicatio
 		q.pause(firstPause, 0, now)
 		q.probeSoon(now)
 		q.retry(b)
+	case Denied:
+		q.pause(firstPause, r.RetryAfter, now)
+		q.retry(b)
 	case TooLarge:
 		q.shrink(b)
 	case Unsent:
@@ -364,10 +368,39 @@ func (q *Queue) retry(b *Batch) {
 	for i := len(b.entries) - 1; i >= 0; i-- {
 		q.putBack(b.entries[i])
 	}
+	q.trim()
+}
+
+func (q *Queue) trim() {
 	for len(q.entries) > q.cfg.MaxPending {
 		q.count.Overflowed++
 		q.drop(q.leastImportant())
 	}
+}
+
+// left returns copies of all entries, those of the batch that is out included, oldest first.
+func (q *Queue) left() []*entry {
+	var all []*entry
+	if q.out != nil {
+		all = append(all, q.out.entries...)
+	}
+	for _, l := range []fifo{q.ops, q.beats} {
+		for e := l.head; e != nil; e = e.next {
+			all = append(all, e)
+		}
+	}
+	for i, e := range all {
+		all[i] = &entry{key: e.key, ops: e.ops, since: e.since, asked: e.asked, beat: e.beat}
+	}
+	return all
+}
+
+// inherit queues entries before those that are there.
+func (q *Queue) inherit(left []*entry) {
+	for _, e := range slices.Backward(left) {
+		q.putBack(e)
+	}
+	q.trim()
 }
 
 func (q *Queue) putBack(e *entry) {
@@ -433,9 +466,13 @@ const (
 	Silent                     // no answer in time: the same
 	Unreachable                // no connection, or it broke: queued again after a shorter pause
 	Refused                    // any other answer: the batch is dropped, as the reference does (S-DEF-32)
+	Denied                     // 401 or 403: somebody has to mend a credential, and the batch waits for that
 	TooLarge                   // 413: queued again in smaller pieces
 	Unsent                     // nothing was worth sending
 )
+
+// permanent says that trying again is of no use until somebody changes something.
+func (o Outcome) permanent() bool { return o == Refused || o == Denied }
 
 // A Result is what came back for a batch.
 type Result struct {

@@ -10,7 +10,9 @@ func (p *peer) report(n News) {
 	log := p.set.log.With("peer", p.conn.URL())
 	switch {
 	case p.has(ThisNode):
-	case n.failing && n.permanent:
+	case n.failing && n.outcome == Denied:
+		log.Error("peer denies replication, retrying", "err", n.err)
+	case n.failing && n.outcome == Refused:
 		log.Error("peer rejects replication; operations are dropped", "err", n.err)
 	case n.failing:
 		log.Warn("replication to peer failing, retrying", "err", n.err)
