@@ -3,6 +3,7 @@
 package interop
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -45,9 +46,111 @@ func TestSecuredPeer(t *testing.T) {
 			p.outlive(t, began)
 			p.onBoth(t, ours, "UP")
 			p.onBoth(t, java, "UP")
+			p.wrongHere(t, ours)
+			p.wrongThere(t, ours)
 			p.story.end("")
 		})
 	}
+}
+
+// wrongHere has our node show a wrong password: it says so, and what it was told meanwhile arrives in the end.
+func (p *securedPair) wrongHere(t *testing.T, beating key) {
+	t.Helper()
+	p.setPassword(t, "falsch")
+	p.says(t, `heureka_peer_refusing{peer="`+p.peerName()+`"} 1`)
+	told, cancelled := key{"TOLD", "meanwhile"}, key{"TOLD", "cancelled"}
+	for _, err := range []error{
+		registerJSON(p.ours.url, told, 3600, nil), override(p.ours.url, beating, "OUT_OF_SERVICE"),
+		registerJSON(p.ours.url, cancelled, 3600, nil), cancel(p.ours.url, cancelled),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.waits(t, 3)
+	if err := gone(p.java.url, told); err != nil {
+		t.Error(err)
+	}
+	if log := p.ours.tail(1000); !strings.Contains(log, "peer denies replication, retrying") || strings.Contains(log, "falsch") {
+		t.Errorf("the log of our node:\n%s", log)
+	}
+	began := time.Now()
+	p.setPassword(t, password)
+	p.onBoth(t, told, "UP")
+	p.onBoth(t, beating, "OUT_OF_SERVICE")
+	p.says(t, `heureka_peer_refusing{peer="`+p.peerName()+`"} 0`)
+	p.story.did("a password was mended here", time.Since(began))
+}
+
+// wrongThere has the Java server show a wrong password: our node answers 401, counts and audits it. When it is mended, both have
+// what clients register again as Java's do, after a heartbeat that is answered 404.
+func (p *securedPair) wrongThere(t *testing.T, beating key) {
+	t.Helper()
+	p.java.stop(t)
+	p.startJava(t, "falsch")
+	told := key{"TOLD", "there"}
+	if err := registerJSON(p.java.url, told, leaseSecs, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.says(t, `heureka_auth_denied_total{mode="enforce",role="peer",why="wrong-credential"}`)
+	eventually(t, limit, func() error {
+		data, err := os.ReadFile(p.files.file("audit.log"))
+		if !strings.Contains(string(data), `"outcome":"denied","reason":"wrong-credential, needs the role peer`) {
+			return fmt.Errorf("not audited: %v %s", err, data)
+		}
+		return nil
+	})
+	if err := errors.Join(gone(p.ours.url, told), listed(p.ours.url, beating, "OUT_OF_SERVICE")); err != nil {
+		t.Error(err)
+	}
+	p.java.stop(t)
+	p.startJava(t, password)
+	began := time.Now()
+	p.onBoth(t, beating, "OUT_OF_SERVICE")
+	if status, ok := errors.AsType[*statusError](renew(p.java.url, told)); !ok || status.code != 404 {
+		t.Errorf("heartbeat: %v, want 404", status)
+	}
+	if err := registerJSON(p.java.url, told, leaseSecs, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.onBoth(t, told, "UP")
+	p.story.did("a password was mended there", time.Since(began))
+}
+
+func (p *securedPair) peerName() string {
+	return fmt.Sprintf("https://127.0.0.1:%d/eureka/", p.javaPort)
+}
+
+// waits waits until so many instances have something queued for the Java server.
+func (p *securedPair) waits(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, limit, func() error {
+		var numbers string
+		if err := do("GET", p.ours.url+"/actuator/prometheus", &numbers); err != nil {
+			return err
+		}
+		var got int
+		_, rest, _ := strings.Cut(numbers, `heureka_peer_pending{peer="`+p.peerName()+`"} `)
+		if _, err := fmt.Sscan(rest, &got); err != nil || got < n {
+			return fmt.Errorf("%d instances wait, want %d: %v", got, n, err)
+		}
+		return nil
+	})
+}
+
+// says waits until the numbers of our node have what a line begins with.
+func (p *securedPair) says(t *testing.T, line string) {
+	t.Helper()
+	eventually(t, limit, func() error {
+		var numbers string
+		if err := do("GET", p.ours.url+"/actuator/prometheus", &numbers); err != nil {
+			return err
+		}
+		if !strings.Contains(numbers, "\n"+line) {
+			return fmt.Errorf("the numbers lack %s", line)
+		}
+		return nil
+	})
 }
 
 // setPassword is what our node shows to the Java server from now on.
@@ -72,9 +175,10 @@ func (p *securedPair) startOurs(t *testing.T) {
 	t.Helper()
 	p.ours = launch(t, heurekaGen, p.oursPort, []string{securedURL("${PEER_PASSWORD}", p.javaPort)}, append(p.files.settings("want"),
 		"--spring.config.import=configtree:"+p.files.file("tree")+"/",
-		"--spring.security.user.name=peer", "--spring.security.user.password="+password, "--spring.security.user.roles=peer,read",
+		"--spring.security.user.name=peer", "--spring.security.user.password="+password, "--spring.security.user.roles=peer,read,register",
 		"--eureka.client.tls.enabled=true", "--eureka.client.tls.trust-store="+p.files.file("ca.pem"),
 		"--heureka.audit.to="+p.files.file("audit.log"),
+		"--eureka.server.max-time-for-replication=180000", // on a busy machine
 	)...)
 	if err := p.ours.awaitOpen(t); err != nil {
 		t.Fatal(err)
