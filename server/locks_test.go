@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -60,6 +61,7 @@ func everyRequest(srv *server.Server) {
 		}
 		r := httptest.NewRequest(method, path, body)
 		r.Header.Set(replication.HeaderNode, "someone")
+		r.Header.Set(replication.HeaderProtocol, strconv.Itoa(replication.Protocol))
 		srv.Handler().ServeHTTP(httptest.NewRecorder(), r)
 	}
 }

@@ -48,12 +48,12 @@ func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 	return n.Writes.Register(in, origin)
 }
 
-// RegisterIncarnation implements httpapi.Backend.
-func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error {
+// RegisterTold implements httpapi.Backend.
+func (n *node) RegisterTold(in *heureka.Instance, told registry.Told, origin registry.Origin) error {
 	if err := n.room(in, origin); err != nil {
 		return err
 	}
-	return n.Writes.RegisterIncarnation(in, incarnation, origin)
+	return n.Writes.RegisterTold(in, told, origin)
 }
 
 // room returns registry.ErrFull for a new instance while memory is short, and for a known one that becomes larger: a few could take

@@ -92,12 +92,23 @@ func (s *Server) leaveTerms() {
 
 // SetOverride implements httpapi.Backend.
 func (n *node) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
-	return n.superseding(key, n.Writes.SetOverride(key, s, dirtyMS, origin))
+	_, err := n.Command(&registry.Command{Key: key, Set: true, Status: s, DirtyMS: dirtyMS}, origin)
+	return err
 }
 
 // ClearOverride implements httpapi.Backend.
 func (n *node) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
-	return n.superseding(key, n.Writes.ClearOverride(key, s, dirtyMS, origin))
+	_, err := n.Command(&registry.Command{Key: key, Status: s, DirtyMS: dirtyMS}, origin)
+	return err
+}
+
+// Command implements httpapi.Backend. What a peer tells late replaces nothing.
+func (n *node) Command(c *registry.Command, origin registry.Origin) (changed bool, err error) {
+	changed, err = n.Writes.Command(c, origin)
+	if changed || origin.Replicates() {
+		err = n.superseding(c.Key, err)
+	}
+	return changed, err
 }
 
 // Cancel implements httpapi.Backend.

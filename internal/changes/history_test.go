@@ -231,7 +231,7 @@ func TestRewind(t *testing.T) {
 		if since, ok := w.history.Rewind(got, w.Feed().Last(), at, w.now); !ok {
 			t.Fatalf("seed %d: cannot go back to %v, whole since %v", seed, at, since)
 		}
-		if !maps.Equal(want, got) {
+		if !cmp.Equal(want, got) {
 			t.Fatalf("seed %d: at %v there were %d instances, rewinding gives %d", seed, at, len(want), len(got))
 		}
 	}
@@ -242,7 +242,7 @@ func TestRewind(t *testing.T) {
 	w.now = w.now.Add(time.Second)
 	w.register("later", registry.FromClient, heureka.StatusUp)
 	w.register("1", registry.FromClient, heureka.StatusDown)
-	if _, ok := w.history.Rewind(before, seq, at, w.now); !ok || !maps.Equal(want, before) {
+	if _, ok := w.history.Rewind(before, seq, at, w.now); !ok || !cmp.Equal(want, before) {
 		t.Errorf("seed %d: changes after the picture were undone in it", seed)
 	}
 	if _, ok := w.history.Rewind(look(), w.Feed().Last(), start.Add(-time.Second), w.now); ok {

@@ -42,6 +42,7 @@ func (c *call) performAll(body []byte) {
 	}
 	wire.SetIncarnations(items, c.Request.Header.Get(wire.HeaderIncarnations))
 	wire.SetOwners(items, c.Request.Header.Get(wire.HeaderOwners))
+	wire.SetStamps(items, c.Request.Header.Get(wire.HeaderStamps))
 	p := c.performing(len(items))
 	for i := range items {
 		p.perform(&items[i])

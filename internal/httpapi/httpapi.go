@@ -20,11 +20,12 @@ import (
 // *registry.NewerError 409, anything else 500 without a body. All methods must be safe for concurrent use.
 type Backend interface {
 	Register(in *heureka.Instance, origin registry.Origin) error
-	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error // from a peer, see registry.Registry
+	RegisterTold(in *heureka.Instance, told registry.Told, origin registry.Origin) error // from a peer, see registry.Registry
 	Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error
 	Cancel(key heureka.Key, origin registry.Origin) error
 	SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error // dirtyMS 0: not sent
 	ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
+	Command(c *registry.Command, origin registry.Origin) (changed bool, err error) // what a peer says that was said
 	SetMetadata(key heureka.Key, entries []heureka.MetadataEntry, origin registry.Origin) error
 	Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error)
 	InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, error)

@@ -81,9 +81,16 @@ func (n *node) Register(in *heureka.Instance, origin registry.Origin) error {
 	return err
 }
 
-func (n *node) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error {
-	_, err := n.reg.RegisterIncarnation(in, incarnation, origin, n.now)
+func (n *node) RegisterTold(in *heureka.Instance, told registry.Told, origin registry.Origin) error {
+	_, err := n.reg.RegisterTold(in, told, origin, n.now)
 	return err
+}
+
+func (n *node) Command(c *registry.Command, origin registry.Origin) (bool, error) {
+	if n.err != nil {
+		return false, n.err
+	}
+	return n.reg.Command(c, origin, n.now)
 }
 
 func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error {

@@ -11,11 +11,12 @@ import (
 
 // A Registry is what the items of a batch are performed on; Backend is one.
 type Registry interface {
-	RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error
+	RegisterTold(in *heureka.Instance, told registry.Told, origin registry.Origin) error
 	Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error
 	Cancel(key heureka.Key, origin registry.Origin) error
 	SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
 	ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error
+	Command(c *registry.Command, origin registry.Origin) (changed bool, err error)
 	Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, error)
 }
 
@@ -86,13 +87,20 @@ func (p *Performer) register(app string, it *wire.ReplicationItem) error {
 	if wire.CheckRegistration(it.Instance, app) != nil {
 		return nil
 	}
-	incarnation := registry.AnyIncarnation
+	told := registry.Told{Incarnation: registry.AnyIncarnation}
 	if it.HasIncarnation {
-		incarnation = it.Incarnation
+		told.Incarnation = it.Incarnation
+	}
+	for _, s := range it.MetadataStamps {
+		if s.Place >= len(it.Instance.Metadata) {
+			return errBadItem
+		}
+		e := it.Instance.Metadata[s.Place]
+		told.Metadata = append(told.Metadata, registry.MetadataCommand{Key: e.Key, Value: e.Value, Clock: registry.Clock{Time: s.Time, Node: s.Node}})
 	}
 	origin := p.Peer
 	origin.Owner = it.Owner
-	return p.Registry.RegisterIncarnation(wire.CompleteAmazon(it.Instance), incarnation, origin)
+	return p.Registry.RegisterTold(wire.CompleteAmazon(it.Instance), told, origin)
 }
 
 func (p *Performer) renew(key heureka.Key, it *wire.ReplicationItem) error {
@@ -111,7 +119,22 @@ func (p *Performer) setStatus(key heureka.Key, it *wire.ReplicationItem) error {
 	if !ok {
 		return p.missingOr(key, errBadItem)
 	}
+	if it.Stamp != nil {
+		return p.command(key, true, s, it.Stamp)
+	}
 	return p.Registry.SetOverride(key, s, it.LastDirtyMS, p.Peer)
+}
+
+// command does what a heureka peer says that was said.
+func (p *Performer) command(key heureka.Key, set bool, status heureka.Status, s *wire.Stamp) error {
+	stamp := registry.Stamp{
+		Clock: registry.Clock{Time: s.Time, Node: s.Node}, Rev: s.Rev, About: registry.About{DirtyMS: s.DirtyMS, Rev: s.RecordRev},
+	}
+	if !stamp.Clock.Valid() {
+		return errBadItem
+	}
+	_, err := p.Registry.Command(&registry.Command{Key: key, Set: set, Status: status, Stamp: &stamp}, p.Peer)
+	return err
 }
 
 // clearStatus needs a timestamp, although nothing in the protocol says what for; a missing status means UNKNOWN.
@@ -122,6 +145,9 @@ func (p *Performer) clearStatus(key heureka.Key, it *wire.ReplicationItem) error
 	s, ok := heureka.ParseStatus(it.Status)
 	if !ok && it.Status != "" {
 		return p.missingOr(key, errBadItem)
+	}
+	if it.Stamp != nil {
+		return p.command(key, false, it.Stamp.Restored, it.Stamp)
 	}
 	return p.Registry.ClearOverride(key, s, it.LastDirtyMS, p.Peer)
 }

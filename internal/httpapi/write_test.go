@@ -336,6 +336,10 @@ func TestMeta3RegisteredAgain(t *testing.T) {
 		t.Errorf("change %v from %v, want a registration by a client", last.Kind, last.Origin)
 	}
 	n.register(t, "DEMO", "i-1", nil)
+	if got := n.stored(t, "DEMO", "i-1").Metadata.Get("k"); got != "v" {
+		t.Errorf("metadata after the registration of the same record: %q, want v", got)
+	}
+	n.register(t, "DEMO", "i-1", fields{"lastDirtyTimestamp": fmt.Sprint(dirty + 1)})
 	if got := n.stored(t, "DEMO", "i-1").Metadata.Get("k"); got != "" {
 		t.Errorf("metadata outlived a registration: %q", got)
 	}

@@ -2,21 +2,6 @@ package registry
 
 import "heureka.internal/heureka"
 
-// commit makes next, the result of an operation of a client or peer, the state of l, which may be a new lease, and
-// reports ch with what that changed. With mu held.
-func (r *Registry) commit(l *lease, next *version, ch Change) Change {
-	base, _ := r.tombs.lookup(ch.Key)
-	was := base.state
-	if prev := l.current.Load(); prev != nil {
-		was = prev.state()
-	}
-	next.adopt(state{
-		position: was.position.next(next.instance.LastDirtyMS, contentHash(&next.instance, next.own)),
-		override: was.override.next(next.overridden, next.instance.OverriddenStatus),
-	})
-	return r.put(l, next, ch)
-}
-
 // put makes next the state of l and reports ch. With mu held.
 func (r *Registry) put(l *lease, next *version, ch Change) Change {
 	prev := l.current.Load()

@@ -2,12 +2,13 @@ package registry_test
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
@@ -25,8 +26,8 @@ func TestConcurrentOperations(t *testing.T) {
 	shared, err := registry.New(registrytest.Config(registry.Config{
 		DisableSelfPreservation: true, EvictionInterval: time.Hour, // no tick comes late
 		OnChange: func(ch registry.Change) { // no lock: calls must not overlap
-			if ch.Seq != last+1 || ch.Previous != view[ch.Key] {
-				t.Errorf("change %d after %d, previous state %p, want %p", ch.Seq, last, ch.Previous, view[ch.Key])
+			if ch.Seq != last+1 || !cmp.Equal(ch.Previous, view[ch.Key]) {
+				t.Errorf("change %d after %d, previous state %+v, want %+v", ch.Seq, last, ch.Previous, view[ch.Key])
 			}
 			last = ch.Seq
 			if view[ch.Key] = ch.Record.Instance; ch.Removed() {
@@ -72,7 +73,7 @@ func TestConcurrentOperations(t *testing.T) {
 		statuses.Add(rec.Instance.Status, 1)
 		expected += 60 / float64(rec.Instance.Lease.RenewalIntervalSecs)
 	}
-	if !maps.Equal(got, view) {
+	if !cmp.Equal(got, view) {
 		t.Errorf("applying all changes gives %d instances, the registry has %d", len(view), len(got))
 	}
 	if s := shared.Stats(now()); s.Statuses != statuses || s.RenewalsExpected != expected || s.Instances != len(got) {

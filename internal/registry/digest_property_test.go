@@ -36,6 +36,8 @@ func fullEntry() registry.Entry {
 	return registry.Entry{
 		Key: heureka.Key{App: "APPLICATION", ID: "instance-of-it"}, Instance: in, DirtyMS: 1_700_000_000_000, Rev: 1<<32 | 3,
 		HasOverride: true, Override: heureka.StatusDown, OverrideRev: 2, Age: time.Second,
+		Clock: registry.Clock{Time: 1_700_000_000_000 << 16, Node: 77}, About: registry.About{DirtyMS: 1_600_000_000_000, Rev: 9}, Restored: heureka.StatusUp,
+		Metadata: []registry.MetadataCommand{{Key: "k1", Value: "v1", Clock: registry.Clock{Time: 5, Node: 6}}, {Key: "k2", Value: "value 2", Clock: registry.Clock{Time: 7, Node: 8}}},
 	}
 }
 
@@ -66,6 +68,13 @@ func TestDigestOfEveryBit(t *testing.T) {
 	for name, f := range map[string]any{"DirtyMS": &e.DirtyMS, "Rev": &e.Rev, "Override": &e.Override, "HasOverride": &e.HasOverride, "OverrideRev": &e.OverrideRev} {
 		flip(reflect.ValueOf(f).Elem(), name, func(path string) { check(path, true) })
 	}
+	flip(reflect.ValueOf(&e.Clock).Elem(), "Clock", func(path string) { check(path, true) })
+	flip(reflect.ValueOf(&e.About).Elem(), "About", func(path string) { check(path, true) })
+	flip(reflect.ValueOf(&e.Metadata).Elem(), "Commands", func(path string) { check(path, true) })
+	flip(reflect.ValueOf(&e.Restored).Elem(), "Restored", func(path string) { check(path, false) })
+	e.HasOverride = false
+	flip(reflect.ValueOf(&e.Restored).Elem(), "Restored without override", func(path string) { check(path, true) })
+	e.HasOverride = true
 	flip(reflect.ValueOf(&e.Age).Elem(), "Age", func(path string) { check(path, false) })
 	if after := e.Digest(); after != before || changes < 1000 {
 		t.Errorf("%d changes, digest %x before and %x after them", changes, before, after)
@@ -149,9 +158,9 @@ func TestDigestIsTheSameInEveryRelease(t *testing.T) {
 		entry registry.Entry
 		want  uint64
 	}{
-		"everything": {e, 0x4c5c9f3a7ea82831},
-		"tombstone":  {gone, 0xd2b458d8b670d558},
-		"plain":      {plain, 0x9544143c1844ce09},
+		"everything": {e, 0x12b176471372e522},
+		"tombstone":  {gone, 0xa56eaf8c060e4ee4},
+		"plain":      {plain, 0xd1f06c85deac8be3},
 	} {
 		if got := tt.entry.Digest(); got != tt.want {
 			t.Errorf("%s: digest %#x, want %#x", name, got, tt.want)

@@ -12,26 +12,36 @@ import (
 // their own account.
 func TestDigestOfReplicatedOperations(t *testing.T) {
 	a, b := pair(t)
-	apply := func(w *world, origin registry.Origin) {
-		w.registerFrom(origin, instance("x"))
-		w.registerFrom(origin, instance("y"))
-		w.SetOverride(key("x"), heureka.StatusOutOfService, 0, origin, w.now)
-		w.SetOverride(key("x"), heureka.StatusOutOfService, 0, origin, w.now)
-		w.ClearOverride(key("x"), heureka.StatusUp, 0, origin, w.now)
-		w.SetOverride(key("y"), heureka.StatusDown, 2000, origin, w.now)
-		w.registerFrom(origin, instance("o", status(heureka.StatusUp)))
-		w.SetOverride(key("o"), heureka.StatusOutOfService, 0, origin, w.now)
-		w.registerFrom(origin, instance("o", status(heureka.StatusUp), dirty(2000)))
-		w.registerFrom(origin, instance("z", metadata("a", "1")))
-		w.registerFrom(origin, instance("z", metadata("a", "1")))
-		w.registerFrom(origin, instance("z", metadata("a", "1"), dirty(1500)))
-		w.Cancel(key("x"), origin, w.now)
-		w.registerFrom(origin, instance("x"))
-	}
-	apply(a, registry.FromClient)
-	wantSameDigest(t, a, b, false)
 	b.advance(17 * time.Second)
-	apply(b, registry.FromPeer)
+	register := func(id string, edit ...func(*heureka.Instance)) {
+		a.register(instance(id, edit...))
+		b.registerFrom(registry.FromPeer, instance(id, edit...))
+	}
+	command := func(c registry.Command) {
+		_, _ = a.Command(&c, registry.FromClient, a.now)
+		rec := a.find(c.Key.ID)
+		var stamp registry.Stamp
+		stamp, c.Status = rec.Stamp()
+		c.Set, c.Stamp = rec.Instance.OverriddenStatus != heureka.StatusUnknown, &stamp
+		_, _ = b.Command(&c, registry.FromPeer, b.now)
+	}
+	register("x")
+	register("y")
+	command(registry.Command{Key: key("x"), Set: true, Status: heureka.StatusOutOfService})
+	command(registry.Command{Key: key("x"), Set: true, Status: heureka.StatusOutOfService})
+	command(registry.Command{Key: key("x"), Status: heureka.StatusUp})
+	command(registry.Command{Key: key("y"), Set: true, Status: heureka.StatusDown})
+	register("o", status(heureka.StatusUp))
+	command(registry.Command{Key: key("o"), Set: true, Status: heureka.StatusOutOfService})
+	register("o", status(heureka.StatusUp), dirty(2000))
+	register("z", metadata("a", "1"))
+	register("z", metadata("a", "1"))
+	register("z", metadata("a", "1"), dirty(1500))
+	wantSameDigest(t, a, b, true)
+	a.cancel("x")
+	wantSameDigest(t, a, b, false)
+	_ = b.Cancel(key("x"), registry.FromPeer, b.now)
+	register("x")
 	b.renew("z")
 	wantSameDigest(t, a, b, true)
 	if n := b.tell(a); n != 0 {

@@ -164,6 +164,7 @@ func (r *Registry) evictAll(chosen []candidate, why string, t instant) int {
 			continue
 		}
 		v := c.lease.current.Load()
+		r.keepClear(v, t)
 		r.drop(c.lease, Change{
 			Kind: Evicted, Origin: FromNode, At: t.wall, Key: v.instance.Key(),
 			Reason: r.reason(c.beat, v.life, t) + why, LastBeat: r.heartbeat(c, t),
@@ -172,6 +173,14 @@ func (r *Registry) evictAll(chosen []candidate, why string, t instant) int {
 	}
 	r.counters.evictions.Add(uint64(n))
 	return n
+}
+
+// keepClear remembers that an override was removed of an instance that is evicted, so that what another node has not heard of that
+// yet does not bring the override back with it. An override that is set goes with its lease. With mu held.
+func (r *Registry) keepClear(v *version, t instant) {
+	if o := v.override(); o.commanded() && !o.set {
+		r.bury(v.instance.Key(), tombstone{state{override: o, position: position{tombstone: true}}, t.at}, true)
+	}
 }
 
 // Expire evicts one instance, whatever its lease and the threshold say. It reports false if there is none.

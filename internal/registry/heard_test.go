@@ -90,7 +90,7 @@ func TestFirstWordOfAPeer(t *testing.T) {
 			return err
 		},
 		"incarnation": func(w *world) error {
-			_, err := w.RegisterIncarnation(instance("1"), 0, peer, w.now)
+			_, err := w.RegisterTold(instance("1"), registry.Told{Incarnation: 0}, peer, w.now)
 			return err
 		},
 		"heartbeat": func(w *world) error { return w.Renew(key("1"), registry.Renewal{}, peer, w.now) },

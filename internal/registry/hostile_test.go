@@ -123,7 +123,7 @@ func TestStampsFromTheFutureConverge(t *testing.T) {
 		}
 	}
 	must(a.Register(evil, registry.FromClient, hostileStart))
-	must(b.RegisterIncarnation(evil, 0, registry.FromPeer, hostileStart))
+	must(b.RegisterTold(evil, registry.Told{Incarnation: 0}, registry.FromPeer, hostileStart))
 	must(a.Register(good, registry.FromClient, hostileStart))
 	exchange := func() {
 		for i := range registry.Buckets {
@@ -153,7 +153,7 @@ func TestStampsFromTheFutureConverge(t *testing.T) {
 	}
 	must(a.Register(good, registry.FromClient, hostileStart))
 	rec, _ := a.Find(key)
-	must(b.RegisterIncarnation(good, rec.Incarnation(), registry.FromPeer, hostileStart))
+	must(b.RegisterTold(good, registry.Told{Incarnation: rec.Incarnation()}, registry.FromPeer, hostileStart))
 	same("registered after a cancellation")
 }
 
@@ -208,7 +208,7 @@ func TestCeilings(t *testing.T) {
 			t.Errorf("%s: a known instance: %v", name, err)
 		}
 		for i := 30; i < 35; i++ {
-			_, err := r.RegisterIncarnation(stamped("A", fmt.Sprint(i), 1), 0, registry.FromPeer, hostileStart)
+			_, err := r.RegisterTold(stamped("A", fmt.Sprint(i), 1), registry.Told{Incarnation: 0}, registry.FromPeer, hostileStart)
 			if full := errors.Is(err, registry.ErrFull); full != (i >= 32) {
 				t.Errorf("%s: instance %d of a peer: %v", name, i, err)
 			}
@@ -225,7 +225,7 @@ func TestStampsFromTheFutureComeBack(t *testing.T) {
 	r := hostileRegistry(t, registry.Config{})
 	key, ahead := heureka.Key{App: "A", ID: "1"}, hostileStart.Add(time.Hour).UnixMilli()
 	for _, dirty := range []int64{ahead, ahead + 1} {
-		if _, err := r.RegisterIncarnation(stamped("A", "1", dirty), 0, registry.FromPeer, hostileStart); err != nil {
+		if _, err := r.RegisterTold(stamped("A", "1", dirty), registry.Told{Incarnation: 0}, registry.FromPeer, hostileStart); err != nil {
 			t.Fatal(err)
 		}
 		if _, here := r.Find(key); !here {

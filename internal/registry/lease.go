@@ -11,20 +11,18 @@ import (
 // A version is one state of an instance. It is immutable: a change makes a new one, so a reader that has loaded it sees
 // the instance, its override and its lease duration as they were together.
 type version struct {
-	instance heureka.Instance // Status is effective(own, override)
+	instance heureka.Instance // as show leaves it
 	life     time.Duration    // of the lease: what the last registration asked for, clamped
 
 	// What other nodes compare; see state.
-	dirtyMS     int64
-	rev         uint64
-	content     uint64
-	overrideRev uint64
+	dirtyMS int64
+	rev     uint64
+	content uint64
+	said    *said // nil: nothing
 
-	told       bool           // by another node, not by a client
-	owner      string         // see Record.Owner
-	own        heureka.Status // the status without the override
-	overridden bool           // there is an override: the instance's OverriddenStatus, which may be UNKNOWN (W-STAT-6)
-	cleared    bool           // an override was removed since the client last changed its record; see repairsOverride
+	told  bool           // by another node, not by a client
+	owner string         // see Record.Owner
+	own   heureka.Status // the status without what operators say
 }
 
 // A lease is the place of one instance in the registry, from its first registration until it is cancelled or evicted.
@@ -122,7 +120,7 @@ func (l *lease) record() Record { return l.current.Load().record(l) }
 
 // record returns this state of an instance with its lease.
 func (v *version) record(l *lease) Record {
-	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev), owner: v.owner}
+	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev), owner: v.owner, said: v.said}
 }
 
 // Incarnation returns how often the record was registered again after a cancellation without a later LastDirtyMS. Nodes

@@ -1,7 +1,6 @@
 package registry_test
 
 import (
-	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -116,16 +115,18 @@ func (x *machine) doCancel(t *rapid.T) {
 
 func (x *machine) doSetStatus(t *rapid.T) {
 	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
-	err := x.SetOverride(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
-	if want := x.model.setStatus(key, s, d, x.now); (err == nil) != want {
+	origin := drawOrigin.Draw(t, "origin")
+	err := x.SetOverride(key, s, d, origin, x.now)
+	if want := x.model.setStatus(key, s, d, origin, x.now); (err == nil) != want {
 		t.Fatalf("SetOverride(%v, %v) = %v, want success %v", key, s, err, want)
 	}
 }
 
 func (x *machine) doClearStatus(t *rapid.T) {
 	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
-	err := x.ClearOverride(key, s, d, drawOrigin.Draw(t, "origin"), x.now)
-	if want := x.model.clearStatus(key, s, d, x.now); (err == nil) != want {
+	origin := drawOrigin.Draw(t, "origin")
+	err := x.ClearOverride(key, s, d, origin, x.now)
+	if want := x.model.clearStatus(key, s, d, origin, x.now); (err == nil) != want {
 		t.Fatalf("ClearOverride(%v, %v) = %v, want success %v", key, s, err, want)
 	}
 }
@@ -147,6 +148,9 @@ func (x *machine) doEvict(t *rapid.T) {
 	for _, ch := range x.changes[before:] {
 		if ch.Kind != registry.Evicted || !may[ch.Key] {
 			t.Fatalf("%v was evicted though its lease goes on: %+v", ch.Key, ch)
+		}
+		if l := x.model.leases[ch.Key]; l.commanded && l.override == nil {
+			x.model.tombs[ch.Key] = modelTombstone{at: x.now, commanded: true}
 		}
 		x.model.remove(ch.Key)
 	}
@@ -228,7 +232,7 @@ func (x *machine) check(t *rapid.T) {
 // checkChanges applies the new changes to a view, which must then be the registry.
 func (x *machine) checkChanges(t *rapid.T) {
 	for _, ch := range x.changes {
-		if ch.Previous != x.view[ch.Key] {
+		if !cmp.Equal(ch.Previous, x.view[ch.Key]) {
 			t.Fatalf("change %d has %+v as previous state, want %+v", ch.Seq, ch.Previous, x.view[ch.Key])
 		}
 		if x.seq++; ch.Seq != x.seq {
@@ -245,7 +249,7 @@ func (x *machine) checkChanges(t *rapid.T) {
 	for rec := range x.All() {
 		got[rec.Instance.Key()] = rec.Instance
 	}
-	if !maps.Equal(got, x.view) {
+	if !cmp.Equal(got, x.view) {
 		t.Fatalf("applying all changes gives %v, the registry has %v", x.view, got)
 	}
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"slices"
 	"time"
 
 	"heureka.internal/heureka"
@@ -27,13 +28,19 @@ type Entry struct {
 	Age         time.Duration // since the last renewal, or the cancellation
 	From        Origin        // who told of it; zero stands for FromSync
 	Owner       string        // see Record.Owner
+
+	Clock    Clock             // of the last command about the override
+	About    About             // the record that it was about
+	Restored heureka.Status    // without HasOverride: what it had shown instead
+	Metadata []MetadataCommand // of operators, about this record; the Instance has that of its client
 }
 
 // state returns what is compared about e.
 func (e *Entry) state() state {
 	s := state{
 		position{dirtyMS: e.DirtyMS, rev: e.Rev, tombstone: e.Tombstone},
-		overrideState{rev: e.OverrideRev, set: e.HasOverride},
+		overrideState{clock: e.Clock, rev: e.OverrideRev, set: e.HasOverride, status: e.Restored, about: e.About},
+		e.Metadata,
 	}
 	if e.HasOverride {
 		s.override.status = e.Override
@@ -46,7 +53,8 @@ func (e *Entry) state() state {
 
 // Valid reports whether e makes sense: Merge leaves others alone.
 func (e *Entry) Valid() bool {
-	if e.Key.App == "" || e.Key.ID == "" || len(e.Key.App)+len(e.Key.ID) > maxKeyBytes || e.Age < 0 || e.Tombstone != (e.Instance == nil) {
+	if e.Key.App == "" || e.Key.ID == "" || len(e.Key.App)+len(e.Key.ID) > maxKeyBytes || e.Age < 0 || e.Tombstone != (e.Instance == nil) ||
+		!e.Clock.Valid() || !inOrder(e.Metadata) || e.Tombstone && len(e.Metadata) > 0 {
 		return false
 	}
 	return e.Tombstone || e.Instance.Key() == e.Key
@@ -83,10 +91,17 @@ func (r *Registry) Bucket(i int, now time.Time) []Entry {
 
 // entry returns the state about key without the record.
 func (s state) entry(key heureka.Key) Entry {
-	return Entry{
+	e := Entry{
 		Key: key, DirtyMS: s.position.dirtyMS, Rev: s.position.rev,
-		Override: s.override.status, HasOverride: s.override.set, OverrideRev: s.override.rev,
+		HasOverride: s.override.set, OverrideRev: s.override.rev, Clock: s.override.clock, About: s.override.about,
+		Metadata: s.metadata,
 	}
+	if e.HasOverride {
+		e.Override = s.override.status
+	} else {
+		e.Restored = s.override.status
+	}
+	return e
 }
 
 func (l *lease) entry(t instant) Entry {
@@ -94,15 +109,15 @@ func (l *lease) entry(t instant) Entry {
 	e := v.state().entry(v.instance.Key())
 	e.Age = l.age(t)
 	e.Instance, e.Owner = &v.instance, v.owner
-	if v.own != v.instance.Status {
-		e.Instance = v.instance.Clone()
+	if v.own != v.instance.Status || len(e.Metadata) > 0 {
+		e.Instance = &v.bare().instance
 		e.Instance.Status = v.own
 	}
 	return e
 }
 
 // Merge takes over what another node knows better: the later record, by DirtyMS, Rev and finally its content; the later
-// override; a cancellation that this node has missed. It reports whether that changed an instance, in which case there
+// command about its status; a cancellation that this node has missed. It reports whether that changed an instance, in which case there
 // was a Change. A record whose lease has run out over there does not come back to life here. Merging the same entries in
 // any order, on any nodes, makes their digests equal.
 func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
@@ -116,6 +131,7 @@ func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
 	r.tellers.meet(&e.From)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.hearClocks(&e, t)
 	l := r.index.find(e.Key)
 	mine := r.stateOf(l, e.Key)
 	joined := join(mine, e.state())
@@ -128,6 +144,14 @@ func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
 	changed = r.mergeRecord(l, mine, joined, &e, t)
 	r.freshen(l, &e, t)
 	return changed
+}
+
+// hearClocks makes what is said on this node from now on later than what e tells. With mu held.
+func (r *Registry) hearClocks(e *Entry, t instant) {
+	r.ticker.hear(e.Clock, t)
+	for _, c := range e.Metadata {
+		r.ticker.hear(c.Clock, t)
+	}
 }
 
 // stateOf returns the state of a key whose lease is l, or nil if it has none. With mu held.
@@ -145,7 +169,7 @@ func (r *Registry) mergeTombstone(l *lease, mine, joined state, e *Entry, t inst
 	if tomb, ok := r.tombs.lookup(e.Key); ok {
 		at = tomb.at
 	}
-	if l == nil && (joined == mine || t.at-at > r.tombs.retention()) {
+	if l == nil && (joined.equal(&mine) || t.at-at > r.tombs.retention()) {
 		return false
 	}
 	r.bury(e.Key, tombstone{joined, at}, l != nil && isRenewal(l.beat.Load()))
@@ -175,7 +199,7 @@ func (r *Registry) mergeNew(joined state, e *Entry, t instant) bool {
 // followed silently.
 func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant) bool {
 	prev := l.current.Load()
-	if joined == mine {
+	if joined.equal(&mine) {
 		if next := *prev; prev.ownerWith(e) != prev.owner { // neither readers nor digests see that
 			next.owner = prev.ownerWith(e)
 			l.current.Store(&next)
@@ -188,17 +212,19 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 		r.reseat(l, t.at)
 		return true
 	}
-	next := *prev
+	next := prev.bare()
 	next.owner = prev.ownerWith(e)
 	next.adopt(joined)
-	if joined.override.set == mine.override.set && joined.override.status == mine.override.status {
-		r.replace(l, &next, e.Key)
+	if looksLike(next, prev) {
+		r.replace(l, next, e.Key)
 		return false
 	}
 	next.mark(l, t)
 	next.markUp(t)
-	ch.Kind = StatusChanged
-	r.put(l, &next, ch)
+	if slices.Equal(next.instance.Metadata, prev.instance.Metadata) {
+		ch.Kind = StatusChanged
+	}
+	r.put(l, next, ch)
 	return true
 }
 

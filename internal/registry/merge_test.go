@@ -187,7 +187,7 @@ func TestMergeChanges(t *testing.T) {
 	}
 	want := []line{
 		{registry.Registered, heureka.StatusDown, false},
-		{registry.Registered, heureka.StatusUp, false},
+		{registry.StatusChanged, heureka.StatusUp, false},
 		{registry.Cancelled, heureka.StatusUp, true},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

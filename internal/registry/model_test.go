@@ -21,20 +21,25 @@ type model struct {
 }
 
 type modelTombstone struct {
-	dirtyMS int64
-	at      time.Time
+	dirtyMS   int64
+	at        time.Time
+	commanded bool
 }
 
 type modelLease struct {
 	in       heureka.Instance // as shown
 	own      heureka.Status
 	override *heureka.Status
-	cleared  bool
-	seen     time.Time
-	renewed  bool // seen by a renewal
-	ticked   bool // found to be overdue by a tick, and not heard since
-	life     time.Duration
-	latestMS int64 // latest dirty timestamp that the key has had
+	forced   *heureka.Status // by a command, until the client speaks again
+
+	commanded bool // an operator has spoken last about the override
+	client    heureka.Metadata
+	set       map[string]string // by operators
+	seen      time.Time
+	renewed   bool // seen by a renewal
+	ticked    bool // found to be overdue by a tick, and not heard since
+	life      time.Duration
+	latestMS  int64 // latest dirty timestamp that the key has had
 }
 
 func newModel(cfg registry.Config) *model {
@@ -45,35 +50,24 @@ func (m *model) register(in heureka.Instance, origin registry.Origin, now time.T
 	key := in.Key()
 	l := m.leases[key]
 	life := time.Duration(in.Lease.DurationSecs) * time.Second
-	next := &modelLease{in: in, own: in.Status, life: life, latestMS: max(in.LastDirtyMS, m.tombs[key].dirtyMS)}
+	next := &modelLease{in: in, own: in.Status, life: life, latestMS: max(in.LastDirtyMS, m.tombs[key].dirtyMS), client: in.Metadata}
 	if tomb, ok := m.tombs[key]; ok && origin == registry.FromSync && in.LastDirtyMS <= tomb.dirtyMS {
 		return
 	}
+	next.commanded = m.tombs[key].commanded
 	delete(m.tombs, key)
 	if l == nil {
 		if m.clients > 0 {
 			m.clients++
 		}
+		if origin == registry.FromPeer && in.Status == in.OverriddenStatus && in.Status != heureka.StatusUnknown {
+			next.own = heureka.StatusUp
+		}
 	} else {
-		next.override, next.in.Lease.ServiceUpMS = l.override, l.in.Lease.ServiceUpMS
-		next.latestMS = max(next.latestMS, l.latestMS)
-		declared := in.Status == heureka.StatusUp || in.Status == heureka.StatusOutOfService
-		had := l.in.Status == heureka.StatusUp || l.in.Status == heureka.StatusOutOfService
-		if l.override == nil && origin == registry.FromClient && declared && had {
-			next.own = l.in.Status
-		}
-		if l.in.LastDirtyMS > in.LastDirtyMS {
-			serviceUp := next.in.Lease.ServiceUpMS
-			next.in, next.own = l.in, l.own
-			next.in.Lease.ServiceUpMS = serviceUp
-		}
-		next.cleared = l.cleared && next.in.LastDirtyMS == l.in.LastDirtyMS
+		next.follow(l, origin)
 	}
-	if next.override == nil && next.in.OverriddenStatus != heureka.StatusUnknown {
-		next.override = &next.in.OverriddenStatus
-	}
-	if next.override != nil {
-		next.in.OverriddenStatus, next.cleared = *next.override, false
+	if echo := next.in.OverriddenStatus; next.override == nil && echo != heureka.StatusUnknown && !next.commanded {
+		next.override = &echo
 	}
 	next.in.Lease.RegistrationMS = now.UnixMilli()
 	next.seen = now
@@ -81,11 +75,63 @@ func (m *model) register(in heureka.Instance, origin registry.Origin, now time.T
 	m.leases[key] = next
 }
 
+// follow takes over what outlives a registration from l, the lease before it.
+func (next *modelLease) follow(l *modelLease, origin registry.Origin) {
+	declared := next.in
+	client := origin == registry.FromClient
+	next.override, next.in.Lease.ServiceUpMS, next.commanded = l.override, l.in.Lease.ServiceUpMS, l.commanded
+	next.latestMS = max(next.latestMS, l.latestMS)
+	stands := func(s heureka.Status) bool { return s == heureka.StatusUp || s == heureka.StatusOutOfService }
+	switch {
+	case l.override == nil && client && stands(declared.Status) && stands(l.in.Status):
+		next.own = l.in.Status
+	case origin == registry.FromPeer && declared.Status == declared.OverriddenStatus && declared.Status != heureka.StatusUnknown:
+		if next.own = heureka.StatusUp; declared.LastDirtyMS == l.in.LastDirtyMS {
+			next.own = l.own
+		}
+	}
+	same := declared.LastDirtyMS <= l.latestMS
+	if same {
+		next.set = l.set
+	}
+	switch {
+	case l.in.LastDirtyMS > declared.LastDirtyMS:
+		serviceUp := next.in.Lease.ServiceUpMS
+		next.in, next.own, next.client, next.forced = l.in, l.own, l.client, l.forced
+		next.in.Lease.ServiceUpMS = serviceUp
+		return
+	case client || !same || l.forced == nil || next.own != l.own:
+	case l.override == nil && declared.OverriddenStatus == heureka.StatusUnknown && declared.Status != *l.forced:
+	default:
+		next.forced = l.forced
+	}
+	if !client {
+		said := map[string]string{}
+		for k, v := range next.client.All() {
+			if _, ours := l.set[k]; !ours || !same {
+				said[k] = v
+			} else if before, ok := l.client.Lookup(k); ok {
+				said[k] = before
+			}
+		}
+		next.client = heureka.NewMetadata(said)
+	}
+}
+
 // show recomputes what depends on status and override.
 func (l *modelLease) show(a heureka.Action, now time.Time) {
-	l.in.Status = l.own
-	if l.override != nil && (l.own == heureka.StatusUp || l.own == heureka.StatusOutOfService) {
+	l.in.Status, l.in.OverriddenStatus = l.own, heureka.StatusUnknown
+	if l.override != nil {
+		l.in.OverriddenStatus = *l.override
+	}
+	switch {
+	case l.forced != nil:
+		l.in.Status = *l.forced
+	case l.override != nil && (l.own == heureka.StatusUp || l.own == heureka.StatusOutOfService):
 		l.in.Status = *l.override
+	}
+	if l.in.Metadata = l.client; len(l.set) > 0 {
+		l.in.Metadata = l.client.With(heureka.NewMetadata(l.set)...)
 	}
 	if l.in.Status == heureka.StatusUp && l.in.Lease.ServiceUpMS == 0 {
 		l.in.Lease.ServiceUpMS = now.UnixMilli()
@@ -105,7 +151,7 @@ func (m *model) renew(key heureka.Key, c registry.Renewal, origin registry.Origi
 	if !c.HasDirty || m.cfg.IgnoreDirtyTimestamps {
 		return "ok"
 	}
-	brings := origin == registry.FromPeer && c.HasOverride && c.Override != heureka.StatusUnknown
+	brings := origin == registry.FromPeer && c.HasOverride && c.Override != heureka.StatusUnknown && !l.commanded
 	switch {
 	case c.DirtyMS > l.in.LastDirtyMS:
 		if brings && (l.override == nil || *l.override != c.Override) {
@@ -114,14 +160,14 @@ func (m *model) renew(key heureka.Key, c registry.Renewal, origin registry.Origi
 		return "outdated"
 	case c.DirtyMS < l.in.LastDirtyMS && origin == registry.FromPeer:
 		return "newer"
-	case c.DirtyMS == l.in.LastDirtyMS && brings && l.override == nil && !l.cleared && !m.cfg.NoOverrideRepair:
+	case c.DirtyMS == l.in.LastDirtyMS && brings && l.override == nil && !m.cfg.NoOverrideRepair:
 		l.setOverride(c.Override, now)
 	}
 	return "ok"
 }
 
 func (l *modelLease) setOverride(s heureka.Status, now time.Time) {
-	l.override, l.cleared, l.in.OverriddenStatus = &s, false, s
+	l.override = &s
 	l.show(heureka.ActionModified, now)
 }
 
@@ -139,17 +185,19 @@ func (m *model) found(key heureka.Key, now time.Time) bool {
 	return l != nil && (!m.expired(l, now, 0) || !m.evictionAllowed(now))
 }
 
-func (m *model) setStatus(key heureka.Key, s heureka.Status, dirtyMS int64, now time.Time) bool {
+func (m *model) setStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin, now time.Time) bool {
 	if !m.found(key, now) {
 		return false
 	}
 	l := m.leases[key]
 	l.renew(now)
-	if l.in.Status != s {
-		l.own = s
+	changes := l.in.Status != s
+	if changes {
+		l.forced = &s
 		l.redate(dirtyMS)
 		l.setOverride(s, now)
 	}
+	l.commanded = l.commanded || changes || origin.Replicates()
 	return true
 }
 
@@ -158,15 +206,16 @@ func (l *modelLease) redate(dirtyMS int64) {
 	l.latestMS = max(l.latestMS, dirtyMS)
 }
 
-func (m *model) clearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, now time.Time) bool {
+func (m *model) clearStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin, now time.Time) bool {
 	if !m.found(key, now) {
 		return false
 	}
 	l := m.leases[key]
 	l.renew(now)
+	l.commanded = l.commanded || l.override != nil || origin.Replicates()
 	if l.override != nil {
 		up := l.in.Lease.ServiceUpMS
-		l.own, l.override, l.cleared, l.in.OverriddenStatus = s, nil, true, heureka.StatusUnknown
+		l.forced, l.override = &s, nil
 		l.redate(dirtyMS)
 		l.show(heureka.ActionModified, now)
 		l.in.Lease.ServiceUpMS = up
@@ -178,16 +227,21 @@ func (m *model) setMetadata(key heureka.Key, e heureka.MetadataEntry, now time.T
 	if !m.found(key, now) {
 		return false
 	}
-	l := m.leases[key]
-	in := l.in
-	in.Status, in.Metadata = l.own, in.Metadata.With(e)
-	m.register(in, registry.FromClient, now)
+	next := *m.leases[key]
+	if next.set = maps.Clone(next.set); next.set == nil {
+		next.set = map[string]string{}
+	}
+	next.set[e.Key] = e.Value
+	next.in.Lease.RegistrationMS, next.in.Lease.EvictionMS = now.UnixMilli(), 0
+	next.seen, next.renewed, next.ticked = now, false, false
+	next.show(heureka.ActionAdded, now)
+	m.leases[key] = &next
 	return true
 }
 
 func (m *model) cancel(key heureka.Key, now time.Time) bool {
 	if l := m.leases[key]; l != nil {
-		m.tombs[key] = modelTombstone{l.latestMS, now}
+		m.tombs[key] = modelTombstone{dirtyMS: l.latestMS, at: now}
 	}
 	return m.remove(key)
 }

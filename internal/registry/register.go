@@ -21,21 +21,26 @@ const maxKeyBytes = 8 << 10
 // registry keeps a copy. What is copied at a start from a peer that has not heard of the cancellation of this record or a
 // later one is left aside: that is no error, and the Change is zero.
 func (r *Registry) Register(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
-	return r.registerUnlessOver(in, origin, origin.By == BySync || origin.By == ByStart, 0, now)
+	return r.registerUnlessOver(in, origin, origin.By == BySync || origin.By == ByStart, Told{}, now)
 }
 
 // AnyIncarnation stands for that of a peer that does not say which one it means.
 const AnyIncarnation uint32 = math.MaxUint32
 
-// RegisterIncarnation is Register for what a peer replicates in a batch; the incarnation is that of the peer's record, see
-// Record.Incarnation. If that one or a later record was cancelled, the peer has not heard of it yet, and what it says is
-// left aside.
-func (r *Registry) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin Origin, now time.Time) (Change, error) {
-	return r.registerUnlessOver(in, origin, true, revOf(incarnation), now)
+// Told is what a heureka peer says beside a record that it replicates.
+type Told struct {
+	Incarnation uint32            // that of the peer's record, see Record.Incarnation
+	Metadata    []MetadataCommand // what of the record's metadata operators have set
+}
+
+// RegisterTold is Register for what a peer replicates in a batch. If the incarnation or a later record was cancelled, the peer
+// has not heard of it yet, and what it says is left aside.
+func (r *Registry) RegisterTold(in *heureka.Instance, told Told, origin Origin, now time.Time) (Change, error) {
+	return r.registerUnlessOver(in, origin, true, told, now)
 }
 
 // registerUnlessOver leaves in aside, if it may be late, when a record at its position or a later one has been cancelled.
-func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late bool, rev uint64, now time.Time) (Change, error) {
+func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late bool, told Told, now time.Time) (Change, error) {
 	key := in.Key()
 	if key.App == "" || key.ID == "" || len(key.App)+len(key.ID) > maxKeyBytes {
 		return Change{}, fmt.Errorf("register %s: %w", key, errNoKey)
@@ -47,13 +52,13 @@ func (r *Registry) registerUnlessOver(in *heureka.Instance, origin Origin, late 
 	r.tellers.meet(&origin)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if late && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: rev}, t) {
+	if late && r.over(key, position{dirtyMS: in.LastDirtyMS, rev: revOf(told.Incarnation)}, t) {
 		return Change{}, nil
 	}
 	if err := r.room(key, origin); err != nil {
 		return Change{}, fmt.Errorf("register %s: %w", key, err)
 	}
-	return r.register(key, in, origin.registers(), origin, t), nil
+	return r.register(key, in, told, origin, t), nil
 }
 
 // over reports whether a record at this position, or a later one, has been cancelled. A peer that still speaks of it is
@@ -73,9 +78,9 @@ func (r *Registry) over(key heureka.Key, p position, t instant) bool {
 func (r *Registry) Adopt(in *heureka.Instance, origin Origin, now time.Time) (Change, error) {
 	key := in.Key()
 	if in.OverriddenStatus != heureka.StatusUnknown {
-		r.storeOverride(key, in.OverriddenStatus, origin, r.instant(now))
+		r.storeOverride(key, overrideState.replaced, in.OverriddenStatus, origin, r.instant(now))
 	}
-	return r.registerUnlessOver(in, origin, true, 0, now)
+	return r.registerUnlessOver(in, origin, true, Told{}, now)
 }
 
 // SetMetadata adds or replaces metadata and registers the instance again as by a client, its LastDirtyMS unchanged
@@ -90,54 +95,122 @@ func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry,
 	if l == nil || r.hidden(l, t) {
 		return Change{}, fmt.Errorf("set metadata of %s: %w", key, heureka.ErrNotFound)
 	}
-	v := l.current.Load()
-	in := v.instance
-	in.Status = v.own
-	in.Metadata = in.Metadata.With(entries...)
-	return r.register(key, &in, v.owner, origin, t), nil
+	prev := l.current.Load()
+	s := prev.state()
+	s.metadata = latest(s.metadata, r.commandsOf(entries, s.metadata, t))
+	next := prev.bare()
+	next.told = false
+	next.adopt(s)
+	r.stamp(next, prev, t)
+	return r.enter(l, next, Change{Kind: Registered, Origin: origin, At: t.wall, Key: key}), nil
+}
+
+// commandsOf makes commands of entries, later than those that there are. With mu held.
+func (r *Registry) commandsOf(entries []heureka.MetadataEntry, known []MetadataCommand, t instant) []MetadataCommand {
+	var commands []MetadataCommand
+	for key, value := range heureka.MetadataOf(entries).All() {
+		var after Clock
+		if i, ok := findCommand(known, key); ok {
+			after = known[i].Clock
+		}
+		commands = append(commands, MetadataCommand{key, value, r.ticker.tick(t, after)})
+	}
+	return commands
 }
 
 // register is S-REGISTER-1. With mu held.
-func (r *Registry) register(key heureka.Key, in *heureka.Instance, owner string, origin Origin, t instant) Change {
+func (r *Registry) register(key heureka.Key, in *heureka.Instance, told Told, origin Origin, t instant) Change {
 	l := r.index.find(key)
+	was := r.stateOf(l, key)
 	var prev *version
 	if l != nil {
 		prev = l.current.Load()
 	} else {
 		l = new(lease)
+		if was.override.set {
+			was.override = was.override.ended() // of an earlier life
+		}
 	}
-	next := r.registration(in, prev, origin, t)
-	next.owner = ownerOf(next, prev, owner, &origin)
-	l.start(t.at, t.wall, r.tellers.of(&origin))
-	ch := r.commit(l, next, Change{Kind: Registered, Origin: origin, At: t.wall, Key: key})
-	if prev != nil {
+	next := r.registration(in, prev, was, told, origin, t)
+	next.owner = ownerOf(next, prev, origin.registers(), &origin)
+	return r.enter(l, next, Change{Kind: Registered, Origin: origin, At: t.wall, Key: key})
+}
+
+// enter begins the lease of next anew. With mu held.
+func (r *Registry) enter(l *lease, next *version, ch Change) Change {
+	t, again := r.instant(ch.At), l.current.Load() != nil
+	l.start(t.at, t.wall, r.tellers.of(&ch.Origin))
+	ch = r.put(l, next, ch)
+	if again {
 		r.reseat(l, t.at)
 	}
 	r.counters.registrations.Add(1)
-	if !origin.Replicates() {
+	if !ch.Origin.Replicates() {
 		r.counters.peerRegistrations.Add(1)
 	}
-	r.registered.add(Event{At: t.wall, Key: ch.Key, Origin: origin})
+	r.registered.add(Event{At: t.wall, Key: ch.Key, Origin: ch.Origin})
 	return ch
 }
 
 // registration returns the state of an instance after a registration over prev, which is nil if there was none.
-func (r *Registry) registration(in *heureka.Instance, prev *version, origin Origin, t instant) *version {
+func (r *Registry) registration(in *heureka.Instance, prev *version, was state, told Told, origin Origin, t instant) *version {
 	next := &version{instance: *in}
 	n := &next.instance
 	if n.LastDirtyMS == 0 {
 		n.LastDirtyMS = t.ms()
 	}
-	next.own = ownStatus(in.Status, prev, origin)
+	next.own = ownStatus(in, prev, origin)
 	next.told = origin.By >= ByPeer
-	if prev != nil && prev.instance.LastDirtyMS > n.LastDirtyMS && !r.yields(prev, origin, t) {
-		next.own, next.instance, next.told = prev.own, prev.instance, prev.told
+	stays := prev != nil && prev.instance.LastDirtyMS > n.LastDirtyMS && !r.yields(prev, origin, t)
+	if stays {
+		next.own, next.instance, next.told = prev.own, prev.bare().instance, prev.told
 	}
 	next.life = r.lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
-	next.overridden = n.OverriddenStatus != heureka.StatusUnknown
 	r.inherit(next, prev)
+	s := state{override: was.override.echoed(n.OverriddenStatus)}
+	if prev != nil && was.position.next(n.LastDirtyMS, 0).sameRecord(was.position) {
+		s.metadata = was.metadata
+	}
+	if !stays {
+		s.metadata = latest(s.metadata, r.heard(told, was.position.next(n.LastDirtyMS, 0), t))
+		if origin.By >= ByPeer {
+			n.Metadata = without(n.Metadata, s.metadata, prev.clientMetadata())
+		}
+	}
+	s.position = was.position.next(n.LastDirtyMS, contentHash(n, next.own))
+	if !stays && prev != nil && was.override.rules(was.position) {
+		s = afterCommand(s, was, next.own == prev.own, in, origin)
+	}
+	next.adopt(s)
 	r.stamp(next, prev, t)
 	return next
+}
+
+// heard returns what a peer says that operators have set on the record at p. With mu held.
+func (r *Registry) heard(told Told, p position, t instant) []MetadataCommand {
+	if !inOrder(told.Metadata) || told.Incarnation != incarnation(p.rev) {
+		return nil
+	}
+	for _, c := range told.Metadata {
+		r.ticker.hear(c.Clock, t)
+	}
+	return told.Metadata
+}
+
+// afterCommand returns what a registration makes of a record that shows what a command said, s being the rest of it. A client speaks for
+// itself again, as it has been asked to after the end of an override (S-STATUS-6), even if it says the same as before; a peer
+// tells of that if it shows something else and knows of no override. Other peers have not heard of the command, or tell of what
+// is no matter of status.
+func afterCommand(s, was state, sameOwn bool, in *heureka.Instance, origin Origin) state {
+	o := was.override
+	spoke := origin.Replicates() || !o.set && in.OverriddenStatus == heureka.StatusUnknown && in.Status != o.status
+	switch {
+	case spoke && s.position == was.position:
+		s.position.rev++
+	case !spoke && sameOwn && s.override == o && s.position.sameRecord(was.position):
+		s.override.about = s.position.about()
+	}
+	return s
 }
 
 // yields reports whether a record gives way to one with an earlier stamp, because its own is from the future: it would
@@ -193,10 +266,6 @@ func (r *Registry) inherit(v, prev *version) {
 		return
 	}
 	p := &prev.instance
-	if prev.overridden {
-		v.overridden, n.OverriddenStatus = true, p.OverriddenStatus
-	}
-	v.cleared = prev.cleared && n.LastDirtyMS <= p.LastDirtyMS
 	n.App = p.App
 	if n.ID == p.ID {
 		n.ID = p.ID
@@ -206,7 +275,6 @@ func (r *Registry) inherit(v, prev *version) {
 // stamp sets what the server says of a newly registered instance (S-REGISTER-1 steps 9 to 11, W-REG-8).
 func (r *Registry) stamp(next, prev *version, t instant) {
 	n := &next.instance
-	n.Status = effective(next.own, next.overridden, n.OverriddenStatus)
 	n.Action = heureka.ActionAdded
 	n.LastUpdatedMS = t.ms()
 	n.CoordinatingServer = r.cfg.OwnID != "" && n.ResolvedID() == r.cfg.OwnID
@@ -226,7 +294,6 @@ func (r *Registry) stamp(next, prev *version, t instant) {
 // mark notes a change of status.
 func (v *version) mark(l *lease, t instant) {
 	n := &v.instance
-	n.Status = effective(v.own, v.overridden, n.OverriddenStatus)
 	n.Action = heureka.ActionModified
 	n.LastUpdatedMS = t.ms()
 	n.Lease.LastRenewalMS = l.lastRenewalMS()

@@ -208,7 +208,7 @@ func TestRegisterNeedsAKey(t *testing.T) {
 	}
 }
 
-// S-REGISTER-5, S-DEF-33, W-META-2 to -4: metadata are added, the record registers anew, its next own registration forgets them.
+// S-REGISTER-5, S-DEF-33, W-META-2 to -4: metadata are added, the record registers anew, its client's next record forgets them.
 func TestRegister5Metadata(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x", metadata("zone", "z1"), metadata("a", "1")))
@@ -232,9 +232,13 @@ func TestRegister5Metadata(t *testing.T) {
 	w.wantStatus("x", heureka.StatusOutOfService)
 	w.wantOverride("x", heureka.StatusOutOfService, true)
 
-	w.register(instance("x"))
+	w.register(instance("x", metadata("zone", "z2")))
+	if diff := cmp.Diff(map[string]string{"zone": "z2", "a": "2", "b": ""}, w.find("x").Instance.Metadata.Map()); diff != "" {
+		t.Errorf("metadata after the client registered the same record again (-want +got):\n%s", diff)
+	}
+	w.register(instance("x", dirty(1001)))
 	if md := w.find("x").Instance.Metadata; len(md) != 0 {
-		t.Errorf("metadata after the client registered again = %v, want none", md)
+		t.Errorf("metadata after the client registered a new record = %v, want none", md)
 	}
 }
 
@@ -323,7 +327,7 @@ func TestRegisterOfACancelledIncarnation(t *testing.T) {
 			t.Fatalf("registered again as incarnation %d, want 1", rec.Incarnation())
 		}
 		w.cancel("x")
-		ch, err := w.RegisterIncarnation(instance("x", dirty(tt.dirty)), tt.incarnation, registry.FromPeer, w.now)
+		ch, err := w.RegisterTold(instance("x", dirty(tt.dirty)), registry.Told{Incarnation: tt.incarnation}, registry.FromPeer, w.now)
 		if _, ok := w.Find(key("x")); err != nil || ok != tt.want || (ch.Seq != 0) != tt.want {
 			t.Errorf("%+v: registered %v, change %+v, %v", tt, ok, ch, err)
 		}

@@ -46,6 +46,7 @@ type Registry struct {
 	registered recentEvents
 	cancelled  recentEvents
 	rand       *rand.Rand
+	ticker     ticker
 	lastTick   lastTick
 	restored   int           // leases, see Restore
 	released   time.Duration // leases that ran out before are not held; 0: there is none
@@ -79,6 +80,7 @@ func New(cfg Config) (*Registry, error) {
 		apps:         make(map[string]app),
 		rand:         rand.New(cfg.Rand),
 	}
+	r.ticker.node = r.rand.Uint64() | 1 // zero is nobody
 	r.feed.limit(cfg.FeedChanges, cfg.FeedBytes)
 	r.clients.Store(int64(cfg.InitialClients))
 	r.opened.Store(notOpened)
@@ -182,14 +184,14 @@ func (r *Registry) Override(key heureka.Key) (heureka.Status, bool) {
 		return heureka.StatusUnknown, false
 	}
 	v := l.current.Load()
-	return v.instance.OverriddenStatus, v.overridden
+	return v.instance.OverriddenStatus, v.override().set
 }
 
 // Overrides returns all overrides. It visits every instance.
 func (r *Registry) Overrides() map[heureka.Key]heureka.Status {
 	all := make(map[heureka.Key]heureka.Status)
 	for l := range r.all() {
-		if v := l.current.Load(); v.overridden {
+		if v := l.current.Load(); v.override().set {
 			all[v.instance.Key()] = v.instance.OverriddenStatus
 		}
 	}

@@ -54,13 +54,13 @@ func (r *Registry) compare(l *lease, v *version, renewal *Renewal, origin *Origi
 	switch {
 	case renewal.DirtyMS > mine:
 		if origin.By == ByPeer && renewal.overrides() {
-			r.storeOverride(v.instance.Key(), renewal.Override, *origin, t)
+			r.storeOverride(v.instance.Key(), overrideState.replaced, renewal.Override, *origin, t)
 		}
 		return ErrOutdated
 	case renewal.DirtyMS < mine && origin.By == ByPeer:
 		return &NewerError{Record: v.record(l)}
-	case renewal.DirtyMS == mine && origin.By == ByPeer && renewal.overrides() && r.repairsOverride(v):
-		r.storeOverride(v.instance.Key(), renewal.Override, *origin, t)
+	case renewal.DirtyMS == mine && origin.By == ByPeer && renewal.overrides() && !r.cfg.NoOverrideRepair:
+		r.storeOverride(v.instance.Key(), overrideState.echoed, renewal.Override, *origin, t)
 	}
 	return nil
 }
@@ -68,26 +68,24 @@ func (r *Registry) compare(l *lease, v *version, renewal *Renewal, origin *Origi
 // overrides reports whether the heartbeat carries an override that counts (S-SYNC-3).
 func (c *Renewal) overrides() bool { return c.HasOverride && c.Override != heureka.StatusUnknown }
 
-// repairsOverride reports whether the override in a peer's heartbeat must be one whose status update was lost on the way
-// to this node (S-DEF-13). Where an override has been removed since the client last changed its record, the heartbeat
-// may as well be older than the removal, and the override stays removed.
-func (r *Registry) repairsOverride(v *version) bool {
-	return !r.cfg.NoOverrideRepair && !v.overridden && !v.cleared
-}
-
-// storeOverride records the override that a peer has, if it differs (S-SYNC-4). Unlike on the reference server it
-// applies at once rather than at the next heartbeat, and readers of deltas learn of it (S-DEF-12).
-func (r *Registry) storeOverride(key heureka.Key, s heureka.Status, origin Origin, t instant) {
+// storeOverride records the override that a peer has, as far as it counts here: by echoed, because a status update may have been
+// lost on the way to this node (S-DEF-13), or by replaced (S-SYNC-4). It never undoes what an operator is known to have said.
+// Unlike on the reference server it applies at once rather than at the next heartbeat, and readers of deltas learn of it
+// (S-DEF-12).
+func (r *Registry) storeOverride(key heureka.Key, by func(overrideState, heureka.Status) overrideState, s heureka.Status, origin Origin, t instant) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.index.find(key)
 	if l == nil {
 		return
 	}
-	next := *l.current.Load()
-	if next.overridden && next.instance.OverriddenStatus == s {
+	was := l.current.Load().state()
+	after := by(was.override, s)
+	if after == was.override {
 		return
 	}
-	next.override(s)
-	r.commitStatus(l, &next, key, origin, t)
+	next := l.current.Load().bare()
+	was.override = after
+	next.adopt(was)
+	r.commitStatus(l, next, true, Change{Kind: StatusChanged, Origin: origin, At: t.wall, Key: key})
 }

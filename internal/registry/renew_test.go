@@ -242,6 +242,12 @@ func TestSync7LostStatusUpdateIsRepaired(t *testing.T) {
 			w.setStatus("x", heureka.StatusOutOfService)
 			w.clearStatus("x", heureka.StatusUp)
 		}, heureka.StatusUp},
+		{"also after the client has a new record", func(w *world) {
+			w.setStatus("x", heureka.StatusOutOfService)
+			w.clearStatus("x", heureka.StatusUp)
+			w.register(instance("x", dirty(1001)))
+			w.register(instance("x", dirty(1001)))
+		}, heureka.StatusUp},
 		{"also after the same record registered again", func(w *world) {
 			w.setStatus("x", heureka.StatusOutOfService)
 			w.clearStatus("x", heureka.StatusUp)
@@ -253,21 +259,12 @@ func TestSync7LostStatusUpdateIsRepaired(t *testing.T) {
 			w := newWorld(t, registry.Config{})
 			w.register(instance("x"))
 			tt.prepare(w)
-			if err := w.Renew(key("x"), oos, registry.FromPeer, w.now); err != nil {
+			if err := w.Renew(key("x"), renewal(w.find("x").Instance.LastDirtyMS, heureka.StatusOutOfService), registry.FromPeer, w.now); err != nil {
 				t.Fatal(err)
 			}
 			w.wantStatus("x", tt.want)
 		})
 	}
-	t.Run("repaired again once the client has a new record", func(t *testing.T) {
-		w := newWorld(t, registry.Config{})
-		w.register(instance("x"))
-		w.setStatus("x", heureka.StatusOutOfService)
-		w.clearStatus("x", heureka.StatusUp)
-		w.register(instance("x", dirty(1001)))
-		w.Renew(key("x"), renewal(1001, heureka.StatusOutOfService), registry.FromPeer, w.now)
-		w.wantStatus("x", heureka.StatusOutOfService)
-	})
 	t.Run("not in the netflix setting", func(t *testing.T) {
 		w := newWorld(t, netflix(registry.Config{}))
 		w.register(instance("x"))

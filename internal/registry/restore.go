@@ -21,6 +21,7 @@ func (r *Registry) Restore(e Entry, now time.Time) (changed bool) {
 	t := r.instant(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.hearClocks(&e, t)
 	l := r.index.find(e.Key)
 	mine := r.stateOf(l, e.Key)
 	joined := join(mine, e.state())

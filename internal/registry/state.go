@@ -1,13 +1,18 @@
 package registry
 
-import "heureka.internal/heureka"
+import (
+	"slices"
+
+	"heureka.internal/heureka"
+)
 
 // A state is what nodes compare about one key. It consists of two parts that are merged apart, each by keeping the later
-// one: the record, or the tombstone that stands for its cancellation, and the override. Keeping the later of two is
+// one: the record, or the tombstone that stands for its cancellation, and what operators say of its status. Keeping the later of two is
 // commutative, associative and idempotent, so nodes that exchange states in any order end up with the same.
 type state struct {
 	position position
 	override overrideState
+	metadata []MetadataCommand // about this record, and its changes
 }
 
 // A position orders the records and tombstones of one key.
@@ -29,13 +34,6 @@ func nextIncarnation(rev uint64) uint64 { return revOf(incarnation(rev)+1) | fir
 
 func revOf(incarnation uint32) uint64 { return uint64(incarnation) << 32 }
 
-// An overrideState is an override or its absence, ordered by rev.
-type overrideState struct {
-	rev    uint64
-	set    bool
-	status heureka.Status
-}
-
 func (p position) less(q position) bool {
 	switch {
 	case p.dirtyMS != q.dirtyMS:
@@ -50,20 +48,29 @@ func (p position) less(q position) bool {
 	return p.content < q.content
 }
 
-func (o overrideState) less(p overrideState) bool {
-	switch {
-	case o.rev != p.rev:
-		return o.rev < p.rev
-	case o.set != p.set:
-		return p.set
-	}
-	return o.status < p.status
+// sameRecord reports whether what is said of a record at q is said of that at p, which may have been changed by servers since.
+func (p position) sameRecord(q position) bool {
+	return p.dirtyMS == q.dirtyMS && incarnation(p.rev) == incarnation(q.rev)
 }
 
-// join keeps the later of both parts.
+func (s *state) equal(t *state) bool {
+	return s.position == t.position && s.override == t.override && slices.Equal(s.metadata, t.metadata)
+}
+
+// join keeps the later of each part.
 func join(a, b state) state {
+	same := a.position.sameRecord(b.position)
 	if a.position.less(b.position) {
 		a.position = b.position
+		if !same {
+			a.metadata = b.metadata
+		}
+	}
+	switch {
+	case a.position.tombstone:
+		a.metadata = nil
+	case same:
+		a.metadata = latest(a.metadata, b.metadata)
 	}
 	if a.override.less(b.override) {
 		a.override = b.override
@@ -86,52 +93,43 @@ func (p position) next(dirtyMS int64, content uint64) position {
 	return p
 }
 
-// next returns the override that follows o.
-func (o overrideState) next(set bool, status heureka.Status) overrideState {
-	if !set {
-		status = heureka.StatusUnknown
-	}
-	if set == o.set && status == o.status {
-		return o
-	}
-	return overrideState{rev: o.rev + 1, set: set, status: status}
-}
-
 // cancelled returns the tombstone that follows s. It ends the present incarnation of the record, and the
 // override.
 func (s state) cancelled() state {
 	return state{
-		position{dirtyMS: s.position.dirtyMS, rev: s.position.rev, tombstone: true},
-		s.override.next(false, heureka.StatusUnknown),
+		position: position{dirtyMS: s.position.dirtyMS, rev: s.position.rev, tombstone: true},
+		override: s.override.ended(),
 	}
 }
 
 // state returns what nodes compare about v.
-func (v *version) state() state {
-	return state{position{dirtyMS: v.dirtyMS, rev: v.rev, content: v.content}, v.overrideState()}
+func (v *version) state() state { return state{v.position(), v.override(), v.metadata()} }
+
+func (v *version) position() position {
+	return position{dirtyMS: v.dirtyMS, rev: v.rev, content: v.content}
 }
 
-func (v *version) overrideState() overrideState {
-	o := overrideState{rev: v.overrideRev, set: v.overridden}
-	if v.overridden {
-		o.status = v.instance.OverriddenStatus
-	}
-	return o
-}
-
-// adopt gives v a state.
+// adopt gives v, which is bare, a state, and shows it.
 func (v *version) adopt(s state) {
-	v.cleared = !s.override.set && (v.cleared || v.overridden)
 	v.dirtyMS, v.rev, v.content = s.position.dirtyMS, s.position.rev, s.position.content
-	v.overrideRev, v.overridden = s.override.rev, s.override.set
-	v.instance.OverriddenStatus = s.override.status
+	v.said = nil
+	if s.override != (overrideState{}) || len(s.metadata) > 0 {
+		v.said = &said{override: s.override, metadata: s.metadata, client: v.instance.Metadata}
+	}
+	v.show()
 }
 
 // digest returns the hash by which nodes notice that they differ about key.
 func (s state) digest(key heureka.Key) uint64 {
-	return uint64(hashSeed.text(key.ID).text(key.App).
+	o := &s.override
+	h := hashSeed.text(key.ID).text(key.App).
 		word(uint64(s.position.dirtyMS)).word(s.position.rev).flag(s.position.tombstone).word(s.position.content).
-		word(s.override.rev).flag(s.override.set).word(uint64(s.override.status)))
+		word(o.clock.Time).word(o.clock.Node).word(o.rev).flag(o.set).word(uint64(o.status)).
+		word(uint64(o.about.DirtyMS)).word(o.about.Rev)
+	for _, c := range s.metadata {
+		h = h.text(c.Key).text(c.Value).word(c.Clock.Time).word(c.Clock.Node)
+	}
+	return uint64(h.word(uint64(len(s.metadata))))
 }
 
 // contentHash returns the hash of what a client or an operator has said of an instance; own is its status without the

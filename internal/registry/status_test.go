@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 )
@@ -107,7 +109,7 @@ func TestStatus3SameStatus(t *testing.T) {
 		if err := w.SetOverride(key("x"), s, 5000, registry.FromClient, w.now); err != nil {
 			t.Fatal(err)
 		}
-		if w.find("x").Instance != before || len(w.changes) != 1 {
+		if !cmp.Equal(w.find("x").Instance, before) || len(w.changes) != 1 {
 			t.Errorf("override of %v with %v changed the record", s, s)
 		}
 		w.wantOverride("x", heureka.StatusUnknown, false)
@@ -141,7 +143,7 @@ func TestStatus5NothingToClear(t *testing.T) {
 	w.register(instance("x"))
 	before := w.find("x").Instance
 	w.ClearOverride(key("x"), heureka.StatusDown, 5000, registry.FromClient, w.now)
-	if w.find("x").Instance != before || len(w.changes) != 1 {
+	if !cmp.Equal(w.find("x").Instance, before) || len(w.changes) != 1 {
 		t.Error("clearing no override changed the record")
 	}
 }

@@ -43,6 +43,28 @@ type Record struct {
 	lease       *lease
 	incarnation uint32
 	owner       string
+	said        *said
+}
+
+// Stamp returns when the last command about the status was given; a zero Clock if nobody knows. The status is that of the command.
+func (r Record) Stamp() (Stamp, heureka.Status) {
+	if r.said == nil {
+		return Stamp{}, heureka.StatusUnknown
+	}
+	o := &r.said.override
+	return Stamp{Clock: o.clock, Rev: o.rev, About: o.about}, o.status
+}
+
+// MetadataCommand returns what an operator has set as metadata of this key.
+func (r Record) MetadataCommand(key string) (c MetadataCommand, ok bool) {
+	if r.said == nil {
+		return c, false
+	}
+	i, ok := findCommand(r.said.metadata, key)
+	if ok {
+		c = r.said.metadata[i]
+	}
+	return c, ok
 }
 
 // A Renewal is what a heartbeat says about its instance.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -304,6 +305,7 @@ func TestBadDigests(t *testing.T) {
 				a := r.start("a", []string{"b"})
 				r.serve("b", http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 					w.Header().Set(replication.HeaderNode, "b")
+					w.Header().Set(replication.HeaderProtocol, strconv.Itoa(replication.Protocol))
 					w.Header().Set(replication.HeaderDigest, "other")
 					body := tt.buckets
 					switch {
@@ -418,7 +420,7 @@ func TestBucketsRequest(t *testing.T) {
 			`[`: false,
 		} {
 			got := false
-			a.peers.Buckets("", nil, []byte(body), func(doc []byte) { got = doc != nil })
+			a.peers.Buckets("", http.Header{replication.HeaderProtocol: {strconv.Itoa(replication.Protocol)}}, []byte(body), func(doc []byte) { got = doc != nil })
 			if got != want {
 				t.Errorf("%.60s answered: %t, want %t", body, got, want)
 			}

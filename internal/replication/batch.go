@@ -75,20 +75,43 @@ func (b *Batch) fill(e *entry, rec *registry.Record, now time.Time) {
 	overridden := in.OverriddenStatus != heureka.StatusUnknown
 	if o&opRegister != 0 {
 		it := add(wire.Register, in.Status)
-		it.Instance, it.Incarnation, it.Owner = in, rec.Incarnation(), rec.Owner()
+		it.Instance, it.Incarnation, it.Owner, it.MetadataStamps = in, rec.Incarnation(), rec.Owner(), metadataStamps(rec)
 	}
 	switch {
 	case o&opOverride == 0:
 	case overridden: // rather than the status, which may be the instance's own in spite of the override (S-RULE-4)
-		add(wire.StatusUpdate, in.OverriddenStatus)
+		add(wire.StatusUpdate, in.OverriddenStatus).Stamp = stampOf(rec)
 	default: // also after an update to the status it had anyway, which records no override (S-STATUS-3)
-		add(wire.DeleteStatusOverride, in.Status)
+		add(wire.DeleteStatusOverride, in.Status).Stamp = stampOf(rec)
 	}
 	if o&opBeat != 0 {
 		if it := add(wire.Heartbeat, in.Status); overridden {
 			it.OverriddenStatus = in.OverriddenStatus.String()
 		}
 	}
+}
+
+// stampOf returns when the last command about a status was given.
+func stampOf(rec *registry.Record) *wire.Stamp {
+	s, status := rec.Stamp()
+	w := &wire.Stamp{
+		Time: s.Clock.Time, Node: s.Clock.Node, Rev: s.Rev, DirtyMS: s.About.DirtyMS, RecordRev: s.About.Rev, Restored: heureka.StatusUnknown,
+	}
+	if rec.Instance.OverriddenStatus == heureka.StatusUnknown {
+		w.Restored = status
+	}
+	return w
+}
+
+// metadataStamps returns when operators set which entries of a record's metadata.
+func metadataStamps(rec *registry.Record) []wire.MetadataStamp {
+	var stamps []wire.MetadataStamp
+	for i, e := range rec.Instance.Metadata {
+		if c, ok := rec.MetadataCommand(e.Key); ok {
+			stamps = append(stamps, wire.MetadataStamp{Place: i, Time: c.Clock.Time, Node: c.Clock.Node})
+		}
+	}
+	return stamps
 }
 
 // current returns what is still worth sending of e.

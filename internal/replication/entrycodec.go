@@ -50,6 +50,7 @@ type (
 	bucketsList []bucketRequest
 	entryList   []entryDoc
 	numberList  []int
+	commandList []commandDoc
 )
 
 func (l *bucketsList) UnmarshalJSON(b []byte) (err error) {
@@ -66,6 +67,14 @@ func (l *numberList) UnmarshalJSON(b []byte) (err error) {
 	*l, err = counted[int](b, bucketsAtOnce)
 	return err
 }
+
+func (l *commandList) UnmarshalJSON(b []byte) (err error) {
+	*l, err = counted[commandDoc](b, maxCommands)
+	return err
+}
+
+// maxCommands is how many entries of one instance's metadata operators may have set.
+const maxCommands = 4096
 
 var (
 	errCrowded = errors.New("list has too many elements")
@@ -105,11 +114,30 @@ type entryDoc struct {
 	AgeMS       int64           `json:"age"`
 	Instance    json.RawMessage `json:"record,omitempty"` // as in a registration; absent: cancelled
 	Owner       string          `json:"owner,omitempty"`
+
+	Operators *operatorsDoc `json:"operators,omitempty"`
+}
+
+// operatorsDoc is when operators said what, and about what.
+type operatorsDoc struct {
+	Clock      string      `json:"clock,omitempty"` // of the last command about the override
+	AboutDirty int64       `json:"aboutDirty,omitempty"`
+	AboutRev   uint64      `json:"aboutRev,omitempty"`
+	Restored   string      `json:"restored,omitempty"`
+	Metadata   commandList `json:"metadata,omitempty"`
+}
+
+// commandDoc is a registry.MetadataCommand.
+type commandDoc struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	Clock string `json:"clock"`
 }
 
 func docOf(e *registry.Entry) entryDoc {
 	d := entryDoc{
 		App: e.Key.App, ID: e.Key.ID, DirtyMS: e.DirtyMS, Rev: e.Rev, OverrideRev: e.OverrideRev, AgeMS: e.Age.Milliseconds(), Owner: e.Owner,
+		Operators: operatorsOf(e),
 	}
 	if e.HasOverride {
 		d.Override = e.Override.String()
@@ -118,6 +146,45 @@ func docOf(e *registry.Entry) entryDoc {
 		d.Instance = wire.AppendRegistration(nil, e.Instance)
 	}
 	return d
+}
+
+// operatorsOf returns nil if they have said nothing.
+func operatorsOf(e *registry.Entry) *operatorsDoc {
+	if e.Clock.IsZero() && len(e.Metadata) == 0 {
+		return nil
+	}
+	d := &operatorsDoc{Clock: e.Clock.String(), AboutDirty: e.About.DirtyMS, AboutRev: e.About.Rev}
+	if e.Restored != heureka.StatusUnknown {
+		d.Restored = e.Restored.String()
+	}
+	for _, c := range e.Metadata {
+		d.Metadata = append(d.Metadata, commandDoc{c.Key, c.Value, c.Clock.String()})
+	}
+	return d
+}
+
+// tell gives e what d says; whether that makes sense is for Merge to judge.
+func (d *operatorsDoc) tell(e *registry.Entry) (err error) {
+	e.About = registry.About{DirtyMS: d.AboutDirty, Rev: d.AboutRev}
+	if d.Restored != "" {
+		var ok bool
+		if e.Restored, ok = heureka.ParseStatus(d.Restored); !ok {
+			return fmt.Errorf("unknown status %q", d.Restored)
+		}
+	}
+	if d.Clock != "" {
+		if e.Clock, err = registry.ParseClock(d.Clock); err != nil {
+			return err
+		}
+	}
+	for _, c := range d.Metadata {
+		clock, err := registry.ParseClock(c.Clock)
+		if err != nil {
+			return err
+		}
+		e.Metadata = append(e.Metadata, registry.MetadataCommand{Key: c.Key, Value: c.Value, Clock: clock})
+	}
+	return nil
 }
 
 // entry returns what the document says; whether that makes sense is for Merge to judge.
@@ -132,6 +199,11 @@ func (d *entryDoc) entry() (registry.Entry, error) {
 			return e, fmt.Errorf("entry %s: unknown status %q", e.Key, d.Override)
 		}
 		e.HasOverride = true
+	}
+	if d.Operators != nil {
+		if err := d.Operators.tell(&e); err != nil {
+			return e, fmt.Errorf("entry %s: %w", e.Key, err)
+		}
 	}
 	if !e.Tombstone {
 		in, err := wire.DecodeInstance(wire.JSON, d.Instance)

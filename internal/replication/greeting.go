@@ -13,8 +13,8 @@ import (
 // leaves it as it is. Every other change counts it up, and then a node of each version leaves alone what the other says:
 // they replicate by batches, as with Java servers, and do not compare their registries.
 //
-// Nodes from before the version was said speak 1.
-const Protocol = 1
+// Nodes from before the version was said speak 1. 2 is 1 with the clocks of operators' commands, which digests show.
+const Protocol = 2
 
 // Headers that heureka nodes add to batches, exchanges and the answers to both. Java servers ignore them and send none.
 const (
@@ -51,7 +51,7 @@ func greetingIn(h http.Header) Greeting {
 }
 
 // speaks reports whether this node speaks a version.
-func speaks(version string) bool { return version == "" || version == strconv.Itoa(Protocol) }
+func speaks(version string) bool { return version == strconv.Itoa(Protocol) }
 
 // addTo writes the greeting into h.
 func (g *Greeting) addTo(h http.Header) {
@@ -68,7 +68,7 @@ func (g *Greeting) addTo(h http.Header) {
 
 // silence removes from h what a node of another protocol says beside its batch, but who it is.
 func silence(h http.Header) {
-	for _, name := range []string{HeaderDigest, HeaderPhase, HeaderBatch, HeaderHeard, HeaderClock, HeaderLast, wire.HeaderIncarnations, wire.HeaderOwners} {
+	for _, name := range []string{HeaderDigest, HeaderPhase, HeaderBatch, HeaderHeard, HeaderClock, HeaderLast, wire.HeaderIncarnations, wire.HeaderOwners, wire.HeaderStamps} {
 		h.Del(name)
 	}
 }

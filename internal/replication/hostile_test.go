@@ -243,7 +243,7 @@ func TestListsAreCounted(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		refused := tt.refused()
 		runtime.ReadMemStats(&after)
-		if took := after.TotalAlloc - before.TotalAlloc; !refused || took > 128<<20 {
+		if took := after.TotalAlloc - before.TotalAlloc; !refused || took > 160<<20 {
 			t.Errorf("%s: refused: %v, after %d MiB", tt.name, refused, took>>20)
 		}
 	}

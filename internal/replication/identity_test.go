@@ -144,6 +144,7 @@ func (p *poster) post(from, number, heard string, items ...wire.ReplicationItem)
 		p.t.Fatal(err)
 	}
 	req.Header.Set(replication.HeaderNode, from)
+	req.Header.Set(replication.HeaderProtocol, strconv.Itoa(replication.Protocol))
 	req.Header.Set(replication.HeaderBatch, number)
 	req.Header.Set(replication.HeaderHeard, heard)
 	resp, err := p.client.Do(req)

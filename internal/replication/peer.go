@@ -194,7 +194,7 @@ func (p *peer) post(ctx context.Context, b *Batch, items []wire.ReplicationItem)
 	if p.set.cfg.Compress {
 		body = compressed(body)
 	}
-	beside := map[string]string{wire.HeaderIncarnations: wire.Incarnations(items), wire.HeaderOwners: wire.Owners(items)}
+	beside := map[string]string{wire.HeaderIncarnations: wire.Incarnations(items), wire.HeaderOwners: wire.Owners(items), wire.HeaderStamps: wire.Stamps(items)}
 	for {
 		if r := p.postOnce(ctx, body, beside); !p.again(b, r) {
 			return r

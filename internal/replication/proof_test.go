@@ -3,6 +3,7 @@ package replication_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -143,7 +144,7 @@ func TestBucketsAreForPeers(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
 		phase := "waiting"
 		a := r.start("a", nil, func(_ *node, cfg *replication.Config, _ *http.Handler) { cfg.Phase = func() string { return phase } })
-		stranger := http.Header{replication.HeaderNode: {"somebody"}}
+		stranger := http.Header{replication.HeaderNode: {"somebody"}, replication.HeaderProtocol: {strconv.Itoa(replication.Protocol)}}
 		if refused, _ := ask(a, stranger); refused != http.StatusServiceUnavailable {
 			t.Errorf("a stranger is answered %d while reads are closed, want 503", refused)
 		}
@@ -193,7 +194,7 @@ func TestOneExchangeForEachPeer(t *testing.T) {
 			t.Errorf("%d of 5 questions of a peer are answered at a time, want 1", n)
 		}
 		phase = replication.PhaseOpen
-		if n := count(9, http.Header{replication.HeaderNode: {"somebody"}}); n != 4 {
+		if n := count(9, http.Header{replication.HeaderNode: {"somebody"}, replication.HeaderProtocol: {strconv.Itoa(replication.Protocol)}}); n != 4 {
 			t.Errorf("%d of 9 questions of strangers are answered at a time, want 4", n)
 		}
 	})

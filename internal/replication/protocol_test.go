@@ -12,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -56,6 +57,10 @@ func TestProtocolIsTheSameInEveryRelease(t *testing.T) {
 		r.wait(5 * time.Second)
 		a.learn("1", func(in *heureka.Instance) { *in = *again.Instance }) // only its incarnation tells it from the cancelled one
 		a.peers.Add(wire.Register, keyOf("1"), time.Now())
+		r.wait(5 * time.Second)
+		a.override("1", heureka.StatusOutOfService)
+		r.wait(5 * time.Second)
+		a.setMetadata("1", "k", "v")
 		r.wait(5 * time.Second)
 		a.peers.AskHeard(t.Context(), []heureka.Key{keyOf("silent"), keyOf("gone")})
 		got = w.text(a.peers.NodeID(), b.peers.NodeID())
@@ -122,6 +127,9 @@ func (w *wiretap) RoundTrip(r *http.Request) (*http.Response, error) {
 	if bytes.Contains(sent, []byte(`"Register"`)) {
 		kind += ", incarnation " + cmp.Or(r.Header.Get(wire.HeaderIncarnations), "untold")
 	}
+	if r.Header.Get(wire.HeaderStamps) != "" {
+		kind += ", with stamps"
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.seen == nil {
@@ -152,6 +160,7 @@ func (w *wiretap) text(a, b string) string {
 	slices.SortFunc(w.pages, func(x, y string) int { return cmp.Compare(x, y) })
 	text := strings.NewReplacer(a, "(node a)", b, "(node b)").Replace(strings.Join(w.pages, "\n"))
 	text = regexp.MustCompile(`(Nonce: )\w+`).ReplaceAllString(text, "$1(nonce)")
+	text = regexp.MustCompile(`(Stamps: |"clock":"|0\.)\w+\.\w+`).ReplaceAllString(text, "$1(clock)")
 	return regexp.MustCompile(`(\(node b\) |"ages?":\[?)\d+`).ReplaceAllString(text, "$1(ms)")
 }
 
@@ -218,8 +227,8 @@ func foreign(h http.Header) {
 	if h.Get(replication.HeaderNode) == "" {
 		return
 	}
-	h.Set(replication.HeaderProtocol, "2")
-	for _, name := range []string{replication.HeaderDigest, replication.HeaderBatch, replication.HeaderHeard, replication.HeaderClock, replication.HeaderLast, wire.HeaderIncarnations} {
+	h.Set(replication.HeaderProtocol, strconv.Itoa(replication.Protocol+1))
+	for _, name := range []string{replication.HeaderDigest, replication.HeaderBatch, replication.HeaderHeard, replication.HeaderClock, replication.HeaderLast, wire.HeaderIncarnations, wire.HeaderStamps} {
 		h.Set(name, "another thing")
 	}
 }
@@ -242,21 +251,26 @@ func (t *translated) Write(b []byte) (int, error) {
 	return t.ResponseWriter.Write(b)
 }
 
-// A node of before the version was said speaks the first one.
+// A node of before the version was said speaks the first one: what it says and hears is in another protocol than ours.
 func TestNoVersionIsTheFirst(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
-		silent := func(_ *node, cfg *replication.Config, h *http.Handler) {
-			plain := *h
-			*h = http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-				req.Header.Del(replication.HeaderProtocol)
-				plain.ServeHTTP(w, req)
-			})
+		a := r.start("a", nil)
+		a.seed("1")
+		for _, version := range []string{"", "1", strconv.Itoa(replication.Protocol), strconv.Itoa(replication.Protocol + 1)} {
+			told := false
+			ask := fmt.Sprintf(`{"buckets":[{"bucket":%d}]}`, bucketOf(a.reg))
+			a.peers.Buckets("", http.Header{replication.HeaderProtocol: {version}}, []byte(ask), func(doc []byte) { told = bytes.Contains(doc, []byte(`"id":"1"`)) })
+			if want := version == strconv.Itoa(replication.Protocol); told != want {
+				t.Errorf("a node of version %q gets the registry: %v, want %v", version, told, want)
+			}
 		}
-		a, b := r.start("a", []string{"b"}, silent), r.start("b", []string{"a"})
-		r.wait(time.Second)
-		b.learn("x", nil)
-		r.waitFor("comparison", time.Minute, func() bool { return a.has("x") })
 	})
+}
+
+// bucketOf returns in which bucket of the digest the only instance is.
+func bucketOf(reg *registry.Registry) int {
+	d := reg.Digest()
+	return slices.IndexFunc(d[:], func(w uint64) bool { return w != 0 })
 }
 
 func TestStatusOfHeurekaPeer(t *testing.T) {

@@ -179,7 +179,9 @@ func TestRepl3Fields(t *testing.T) {
 	}
 	register, beat := item(wire.Register), item(wire.Heartbeat)
 	register.Instance = in
-	want := []wire.ReplicationItem{register, item(wire.StatusUpdate)}
+	override := item(wire.StatusUpdate)
+	override.Stamp = new(wire.Stamp)
+	want := []wire.ReplicationItem{register, override}
 	if diff := cmp.Diff(want, batch.Fill(b.recs, b.now)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

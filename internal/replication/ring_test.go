@@ -193,6 +193,7 @@ func (n *node) batch(w http.ResponseWriter, r *http.Request) {
 	}
 	wire.SetIncarnations(items, r.Header.Get(wire.HeaderIncarnations))
 	wire.SetOwners(items, r.Header.Get(wire.HeaderOwners))
+	wire.SetStamps(items, r.Header.Get(wire.HeaderStamps))
 	results := make([]wire.ReplicationResult, len(items))
 	n.mu.Lock()
 	if len(items) > 0 {
@@ -219,17 +220,24 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	var err error
 	switch it.Action {
 	case wire.Register:
-		incarnation := registry.AnyIncarnation
+		told := registry.Told{Incarnation: registry.AnyIncarnation}
 		if it.HasIncarnation {
-			incarnation = it.Incarnation
+			told.Incarnation = it.Incarnation
 		}
-		_, err = n.reg.RegisterIncarnation(it.Instance, incarnation, registry.Origin{By: registry.ByPeer, Owner: it.Owner}, now)
+		_, err = n.reg.RegisterTold(it.Instance, told, registry.Origin{By: registry.ByPeer, Owner: it.Owner}, now)
 	case wire.Cancel:
 		err = n.reg.Cancel(key, registry.FromPeer, now)
-	case wire.StatusUpdate:
-		err = n.reg.SetOverride(key, status, it.LastDirtyMS, registry.FromPeer, now)
-	case wire.DeleteStatusOverride:
-		err = n.reg.ClearOverride(key, status, it.LastDirtyMS, registry.FromPeer, now)
+	case wire.StatusUpdate, wire.DeleteStatusOverride:
+		c := registry.Command{Key: key, Set: it.Action == wire.StatusUpdate, Status: status, DirtyMS: it.LastDirtyMS}
+		if s := it.Stamp; s != nil {
+			c.Stamp = &registry.Stamp{
+				Clock: registry.Clock{Time: s.Time, Node: s.Node}, Rev: s.Rev, About: registry.About{DirtyMS: s.DirtyMS, Rev: s.RecordRev},
+			}
+			if !c.Set {
+				c.Status = s.Restored
+			}
+		}
+		_, err = n.reg.Command(&c, registry.FromPeer, now)
 	case wire.Heartbeat:
 		renewal := registry.Renewal{DirtyMS: it.LastDirtyMS, HasDirty: it.HasLastDirty}
 		renewal.Override, renewal.HasOverride = heureka.ParseStatus(it.OverriddenStatus)
@@ -299,6 +307,14 @@ func (n *node) override(id string, s heureka.Status) {
 		n.t.Fatal(err)
 	}
 	n.peers.Add(wire.StatusUpdate, keyOf(id), time.Now())
+}
+
+func (n *node) setMetadata(id, key, value string) {
+	n.t.Helper()
+	if _, err := n.reg.SetMetadata(keyOf(id), []heureka.MetadataEntry{{Key: key, Value: value}}, registry.FromClient, time.Now()); err != nil {
+		n.t.Fatal(err)
+	}
+	n.peers.Add(wire.Register, keyOf(id), time.Now())
 }
 
 // What tests look at.

@@ -33,9 +33,9 @@ func (w *Writes) Register(in *heureka.Instance, origin registry.Origin) error {
 	return nil
 }
 
-// RegisterIncarnation stores what a heureka peer says about one incarnation of an instance.
-func (w *Writes) RegisterIncarnation(in *heureka.Instance, incarnation uint32, origin registry.Origin) error {
-	_, err := w.Registry.RegisterIncarnation(in, incarnation, origin, w.Now())
+// RegisterTold stores what a heureka peer says about an instance.
+func (w *Writes) RegisterTold(in *heureka.Instance, told registry.Told, origin registry.Origin) error {
+	_, err := w.Registry.RegisterTold(in, told, origin, w.Now())
 	return err
 }
 
@@ -62,22 +62,29 @@ func (w *Writes) Cancel(key heureka.Key, origin registry.Origin) error {
 
 // SetOverride sets what outranks the status that an instance says of itself.
 func (w *Writes) SetOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
-	now := w.Now()
-	if err := w.Registry.SetOverride(key, s, dirtyMS, origin, now); err != nil {
-		return err
-	}
-	w.replicate(wire.StatusUpdate, key, origin, now)
-	return nil
+	_, err := w.Command(&registry.Command{Key: key, Set: true, Status: s, DirtyMS: dirtyMS}, origin)
+	return err
 }
 
 // ClearOverride removes it; s is the status from then on.
 func (w *Writes) ClearOverride(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin) error {
+	_, err := w.Command(&registry.Command{Key: key, Status: s, DirtyMS: dirtyMS}, origin)
+	return err
+}
+
+// Command does either, and reports whether that changed something that peers must hear. What changes nothing is not queued: on its way to a peer it would come after what was said there since.
+func (w *Writes) Command(c *registry.Command, origin registry.Origin) (changed bool, err error) {
 	now := w.Now()
-	if err := w.Registry.ClearOverride(key, s, dirtyMS, origin, now); err != nil {
-		return err
+	changed, err = w.Registry.Command(c, origin, now)
+	if err != nil || !changed {
+		return changed, err
 	}
-	w.replicate(wire.DeleteStatusOverride, key, origin, now)
-	return nil
+	action := wire.DeleteStatusOverride
+	if c.Set {
+		action = wire.StatusUpdate
+	}
+	w.replicate(action, c.Key, origin, now)
+	return true, nil
 }
 
 // SetMetadata adds entries to the metadata of an instance. Peers are told by a registration (W-META-3).

@@ -124,7 +124,8 @@ func describe(e *registry.Entry) string {
 	if !e.Tombstone {
 		what = e.Instance.Status.String()
 	}
-	return fmt.Sprintf("%s dirty %d rev %d override %v %v rev %d age %v", what, e.DirtyMS, e.Rev, e.HasOverride, e.Override, e.OverrideRev, e.Age)
+	override := fmt.Sprintf("%v %v rev %d clock %v about %v", e.HasOverride, cmp.Or(e.Override, e.Restored), e.OverrideRev, e.Clock, e.About)
+	return fmt.Sprintf("%s dirty %d rev %d override %s metadata %v age %v", what, e.DirtyMS, e.Rev, override, e.Metadata, e.Age)
 }
 
 // differing returns what two nodes must come to agree about: not leases that have run out, which each node ends on its own

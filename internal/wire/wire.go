@@ -65,6 +65,9 @@ type ReplicationItem struct {
 	HasIncarnation bool   // the receiver knows it
 	Owner          string // of that record; see HeaderOwners
 
+	Stamp          *Stamp          // of a change of an override; not in the body, see HeaderStamps; nil: not known
+	MetadataStamps []MetadataStamp // of a registration, likewise
+
 	Fault error // the LimitError that its receiver has for it; nil: none
 }
 
