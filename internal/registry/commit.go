@@ -9,6 +9,7 @@ func (r *Registry) put(l *lease, next *version, ch Change) Change {
 	r.replace(l, next, ch.Key)
 	if prev == nil {
 		r.unbury(ch.Key)
+		delete(r.parked, ch.Key)
 		r.index.insert(l)
 		r.seat(l, r.instant(ch.At).at)
 	} else {

@@ -72,6 +72,7 @@ func (r *Registry) CarryOut(p *Plan, now time.Time) Eviction {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.forgetTombstones(t.at)
+	r.forgetParked(t.at)
 	r.lastTick = lastTick{result: e, at: p.at.wall, since: p.at.at}
 	return e
 }

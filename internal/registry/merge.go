@@ -45,7 +45,7 @@ func (e *Entry) state() state {
 	if e.HasOverride {
 		s.override.status = e.Override
 	}
-	if !e.Tombstone {
+	if e.Instance != nil {
 		s.position.content = contentHash(e.Instance, e.Instance.Status)
 	}
 	return s
@@ -132,6 +132,9 @@ func (r *Registry) Merge(e Entry, now time.Time) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hearClocks(&e, t)
+	if e.Tombstone {
+		delete(r.parked, e.Key) // the cancellation has ended it
+	}
 	l := r.index.find(e.Key)
 	mine := r.stateOf(l, e.Key)
 	joined := join(mine, e.state())
@@ -159,7 +162,10 @@ func (r *Registry) stateOf(l *lease, key heureka.Key) state {
 	if l != nil {
 		return l.current.Load().state()
 	}
-	tomb, _ := r.tombs.lookup(key)
+	tomb, buried := r.tombs.lookup(key)
+	if waiting, ok := r.parked[key]; ok && !buried {
+		tomb.override = waiting.override
+	}
 	return tomb.state
 }
 

@@ -127,7 +127,7 @@ func (r *Registry) register(key heureka.Key, in *heureka.Instance, told Told, or
 		prev = l.current.Load()
 	} else {
 		l = new(lease)
-		if was.override.set {
+		if _, waits := r.parked[key]; was.override.set && !waits {
 			was.override = was.override.ended() // of an earlier life
 		}
 	}

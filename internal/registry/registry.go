@@ -48,7 +48,8 @@ type Registry struct {
 	rand       *rand.Rand
 	ticker     ticker
 	lastTick   lastTick
-	restored   int           // leases, see Restore
+	restored   int // leases, see Restore
+	parked     map[heureka.Key]parked
 	released   time.Duration // leases that ran out before are not held; 0: there is none
 	releasedBy Origin
 }

@@ -11,10 +11,10 @@ import (
 
 // Restore takes over what this node, or another one, knew before it ended. It merges as Merge does, but that nothing is taken
 // back: who has registered meanwhile stays, though an earlier process knows that the instance was cancelled. An instance that
-// is restored gets a whole lease, from now on and again from OpenForTraffic on, to be heard of. The age of e counts until now. It
-// reports whether an instance has changed.
+// is restored gets a whole lease, from now on and again from OpenForTraffic on, to be heard of. An override alone, see OnlyOverride,
+// waits for its instance. The age of e counts until now. It reports whether an instance has changed.
 func (r *Registry) Restore(e Entry, now time.Time) (changed bool) {
-	if !e.Valid() {
+	if !e.Valid() && !e.OnlyOverride() {
 		return false
 	}
 	e.From = FromDisk
@@ -22,8 +22,14 @@ func (r *Registry) Restore(e Entry, now time.Time) (changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hearClocks(&e, t)
+	if e.Tombstone {
+		delete(r.parked, e.Key)
+	}
 	l := r.index.find(e.Key)
 	mine := r.stateOf(l, e.Key)
+	if e.OnlyOverride() {
+		return r.restoreOverride(l, mine, &e, t)
+	}
 	joined := join(mine, e.state())
 	switch {
 	case l != nil && e.Tombstone:
@@ -46,6 +52,14 @@ func (r *Registry) restoreLease(joined state, e *Entry, t instant) {
 	v.keepTimes(&e.Instance.Lease)
 	r.restored++
 	r.put(l, v, Change{Kind: Registered, Origin: e.From, At: t.wall, Key: e.Key})
+}
+
+// Knows reports whether there is an instance, or it is remembered that there was one until it was cancelled.
+func (r *Registry) Knows(key heureka.Key) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, buried := r.tombs.lookup(key)
+	return buried || r.index.find(key) != nil
 }
 
 // keepTimes keeps what a record says about when its instance registered and was first UP.

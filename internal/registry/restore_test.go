@@ -142,4 +142,112 @@ func TestRestoreLeavesNonsenseAlone(t *testing.T) {
 	if w.Restore(registry.Entry{Key: key("x")}, w.now) || w.Len() != 0 {
 		t.Error("an entry without a record has been taken")
 	}
+	if w.Merge(registry.Entry{Key: key("x"), HasOverride: true, OverrideRev: 1}, w.now) || len(w.Parked(w.now)) != 0 {
+		t.Error("a peer makes an override wait")
+	}
+}
+
+// onlyOverrides are what an old snapshot of w tells.
+func (w *world) onlyOverrides() (all []registry.Entry) {
+	for _, e := range append(entries(w.Registry, w.now), w.Parked(w.now)...) {
+		if e.Instance, e.Tombstone = nil, false; e.OnlyOverride() {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+// An override whose instance is not there waits for it, and is then that of the instance, whoever brings it.
+func TestOverridesWaitForTheirInstances(t *testing.T) {
+	before := newWorld(t, registry.Config{})
+	for _, id := range []string{"x", "y", "plain"} {
+		before.register(instance(id))
+	}
+	before.setStatus("x", heureka.StatusOutOfService)
+	before.setStatus("y", heureka.StatusDown)
+	restored := func(t *testing.T) *world {
+		w := newWorld(t, registry.Config{DisableSelfPreservation: true})
+		for _, e := range before.onlyOverrides() {
+			if w.Restore(e, w.now) {
+				t.Error("restoring an override alone changes an instance")
+			}
+		}
+		if w.Len() != 0 || len(w.Parked(w.now)) != 2 || w.Digest() != [registry.Buckets]uint64{} {
+			t.Errorf("%d instances, %d overrides wait", w.Len(), len(w.Parked(w.now)))
+		}
+		return w
+	}
+	for name, tt := range map[string]struct {
+		do    func(*world)
+		want  bool // that x is overridden then
+		waits int
+	}{
+		"it registers":         {func(w *world) { w.register(instance("x", dirty(2000))) }, true, 1},
+		"a peer replicates it": {func(w *world) { w.registerFrom(registry.FromPeer, instance("x")) }, true, 1},
+		"a peer tells of it": {func(w *world) {
+			other := newWorld(t, registry.Config{})
+			other.register(instance("x"))
+			w.tell(other)
+			if other.tell(w); other.Digest() != w.Digest() {
+				t.Error("nodes differ")
+			}
+			other.wantOverride("x", heureka.StatusOutOfService, true)
+		}, true, 1},
+		"a peer has removed the override": {func(w *world) {
+			other := newWorld(t, registry.Config{})
+			other.tell(before)
+			other.clearStatus("x", heureka.StatusUp)
+			w.tell(other)
+		}, false, 0},
+		"a peer knows that it was cancelled": {func(w *world) {
+			other := newWorld(t, registry.Config{})
+			other.register(instance("x"))
+			other.cancel("x")
+			w.tell(other)
+			w.register(instance("x", dirty(2000)))
+		}, false, 1},
+		"it comes after a day": {func(w *world) {
+			w.advance(23 * time.Hour)
+			w.Evict(w.now)
+			w.register(instance("y"))
+			w.wantOverride("y", heureka.StatusDown, true)
+			w.advance(2 * time.Hour)
+			w.Evict(w.now)
+			w.register(instance("x"))
+		}, false, 0},
+		"the node is started again meanwhile": {func(w *world) {
+			w.advance(time.Hour)
+			next := newWorld(t, registry.Config{})
+			next.now = w.now
+			for _, e := range w.Parked(w.now) {
+				if e.Age != time.Hour {
+					t.Errorf("it waits for %v", e.Age)
+				}
+				next.Restore(e, next.now)
+			}
+			*w = *next
+			w.register(instance("x"))
+		}, true, 1},
+		"it has come before": {func(w *world) {
+			*w = *newWorld(t, registry.Config{})
+			w.register(instance("x"))
+			for _, e := range before.onlyOverrides() {
+				w.Restore(e, w.now)
+			}
+		}, true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := restored(t)
+			tt.do(w)
+			status := heureka.StatusUnknown
+			if tt.want {
+				status = heureka.StatusOutOfService
+				w.wantStatus("x", status)
+			}
+			w.wantOverride("x", status, tt.want)
+			if got := len(w.Parked(w.now)); got != tt.waits || w.Digest() != w.RecomputedDigest() {
+				t.Errorf("%d overrides wait, want %d", got, tt.waits)
+			}
+		})
+	}
 }

@@ -57,6 +57,7 @@ func (ts *tombstones) retention() time.Duration {
 // bury sets or replaces the tombstone of key, whose instance had renewed its lease or not. With mu held.
 func (r *Registry) bury(key heureka.Key, t tombstone, renewed bool) {
 	r.unbury(key)
+	delete(r.parked, key)
 	text := key.App + key.ID // a copy: the texts of a record are one piece, which the key would keep whole
 	key = heureka.Key{App: text[:len(key.App)], ID: text[len(key.App):]}
 	bucket := &r.tombs.buckets[bucketOf(key.ID)]

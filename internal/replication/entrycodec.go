@@ -20,7 +20,8 @@ import (
 // digestAnswer answers GET peerreplication/digest.
 type digestAnswer struct {
 	Protocol int    `json:"protocol,omitempty"`
-	Digest   []byte `json:"digest"` // one number of eight bytes for each bucket
+	Digest   []byte `json:"digest"`          // one number of eight bytes for each bucket
+	WholeMS  int64  `json:"whole,omitempty"` // see Config.Whole; 0: not known
 }
 
 // bucketsRequest asks POST peerreplication/buckets for what the asker lacks.
@@ -112,7 +113,7 @@ type entryDoc struct {
 	Override    string          `json:"override,omitempty"`
 	OverrideRev uint64          `json:"overrideRev,omitempty"`
 	AgeMS       int64           `json:"age"`
-	Instance    json.RawMessage `json:"record,omitempty"` // as in a registration; absent: cancelled
+	Instance    json.RawMessage `json:"record,omitempty"` // as in a registration; absent: cancelled; noRecord
 	Owner       string          `json:"owner,omitempty"`
 
 	Operators *operatorsDoc `json:"operators,omitempty"`
@@ -134,6 +135,9 @@ type commandDoc struct {
 	Clock string `json:"clock"`
 }
 
+// noRecord stands for an instance of which nothing is said but its override, as in snapshots: see registry.Entry.OnlyOverride.
+var noRecord = json.RawMessage("null")
+
 func docOf(e *registry.Entry) entryDoc {
 	d := entryDoc{
 		App: e.Key.App, ID: e.Key.ID, DirtyMS: e.DirtyMS, Rev: e.Rev, OverrideRev: e.OverrideRev, AgeMS: e.Age.Milliseconds(), Owner: e.Owner,
@@ -142,7 +146,10 @@ func docOf(e *registry.Entry) entryDoc {
 	if e.HasOverride {
 		d.Override = e.Override.String()
 	}
-	if !e.Tombstone {
+	switch {
+	case e.OnlyOverride():
+		d.Instance = noRecord
+	case !e.Tombstone:
 		d.Instance = wire.AppendRegistration(nil, e.Instance)
 	}
 	return d
@@ -205,7 +212,7 @@ func (d *entryDoc) entry() (registry.Entry, error) {
 			return e, fmt.Errorf("entry %s: %w", e.Key, err)
 		}
 	}
-	if !e.Tombstone {
+	if !e.Tombstone && !bytes.Equal(d.Instance, noRecord) {
 		in, err := wire.DecodeInstance(wire.JSON, d.Instance)
 		if err != nil {
 			return e, fmt.Errorf("entry %s: %w", e.Key, err)

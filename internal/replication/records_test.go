@@ -21,6 +21,7 @@ func TestRecordsAreReadAsTheyWereWritten(t *testing.T) {
 		{Key: key, Instance: in, DirtyMS: 7, Rev: 1 << 40, Age: 3 * time.Second, Override: heureka.StatusOutOfService, HasOverride: true, OverrideRev: 3},
 		{Key: key, Instance: in, DirtyMS: 7, Rev: 1, Override: heureka.StatusUnknown, HasOverride: true, OverrideRev: 1},
 		{Key: key, Tombstone: true, DirtyMS: 9, Rev: 2, Age: time.Minute},
+		{Key: key, Override: heureka.StatusDown, HasOverride: true, OverrideRev: 4, Age: time.Hour},
 	} {
 		line := replication.AppendRecord([]byte("before"), &e)
 		if bytes.ContainsAny(line, "\n\r") {
