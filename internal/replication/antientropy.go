@@ -98,8 +98,9 @@ type fetcher struct {
 	store Store
 	by    registry.By
 
-	node, phase string // what the node said of itself in its last answer
-	received    int    // instances
+	node, phase string        // what the node said of itself in its last answer
+	whole       time.Duration // likewise, with the digest; see Config.Whole
+	received    int           // instances
 }
 
 func (p *peer) fetcher(by registry.By) *fetcher {
@@ -133,7 +134,7 @@ func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err e
 	if err != nil {
 		return d, err
 	}
-	if d, err = TakeDigest(doc); err != nil {
+	if d, f.whole, err = TakeDigest(doc); err != nil {
 		err = fmt.Errorf("%s%s: %w", f.conn.URL(), digestPath, err)
 	}
 	return d, err

@@ -43,6 +43,11 @@ type Config struct {
 	Program  string        // version of this program, for people; "" to keep it
 	Phase    func() string // how far this node's start has come, for its peers
 
+	// Whole returns for how long nothing has been missing in this node's registry, as far as it knows; 0 before it opens. Peers that
+	// start conclude from it who is gone. Nil: that is not known.
+	Whole func() time.Duration
+	App   string // under which the nodes of the ring register themselves; "": not known
+
 	Now func() time.Time // time.Now, but in a simulation
 
 	// Room reports whether there is memory for so many bytes, which is asked before buckets are encoded. Nil: there always is.

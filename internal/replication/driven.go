@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -105,7 +106,7 @@ func (p *DrivenPeer) Compare() (healed int, err error) {
 func (p *DrivenPeer) IsThisNode() bool { return p.has(ThisNode) }
 
 // Copy copies the peer's registry, at a start. It returns nil if it turns out to be this node.
-func (p *DrivenPeer) Copy() *Copied { return p.set.copyFrom(p.ctx, p.peer) }
+func (p *DrivenPeer) Copy() *Copied { return p.set.copyFrom(p.ctx, p.peer, new(atomic.Int64)) }
 
 // AskHeard asks the peer whom it has heard.
 func (p *DrivenPeer) AskHeard(keys []heureka.Key) (kept int) { return p.askHeard(p.ctx, keys) }

@@ -3,6 +3,7 @@ package replication
 import (
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // The resources for peers, below the API's base.
@@ -76,9 +77,17 @@ func (ps *Peers) Digest(address string, h http.Header) []byte {
 	if ps.cfg.DisableAntiEntropy {
 		return nil
 	}
-	doc := AnswerDigest(ps.cfg.Store)
+	doc := AnswerDigest(ps.cfg.Store, ps.whole())
 	ps.heard(ps.meet(address, h), ps.digest(), true)
 	return doc
+}
+
+// whole is Config.Whole, 0 without.
+func (ps *Peers) whole() time.Duration {
+	if ps.cfg.Whole == nil {
+		return 0
+	}
+	return ps.cfg.Whole()
 }
 
 // maxStrangers is how many of those get buckets at a time that have not proved to be peers, as peers that have just started:

@@ -232,7 +232,7 @@ func TestListsAreCounted(t *testing.T) {
 		{"nulls", take(`{"entries":` + list("null", size) + `}`)},
 		{"rest", take(`{"entries":[],"rest":` + list("0", size) + `}`)},
 		{"digest", func() bool {
-			_, err := replication.TakeDigest([]byte(`{"digest":` + list("0", size) + `}`))
+			_, _, err := replication.TakeDigest([]byte(`{"digest":` + list("0", size) + `}`))
 			return err != nil
 		}},
 		{"buckets", func() bool {

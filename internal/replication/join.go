@@ -29,6 +29,7 @@ type Copied struct {
 	Instances int           // that it told of
 	Changed   int           // of them, new or newer here
 	Took      time.Duration // for all of it
+	Whole     time.Duration // for how long nothing has been missing in the peer's registry; 0: not known
 	// Err says why there is no complete answer; nil if there is. ErrNotReady of package heureka: the peer is itself starting.
 	Err error
 }

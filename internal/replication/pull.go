@@ -90,23 +90,27 @@ func (p *Pull) Take(doc []byte, now time.Time) error {
 // Err says why a pull that has ended is not whole; nil if it is.
 func (p *Pull) Err() error { return p.bad }
 
-// AnswerDigest returns the answer to a node that asks for the digest.
-func AnswerDigest(store Store) []byte {
+// AnswerDigest returns the answer to a node that asks for the digest; whole is as of Config.Whole.
+func AnswerDigest(store Store, whole time.Duration) []byte {
 	d := store.Digest()
-	return encoded(digestAnswer{Protocol: Protocol, Digest: appendWords(nil, d[:]...)})
+	return encoded(digestAnswer{Protocol: Protocol, Digest: appendWords(nil, d[:]...), WholeMS: whole.Milliseconds()})
 }
 
 // TakeDigest reads such an answer.
-func TakeDigest(doc []byte) (d [registry.Buckets]uint64, err error) {
+func TakeDigest(doc []byte) (d [registry.Buckets]uint64, whole time.Duration, err error) {
 	if len(doc) > maxDigest {
-		return d, errDigest
+		return d, 0, errDigest
 	}
 	var answer digestAnswer
 	if err := json.Unmarshal(doc, &answer); err != nil {
-		return d, err
+		return d, 0, err
 	}
-	return decodeDigest(answer.Digest)
+	d, err = decodeDigest(answer.Digest)
+	return d, time.Duration(max(0, min(answer.WholeMS, maxWholeMS))) * time.Millisecond, err
 }
+
+// maxWholeMS is more than a node runs, and not too much for a duration.
+const maxWholeMS = int64(100 * 365 * 24 * time.Hour / time.Millisecond)
 
 // AnswerBuckets returns the entries that the asker lacks; nil if it asks for what there is not.
 func AnswerBuckets(store Store, body []byte, now time.Time) []byte {

@@ -125,6 +125,7 @@ func (r *ring) start(name string, peers []string, setups ...setup) *node {
 		Logger: slog.New(slog.NewTextHandler(n.logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Rand:   rand.NewPCG(uint64(len(name)), uint64(name[0])),
 		Hosts:  []string{name + ":8761"},
+		Whole:  func() time.Duration { return time.Minute },
 	}
 	h := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { n.peers.Wrap(n.api()).ServeHTTP(w, req) }))
 	for _, s := range setups {

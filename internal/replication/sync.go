@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -29,6 +30,7 @@ type Copier struct {
 	ask     func(*peer)
 	answers chan copyAnswer
 	asked   map[*peer]bool // and have not answered, perhaps since an earlier round
+	sending atomic.Int64   // see Sending
 
 	// Close ends what is under way.
 	Close func()
@@ -47,7 +49,7 @@ func (ps *Peers) Copier(ctx context.Context) *Copier {
 	c.ask = func(p *peer) {
 		asking.Go(func() {
 			select {
-			case c.answers <- copyAnswer{p, ps.copyFrom(ctx, p)}:
+			case c.answers <- copyAnswer{p, ps.copyFrom(ctx, p, &c.sending)}:
 			case <-ctx.Done():
 			}
 		})
@@ -135,8 +137,11 @@ func (c *Copier) leaveBehind(left []*peer, yield func(Copied) bool) {
 // errSending says why there is no answer of a peer yet.
 var errSending = errors.New("its registry has not arrived as a whole yet")
 
-// copyFrom copies the registry of one peer. It returns nil if that turned out to be this node.
-func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
+// Sending reports whether a peer has answered that has a whole registry, and gives it.
+func (c *Copier) Sending() bool { return c.sending.Load() > 0 }
+
+// copyFrom copies the registry of one peer. It returns nil if that turned out to be this node. It counts the peers that are sending.
+func (ps *Peers) copyFrom(ctx context.Context, p *peer, sending *atomic.Int64) *Copied {
 	ctx, cancel := within(ctx, syncPatience)
 	defer cancel()
 	began := ps.cfg.Now()
@@ -147,7 +152,11 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer) *Copied {
 	case f.node == ps.nodeID:
 		return nil
 	case err == nil:
-		c.Heureka, c.Phase = true, f.phase
+		c.Heureka, c.Phase, c.Whole = true, f.phase, f.whole
+		if c.Phase == PhaseOpen {
+			sending.Add(1)
+			defer sending.Add(-1)
+		}
 		c.Changed, c.Err = f.pull(ctx, NonZero(&theirs))
 		c.Instances = f.received
 		if c.Err != nil && ctx.Err() == nil { // there is another way
@@ -204,7 +213,28 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) boo
 		c.Err = fmt.Errorf("%w: %d of %d instances, %v", ErrUncopied, refused, c.Instances, err)
 	}
 	heurekas := doc.Header.Get(wire.HeaderVersion) != "" // perhaps of a node without peers: it has opened when it answers
+	if !heurekas {
+		c.Whole = now.Sub(ps.ringBegan(doc.Apps, now))
+	}
 	return !heurekas && young(doc.Apps)
+}
+
+// ringBegan returns when the first of the ring's nodes registered with the server that lists these instances, which has been up since
+// then; now if it lists none. Other servers than heureka do not say since when they have their registry, and when they start they
+// register anew whatever they copy.
+func (ps *Peers) ringBegan(apps *heureka.Applications, now time.Time) time.Time {
+	began := now
+	for _, app := range apps.Apps {
+		if ps.cfg.App == "" || app.Name != ps.cfg.App {
+			continue
+		}
+		for _, in := range app.Instances {
+			if at := time.UnixMilli(in.Lease.RegistrationMS); in.Lease.RegistrationMS > 0 && at.Before(began) {
+				began = at
+			}
+		}
+	}
+	return began
 }
 
 // errYoung is the error of a server that may have started a moment ago.
