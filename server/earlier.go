@@ -70,7 +70,7 @@ func (s *Server) minded(ctx context.Context) {
 		if waited := now.Sub(began); waited < join.Limit && !s.node.arrivals.Ebbed(waited, join.Interval, join.Lease, now) {
 			continue
 		}
-		if s.phase.open("clients of the previous process have registered again", now) {
+		if s.phase.open("clients of the previous process have registered again", now, now) {
 			s.join()
 			s.log.Info("open for traffic", "why", "clients of the previous process have registered again", "instances", s.reg.Len())
 		}

@@ -203,6 +203,12 @@ func (k *keeper) records(at time.Time) iter.Seq[[]byte] {
 				}
 			}
 		}
+		for _, e := range k.reg.Parked(at) {
+			e.Age = max(e.Age, 0)
+			if line = replication.AppendRecord(line[:0], &e); !yield(line) {
+				return
+			}
+		}
 	}
 }
 

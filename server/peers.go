@@ -46,6 +46,8 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		Program:        s.cfg.Version,
 		Phase:          func() string { ph, _, _ := s.phase.current(); return string(ph) },
 		Now:            time.Now,
+		Whole:          s.phase.whole,
+		App:            s.cfg.Instance.App,
 		Room:           s.node.roomForCopy,
 		UpdateInterval: s.cfg.PeerUpdateInterval,
 		ReadTimeout:    s.cfg.PeerReadTimeout,

@@ -33,6 +33,7 @@ type phases struct {
 	now   Phase
 	why   string
 	since time.Time
+	began time.Time // see whole
 }
 
 // newPhases begins with syncing where there are peers to sync from, or a snapshot to restore. Without, reads are allowed at once,
@@ -66,14 +67,15 @@ func (p *phases) set(ph Phase, why string, since time.Time) {
 	}
 }
 
-// open lets readers in. It reports false if the node was open before, or is stopping.
-func (p *phases) open(why string, now time.Time) bool {
+// open lets readers in. Since began, perhaps that of the node whose registry was copied, nothing has been missing. It reports false
+// if the node was open before, or is stopping.
+func (p *phases) open(why string, began, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.now == Open || p.now == Stopping {
 		return false
 	}
-	p.now, p.why, p.since = Open, why, now
+	p.now, p.why, p.since, p.began = Open, why, now, began
 	p.reads.Store(true)
 	p.once.Do(func() { close(p.opens) })
 	return true
@@ -102,6 +104,17 @@ func (p *phases) current() (Phase, string, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now, p.why, p.since
+}
+
+// whole returns for how long nothing has been missing in the registry: what a node has heard of since that is not in it is gone. Zero
+// before the node opens.
+func (p *phases) whole() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now == Open || p.now == Stopping && !p.began.IsZero() {
+		return max(0, time.Since(p.began))
+	}
+	return 0
 }
 
 // phaseStatus is a phase with what goes with it.

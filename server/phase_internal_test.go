@@ -9,7 +9,7 @@ import (
 func TestPhasesGoForward(t *testing.T) {
 	p := newPhases(Config{ServiceURLs: map[string][]string{"defaultZone": {"http://b:8761/eureka/"}}})
 	p.set(Waiting, "nobody answers", time.Time{})
-	if p.readsAllowed() || !p.open("everybody came", time.Time{}) || !p.readsAllowed() {
+	if p.readsAllowed() || !p.open("everybody came", time.Time{}, time.Time{}) || !p.readsAllowed() {
 		t.Fatal("the node does not open")
 	}
 	p.set(Waiting, "too late", time.Time{})
@@ -18,7 +18,7 @@ func TestPhasesGoForward(t *testing.T) {
 	}
 	p.stopping()
 	p.set(Syncing, "too late", time.Time{})
-	if now, _, _ := p.current(); now != Stopping || p.open("too late", time.Time{}) {
+	if now, _, _ := p.current(); now != Stopping || p.open("too late", time.Time{}, time.Time{}) {
 		t.Errorf("the node is %s", now)
 	}
 }

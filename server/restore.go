@@ -1,19 +1,21 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"time"
 
+	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/snapshot"
 )
 
-// freshFor is how old a snapshot may be to tell who is there. Of an older one the fleet has become another.
+// freshFor is how old a snapshot may be to tell who is there. An older one tells what operators have said of those who come back.
 const freshFor = time.Hour
 
 // openAlone opens a node that asks no peer: with what it has kept.
 func (s *Server) openAlone(why string, kept *snapshot.Loaded) {
-	n := s.restoreSnapshot(kept)
+	n := s.restoreSnapshot(kept, 0)
 	if n == 0 {
 		s.open(why, 0)
 		s.watchForEarlierLife()
@@ -22,35 +24,81 @@ func (s *Server) openAlone(why string, kept *snapshot.Loaded) {
 	s.open(fmt.Sprintf("%s, %d instances restored from the snapshot", why, n), n)
 }
 
-// restoreSnapshot puts back what a snapshot has, nil for none, and returns how many instances that are.
-func (s *Server) restoreSnapshot(kept *snapshot.Loaded) (instances int) {
+// openWithKept asks the peers once and opens the node with the registry of one of them, or else with what was kept: peers that
+// refuse, do not exist or are starting have nothing, and silent ones get as long as one that is asked alone. Whoever is giving
+// its registry is waited for until ctx ends. It reports false if nobody is known who is there.
+func (s *Server) openWithKept(ctx context.Context, copier *replication.Copier, kept *snapshot.Loaded) bool {
+	brief, cancel := context.WithTimeout(ctx, replication.HedgeAfter)
+	defer cancel()
+	r := s.askPeers(copier.Round(brief), kept)
+	for r.From == "" && copier.Sending() && ctx.Err() == nil {
+		r = s.askPeers(copier.Round(ctx), kept)
+	}
+	if r.From != "" || ctx.Err() != nil {
+		return true
+	}
+	n := s.restoreSnapshot(kept, 0)
+	if n > 0 {
+		s.open(fmt.Sprintf("no peer has a registry, %d instances restored from the snapshot", n), n)
+	}
+	return n > 0
+}
+
+// A restoring is how a snapshot is taken over.
+type restoring struct {
+	reg      *registry.Registry
+	taken    time.Time // when the snapshot was
+	known    bool      // only what others know as well: somebody would know whoever else were still there
+	commands bool      // only overrides
+
+	instances, overrides, gone, bad int
+}
+
+// restoreSnapshot puts back what a snapshot has, nil for none, and returns how many instances that are. Whole is for how long nothing
+// has been missing in what a peer has told: if that began before the snapshot, who is not in there is gone.
+func (s *Server) restoreSnapshot(kept *snapshot.Loaded, whole time.Duration) (instances int) {
 	if kept == nil {
 		return 0
 	}
 	began := time.Now()
 	age := max(0, began.Sub(kept.At))
-	if age > freshFor {
-		s.log.Warn("snapshot not restored, it is too old", "age", age.Round(time.Second), "at_most", freshFor)
-		return 0
-	}
-	bad := 0
-	err := kept.Each(func(record []byte) {
-		e, err := replication.ReadRecord(record)
-		if err != nil || !e.Valid() {
-			bad++ // costs that record
-			return
-		}
-		now := time.Now()
-		e.Age += max(0, now.Sub(kept.At))
-		if s.reg.Restore(e, now) {
-			instances++
-		}
-	})
-	if err != nil {
+	r := restoring{reg: s.reg, taken: kept.At, known: whole > age, commands: age > freshFor}
+	if err := kept.Each(r.take); err != nil {
 		s.log.Error("snapshot not read to its end", "err", err)
 	}
-	s.keeper.note(func(st *keptStatus) { st.Restored = instances })
-	s.log.Info("registry restored from snapshot", "instances", instances, "records", kept.Count, "bad_records", bad, "age", age.Round(time.Second),
-		"took", time.Since(began).Round(time.Millisecond))
-	return instances
+	s.keeper.note(func(st *keptStatus) { st.Restored = r.instances })
+	if r.commands {
+		s.log.Warn("snapshot too old to tell who is there, only overrides are taken from it", "age", age.Round(time.Second), "at_most", freshFor)
+	}
+	s.log.Info("registry restored from snapshot", "instances", r.instances, "overrides", r.overrides, "records", kept.Count, "gone_meanwhile", r.gone,
+		"bad_records", r.bad, "age", age.Round(time.Second), "took", time.Since(began).Round(time.Millisecond))
+	return r.instances
+}
+
+// take restores a record. A bad one costs that record.
+func (r *restoring) take(record []byte) {
+	e, err := replication.ReadRecord(record)
+	if err != nil || !e.Valid() && !e.OnlyOverride() {
+		r.bad++
+		return
+	}
+	now := time.Now()
+	e.Age += max(0, now.Sub(r.taken))
+	switch {
+	case e.OnlyOverride(): // waits on
+	case r.known && !r.reg.Knows(e.Key):
+		r.gone++
+		return
+	case r.commands:
+		e.Instance, e.Tombstone, e.Age = nil, false, 0
+		if !e.OnlyOverride() {
+			return
+		}
+	}
+	if e.HasOverride {
+		r.overrides++
+	}
+	if r.reg.Restore(e, now) && !e.OnlyOverride() {
+		r.instances++
+	}
 }

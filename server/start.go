@@ -8,6 +8,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/replication"
+	"heureka.internal/heureka/internal/snapshot"
 )
 
 // start takes the node from its first phase to open. Registrations and heartbeats are accepted from the first moment; only
@@ -23,14 +24,22 @@ func (s *Server) start(ctx context.Context) {
 		s.openAlone("copying from peers is disabled", kept)
 		return
 	}
+	s.joinRing(ctx, kept)
+}
+
+// joinRing opens the node with what a peer has, or what was kept, which may be nil, or else what the clients have brought.
+func (s *Server) joinRing(ctx context.Context, kept *snapshot.Loaded) {
 	join := s.joining(time.Now())
 	s.phase.set(Syncing, "asking peers for a copy of the registry, none complete yet", join.Began)
 	wait, cancel := context.WithDeadline(ctx, join.Began.Add(join.Limit))
 	defer cancel()
 	copier := s.peers.Copier(ctx)
 	defer copier.Close()
+	if kept != nil && s.openWithKept(wait, copier, kept) {
+		return
+	}
 	for asking := ctx; ; asking = wait { // the first round comes to its end, however short the wait
-		r := s.askPeers(copier.Round(asking))
+		r := s.askPeers(copier.Round(asking), nil)
 		if r.Cut = asking.Err() != nil; ctx.Err() != nil {
 			return
 		}
@@ -59,8 +68,8 @@ func (s *Server) joining(began time.Time) replication.Join {
 }
 
 // askPeers goes once over all peers. The first complete answer opens the node at once (S-DEF-21 has it whole); the others
-// are merged behind it.
-func (s *Server) askPeers(round iter.Seq[replication.Copied]) replication.Round {
+// are merged behind it. What was kept, which may be nil, is restored between: a peer's records win.
+func (s *Server) askPeers(round iter.Seq[replication.Copied], kept *snapshot.Loaded) replication.Round {
 	log := logs.Named(s.log, logs.Client)
 	var r replication.Round
 	for c := range round {
@@ -70,7 +79,8 @@ func (s *Server) askPeers(round iter.Seq[replication.Copied]) replication.Round 
 			log.Debug("cannot copy registry from peer", "peer", c.Peer, "err", c.Err)
 		}
 		if r.Note(&c) {
-			s.open("copied the registry of "+c.Peer, s.reg.Len())
+			s.restoreSnapshot(kept, c.Whole)
+			s.openWhole("copied the registry of "+c.Peer, s.reg.Len(), c.Whole)
 		}
 	}
 	r.Looked(s.peers.Unfound())
@@ -87,9 +97,12 @@ func (s *Server) waiting(why string, began time.Time) {
 
 // open lets readers in and expiry begin. Only the first call counts. Copied is how many instances the node has by copying
 // from a peer: it may have had some of them before, by replication.
-func (s *Server) open(why string, copied int) {
+func (s *Server) open(why string, copied int) { s.openWhole(why, copied, 0) }
+
+// openWhole is open with a registry in which nothing has been missing for a while.
+func (s *Server) openWhole(why string, copied int, whole time.Duration) {
 	now := time.Now()
-	if !s.phase.open(why, now) {
+	if !s.phase.open(why, now.Add(-whole), now) {
 		return
 	}
 	s.reg.OpenForTraffic(s.openCount(copied), now)
