@@ -51,7 +51,10 @@ and why. It takes the role admin. Only heureka nodes can tell.`,
 			}
 			all = append(all, doc)
 		}
-		return errors.Join(append(failures, r.out.denials(all))...)
+		if all != nil {
+			failures = append(failures, r.out.denials(all))
+		}
+		return errors.Join(failures...)
 	})
 }
 

@@ -138,12 +138,12 @@ func (p *program) bench(ctx context.Context, f benchFlags) error {
 	if f.compare == "" {
 		res, err := bench.Run(ctx, f.cfg)
 		progress.end()
-		return p.printBench(f.output, res, err, func(w io.Writer) { writeResult(w, res) })
+		return p.printBench(&f, res, err, func(w io.Writer) { writeResult(w, res) })
 	}
 	other.Progress = progress.show
 	cmp, err := bench.Compare(ctx, f.cfg, other, f.rounds)
 	progress.end()
-	return p.printBench(f.output, cmp, err, func(w io.Writer) { writeComparison(w, f, cmp) })
+	return p.printBench(&f, cmp, err, func(w io.Writer) { writeComparison(w, f, cmp) })
 }
 
 // fromContext fills in what the context of --context has.
@@ -186,11 +186,13 @@ func (f *benchFlags) check() error {
 	return nil
 }
 
-func (p *program) printBench(output string, res any, err error, table func(io.Writer)) error {
+func (p *program) printBench(f *benchFlags, res any, err error, table func(io.Writer)) error {
 	if err != nil {
-		return &failure{status: statusFailed, err: err, hint: networkHint(err, "--url or --compare")}
+		c := circumstancesOf(&f.own.files, &f.own.login, []string{f.cfg.URL})
+		c.whence = "--url"
+		return &failure{status: statusFailed, err: err, hint: c.hint(err)}
 	}
-	if output == "json" {
+	if f.output == "json" {
 		enc := json.NewEncoder(p.stdout)
 		enc.SetIndent("", "  ")
 		return enc.Encode(res)

@@ -81,6 +81,9 @@ func (r *remote) diffRing(ctx context.Context) error {
 		all = append(all, c)
 	}
 	if len(r.servers) == 1 {
+		if _, err := r.peersOf(ctx, r.servers[0]); err != nil {
+			return r.failed(err)
+		}
 		return &failure{status: statusFailed, err: fmt.Errorf("%s names no peers", outbound.Hide(r.servers[0])), hint: "heureka diff URL URL compares any two servers"}
 	}
 	if total > 0 {

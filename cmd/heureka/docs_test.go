@@ -126,6 +126,8 @@ Common to all:
 - --user-file, --token-file: files with NAME:PASSWORD or a bearer token, which are read again while a command runs. A password in a
   URL works too, but other users see arguments; heureka run takes it out of EUREKA_SERVER_URL for its program.
 - --cacert, --cert, --key: whom to trust under https, and the certificate to show.
+- Credentials go to servers that are named, by a flag, a context or the variable: not where these redirect to, nor to peers that they tell of.
+- HTTP_PROXY, HTTPS_PROXY and NO_PROXY count, as for curl; heureka bench goes past proxies.
 - --timeout 8s: how long to wait for each server.
 - -o FORMAT: table, wide, json, yaml, name, as far as a command has them. JSON of instances is that of the servers' own API. Colours are
   for terminals only, and not if NO_COLOR is set. --no-headers leaves out the heading of a table.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/lint"
 )
 
@@ -51,9 +52,13 @@ func (d *doctor) absent(p *probe, a *peerAnswer) {
 	case a.err != nil:
 		d.add(fatal, p.shown, d.hintFor(a.err), "%v", a.err)
 	case a.code == http.StatusUnauthorized || a.code == http.StatusForbidden:
-		d.add(harmful, p.shown, credentialHint, "it answered %d", a.code)
+		d.add(harmful, p.shown, d.hintFor(&heureka.StatusError{Code: a.code}), "it answered %d", a.code)
+	case a.code == http.StatusProxyAuthRequired:
+		d.add(fatal, p.shown, proxyHint, "a proxy on the way answered 407")
+	case a.wantsTLS:
+		d.add(fatal, p.shown, speaksTLSHint, "it was asked without TLS")
 	default:
-		d.add(fatal, p.shown, "is this the service URL? Spring's servers have /eureka/ at its end, Netflix's /eureka/v2/", "whoever answers there (%d) is no Eureka server", a.code)
+		d.add(fatal, p.shown, noServiceHint, "whoever answers there (%d) is no Eureka server", a.code)
 	}
 }
 

@@ -162,11 +162,12 @@ func (d *doctor) peerClient(cfg *server.Config) *http.Client {
 
 // A peerAnswer is what came of asking a peer for its status page, which every Eureka server has.
 type peerAnswer struct {
-	url    *url.URL
-	err    error
-	code   int
-	eureka bool
-	ahead  time.Duration // its clock, to a second; 0 if unknown
+	url      *url.URL
+	err      error
+	code     int
+	eureka   bool
+	wantsTLS bool          // it was asked without
+	ahead    time.Duration // its clock, to a second; 0 if unknown
 }
 
 // asPeer makes a request one of a node, so that a peer asks for the role peer, which its credentials in the settings have.
@@ -194,6 +195,7 @@ func (d *doctor) look(ctx context.Context, client *http.Client, u *url.URL, head
 	a.code, a.ahead = resp.StatusCode, ahead(resp, start, d.now())
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
 	a.eureka = bytes.Contains(body, []byte("applicationStats"))
+	a.wantsTLS = wantsTLS(a.code, u.String(), string(body))
 	return a
 }
 
@@ -227,6 +229,8 @@ func (d *doctor) peer(a *peerAnswer) {
 		d.add(harmful, "peers", "check name, port and firewall: heureka health --server "+shown, "%s: %v", shown, a.err)
 	case a.code == http.StatusUnauthorized || a.code == http.StatusForbidden:
 		d.add(harmful, "peers", "write the credentials of a user with the role peer into the URL (docs/secure.md); heureka auth denied, asked of the peer, tells what it lacks", "%s: the peer refuses this node with %d", shown, a.code)
+	case a.wantsTLS:
+		d.add(harmful, "peers", "write https:// in "+peersKey, "%s: the peer speaks TLS", shown)
 	case a.code == http.StatusServiceUnavailable:
 		d.add(note, "peers", "wait: heureka health --server "+shown, "%s: the peer is still starting, or short of memory", shown)
 	case a.code != http.StatusOK || !a.eureka:

@@ -15,6 +15,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/outbound"
+	registryat "heureka.internal/heureka/internal/remote"
 )
 
 // maxProbe limits what is read of a health or status document.
@@ -36,7 +37,7 @@ func (r *remote) probe(server string) (*probe, error) {
 	}
 	transport := outbound.Transport(&net.Dialer{Timeout: r.timeout})
 	transport.Proxy, transport.DisableKeepAlives, transport.TLSClientConfig = http.ProxyFromEnvironment, true, r.tls
-	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport}, header: r.header, login: r.loginFor([]string{server})}, nil
+	return &probe{base: u, shown: outbound.Hide(u.String()), client: &http.Client{Timeout: r.timeout, Transport: transport, CheckRedirect: follow}, header: r.header, login: r.loginFor([]string{server})}, nil
 }
 
 // fetch returns the body of a document beside the registry. What a server says together with 503 counts too: that is how
@@ -64,13 +65,37 @@ func (p *probe) send(ctx context.Context, method, op string, u *url.URL, accept 
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
-		return nil, &heureka.StatusError{Op: op, URL: outbound.Hide(u.String()), Code: resp.StatusCode}
+		return nil, &heureka.StatusError{Op: op, URL: outbound.Hide(u.String()), Code: resp.StatusCode, Reason: reasonOf(resp)}
 	}
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxProbe))
 	if err != nil {
 		return nil, fmt.Errorf("%s at %s: %w", op, p.shown, err)
 	}
 	return answer, nil
+}
+
+// reasonOf returns the first line of an answer in plain text, as one to a plain request where TLS is spoken is.
+func reasonOf(resp *http.Response) string {
+	if kind := resp.Header.Get("Content-Type"); kind != "" && !strings.HasPrefix(kind, "text/plain") {
+		return ""
+	}
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, 200)) // what there is
+	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
+	return printable(line)
+}
+
+// follow lets redirects lead on, but takes no credential to another server and nothing from https to http.
+func follow(req *http.Request, via []*http.Request) error {
+	first := via[0].URL
+	switch {
+	case len(via) >= registryat.MaxRedirects:
+		return errors.New("redirected too often")
+	case first.Scheme == "https" && req.URL.Scheme != "https":
+		return errors.New("redirected from https to http")
+	case first.Scheme != req.URL.Scheme || first.Host != req.URL.Host:
+		req.Header.Del("Authorization")
+	}
+	return nil
 }
 
 // A healthDocument is the part of Spring's health document that commands show.

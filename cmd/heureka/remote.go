@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -137,6 +136,9 @@ func (r *remote) prepare() error {
 	if r.timeout <= 0 {
 		return usage("", "--timeout must be more than 0: %v", r.timeout)
 	}
+	if err := r.checkProxies(); err != nil {
+		return err
+	}
 	var err error
 	if r.tls, err = r.files.config(); err != nil {
 		return err
@@ -219,54 +221,6 @@ func (r *remote) failed(err error) error {
 		return f
 	}
 	return &failure{status: statusFailed, err: err, hint: r.hintFor(err)}
-}
-
-func (r *remote) hintFor(err error) string { return networkHint(err, r.whence()) }
-
-// networkHint tells what helps most often; whence is what named the server.
-func networkHint(err error, whence string) string {
-	if status, ok := errors.AsType[*heureka.StatusError](err); ok {
-		return hintForStatus(status)
-	}
-	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
-	_, unknownAuthority := errors.AsType[x509.UnknownAuthorityError](err)
-	switch {
-	case errors.Is(err, context.Canceled):
-		return ""
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "is a server running there? " + whence + " tells where; heureka serve starts one"
-	case noTLS:
-		return "that port speaks no TLS: --server with http:// instead of https://"
-	case unknownAuthority:
-		return "--cacert, or the variable SSL_CERT_FILE, names a file with the certificates to trust"
-	}
-	return "check " + whence + " and --timeout"
-}
-
-// whence is what named the servers.
-func (r *remote) whence() string {
-	if r.context != "" {
-		return "context " + r.context
-	}
-	return "--server or " + serverVariable
-}
-
-const credentialHint = "--user-file names a file with NAME:PASSWORD, --token-file one with a token"
-
-func hintForStatus(status *heureka.StatusError) string {
-	switch status.Code {
-	case http.StatusBadRequest:
-		if strings.Contains(status.URL, "%2F") || strings.Contains(status.URL, "%5C") {
-			return `a Java server takes no id with / or \ in a path: such an instance can be registered there, but stays until its lease ends`
-		}
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return credentialHint
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		return "is this the service URL? Spring's servers have /eureka/ at its end, Netflix's /eureka/v2/"
-	case http.StatusServiceUnavailable:
-		return "the server is still starting: heureka health tells its phase"
-	}
-	return ""
 }
 
 // notFound turns a 404 for an instance into an error that names what comes near.

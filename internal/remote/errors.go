@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/outbound"
 )
 
 var (
@@ -30,7 +31,7 @@ func (e *RedirectError) Error() string {
 	if e.Base == "" {
 		return e.Status.Error()
 	}
-	return e.Status.Error() + " to " + e.Base
+	return e.Status.Error() + " to " + outbound.Hide(e.Base)
 }
 
 func (e *RedirectError) Unwrap() error { return e.Status }
