@@ -141,6 +141,8 @@ func (s *supervisor) healthCheck(url string) client.HealthCheck {
 		switch {
 		case err == nil:
 			return heureka.StatusUp, nil
+		case errors.Is(ctx.Err(), context.Canceled): // the check was cut short, and says nothing
+			return current, nil
 		case current != heureka.StatusStarting:
 			return heureka.StatusDown, err // the client logs it
 		case err.Error() != said:
