@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"examples/service":          {"client"},
 	"examples/caller":           {"client"},
 	"cmd/heureka": {"", "client", "server", "internal/config", "internal/bench", "internal/changes", "internal/lint", "internal/remote", "internal/wire", "internal/spring",
-		"internal/outbound", "internal/logs", "internal/audit", "internal/discover", "internal/tlsconf"},
+		"internal/outbound", "internal/logs", "internal/audit", "internal/auth", "internal/discover", "internal/tlsconf"},
 
 	"internal/registry/registrytest":       {"internal/registry"},
 	"internal/replication/replicationtest": {"internal/replication"},

@@ -29,7 +29,7 @@ const (
 func (p *program) authCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "auth", Short: "Find out who may do what", Args: needSubcommand}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	cmd.AddCommand(p.authDeniedCommand(), p.authCheckCommand())
+	cmd.AddCommand(p.authDeniedCommand(), p.authCheckCommand(), p.authUserCommand(), p.authTokenCommand())
 	return cmd
 }
 

@@ -50,6 +50,8 @@ var recordings = []struct {
 	{"doctor", []string{"heureka doctor --server $ONE", "heureka doctor --server $DEAD"}},
 	{"protection release", []string{"heureka protection release"}},
 	{"auth denied", []string{"heureka auth denied"}},
+	{"auth user", nil},
+	{"auth token", nil},
 	{"auth check", []string{"heureka auth check register orders"}},
 	{"evict", []string{"heureka evict"}},
 	{"peers", []string{"heureka peers --server $RING"}},
@@ -152,6 +154,10 @@ func document(t *testing.T) []byte {
 		fmt.Fprintf(&b, "\n## heureka %s\n\n%s\n", section.command, strings.TrimSpace(text(cmd)))
 		if flags := ownFlags(cmd); flags != "" {
 			fmt.Fprintf(&b, "\n```\n%s```\n", flags)
+		}
+		if len(section.lines) == 0 {
+			fmt.Fprintf(&b, "\n```console\n%s\n```\n", strings.ReplaceAll(cmd.Example, "  heureka", "$ heureka"))
+			continue
 		}
 		fmt.Fprintf(&b, "\n```console\n")
 		for _, line := range section.lines {
