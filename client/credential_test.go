@@ -163,7 +163,8 @@ func TestTLSFilesAreReadAgain(t *testing.T) {
 	write(first, "first")
 	srv.StartTLS()
 	defer srv.Close()
-	c, err := client.New(client.Config{Servers: []string{srv.URL + "/eureka/"}, HTTP: client.HTTPConfig{
+	var log safeBuffer
+	c, err := client.New(client.Config{Servers: []string{srv.URL + "/eureka/"}, Logger: log.logger(), HTTP: client.HTTPConfig{
 		TLSCAFile: filepath.Join(dir, "ca.pem"), TLSCertFile: filepath.Join(dir, "own.pem"),
 	}})
 	if err != nil {
@@ -179,9 +180,76 @@ func TestTLSFilesAreReadAgain(t *testing.T) {
 	write(second, "second")
 	ask("second")
 	tlsconftest.Write(t, dir, map[string][]byte{"ca.pem": []byte("half"), "own.pem": []byte("half")})
+	if got := log.take(); strings.Contains(got, "WARN") {
+		t.Errorf("log: %s", got)
+	}
 	ask("second")
+	ask("second")
+	if got := log.take(); strings.Count(got, "cannot use TLS file") != 2 || !strings.Contains(got, "ca.pem") || !strings.Contains(got, "own.pem") {
+		t.Errorf("want a line for each file:\n%s", got)
+	}
+	over := second.Issue(func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
+	tlsconftest.Write(t, dir, map[string][]byte{"ca.pem": second.PEM, "own.pem": append(over.Cert, over.PEM...)})
+	ask("second")
+	ask("second")
+	if got := log.take(); strings.Count(got, "TLS file works again") != 1 || strings.Count(got, "the certificate has expired on") != 1 {
+		t.Errorf("want a line for each file:\n%s", got)
+	}
 	serve(first)
 	if _, err := c.API().Applications(t.Context()); err == nil {
 		t.Error("the authority that was replaced is still trusted")
+	}
+}
+
+// TestServerWithExpiredCertificateIsLeft: the others do its work, and the log has the reason once.
+func TestServerWithExpiredCertificateIsLeft(t *testing.T) {
+	ca := tlsconftest.New(t)
+	serve := func(end time.Time) string {
+		srv := httptest.NewUnstartedServer(&fake{host: "eureka"})
+		srv.TLS = ca.TLS(ca.Sign(end))
+		srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+		srv.StartTLS()
+		t.Cleanup(srv.Close)
+		return srv.URL + "/eureka/"
+	}
+	expired, good := serve(time.Now().Add(-time.Minute)), serve(time.Now().Add(time.Hour))
+	var log safeBuffer
+	cfg := client.Config{
+		Region: "r", AvailabilityZones: map[string][]string{"r": {"own", "other"}}, Zone: "own", ServiceURLs: map[string][]string{"own": {good}, "other": {expired}},
+		Logger: log.logger(), HTTP: client.HTTPConfig{TLS: ca.TLS()},
+	}
+	c, err := client.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(c *client.Client) {
+		t.Helper()
+		if _, err := c.API().Applications(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	ask(c)
+	cfg.ServiceURLs = map[string][]string{"own": {expired}, "other": {good}}
+	if c, err = client.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		ask(c)
+	}
+	if got := log.take(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "using another server") || !strings.Contains(got, "certificate has expired") {
+		t.Errorf("want one line that says why:\n%s", got)
+	}
+	var failure *client.FailoverError
+	cfg.ServiceURLs = map[string][]string{"own": {expired}}
+	if c, err = client.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.API().Applications(t.Context())
+	invalid, ok := errors.AsType[x509.CertificateInvalidError](err)
+	if !errors.As(err, &failure) || !ok || invalid.Reason != x509.Expired {
+		t.Errorf("without another server: %v", err)
+	}
+	if got := log.take(); got != "" {
+		t.Errorf("log:\n%s", got)
 	}
 }

@@ -246,6 +246,9 @@ func (s *session) redirected(from *remote.Conn, err error) *remote.Conn {
 // stay makes the server that answered the current one, even if another one redirected there.
 func (s *session) stay(target *remote.Conn) {
 	before, failure := s.makeCurrent(target)
+	if before == "" && failure != nil {
+		s.cfg.Logger.Info("using another server", "for", s.purpose, "server", target.URL(), "err", failure)
+	}
 	if before == "" || before == target.URL() {
 		return
 	}

@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -17,9 +19,41 @@ import (
 type tlsFiles struct {
 	cert, key, ca string
 	program       []tls.Certificate // those of HTTPConfig.TLS
+	log           *slog.Logger
 
 	pair  atomic.Pointer[tls.Certificate]
 	roots atomic.Pointer[x509.CertPool]
+
+	ofPair, ofRoots complaint
+}
+
+// A complaint is what is wrong with a file, so that the log has it once. Safe for concurrent use.
+type complaint struct {
+	mu   sync.Mutex
+	text string // "" while nothing is
+}
+
+func (c *complaint) report(log *slog.Logger, file string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch before := c.replace(text); {
+	case before == text:
+	case err != nil:
+		log.Warn("cannot use TLS file, keeping what it was before", "file", file, "err", err)
+	default:
+		log.Info("TLS file works again", "file", file)
+	}
+}
+
+// replace returns what it was before.
+func (c *complaint) replace(text string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := c.text
+	c.text = text
+	return before
 }
 
 // tlsConfig adds the files to the program's own settings. Verification stays on unless those turn it off (C-TL-1).
@@ -28,12 +62,14 @@ func tlsConfig(cfg *Config) (*tls.Config, *tlsFiles, error) {
 	if cfg.HTTP.TLS != nil {
 		t = cfg.HTTP.TLS.Clone()
 	}
-	f := &tlsFiles{cert: cfg.HTTP.TLSCertFile, key: cfg.HTTP.TLSKeyFile, ca: cfg.HTTP.TLSCAFile, program: t.Certificates}
+	f := &tlsFiles{cert: cfg.HTTP.TLSCertFile, key: cfg.HTTP.TLSKeyFile, ca: cfg.HTTP.TLSCAFile, program: t.Certificates, log: cfg.Logger}
 	setDefault(&f.key, f.cert)
 	if f.cert != "" {
-		if err := f.readPair(time.Now()); err != nil {
+		err := f.readPair(time.Now())
+		if err != nil && f.pair.Load() == nil {
 			return nil, nil, fmt.Errorf("TLS certificate: %w", err)
 		}
+		f.ofPair.report(f.log, f.cert, err) // servers refuse one that has expired, and say so
 		t.GetClientCertificate = f.certificate
 	}
 	if f.ca != "" {
@@ -51,8 +87,12 @@ func (f *tlsFiles) readPair(now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if f.pair.Load() == nil || now.Before(pair.Leaf.NotAfter) {
+	over := now.After(pair.Leaf.NotAfter)
+	if f.pair.Load() == nil || !over {
 		f.pair.Store(&pair)
+	}
+	if over {
+		return fmt.Errorf("the certificate has expired on %s", pair.Leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return nil
 }
@@ -72,7 +112,7 @@ func (f *tlsFiles) readRoots() error {
 
 // certificate chooses among the program's own and the file's, as TLS does without it.
 func (f *tlsFiles) certificate(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
-	_ = f.readPair(time.Now()) // the pair before stays
+	f.ofPair.report(f.log, f.cert, f.readPair(time.Now())) // the pair before stays
 	for i := range f.program {
 		if info.SupportsCertificate(&f.program[i]) == nil {
 			return &f.program[i], nil
@@ -91,7 +131,7 @@ func (f *tlsFiles) dial(t *http.Transport) func(ctx context.Context, network, ad
 		if err != nil {
 			return nil, err
 		}
-		_ = f.readRoots() // those before stay
+		f.ofRoots.report(f.log, f.ca, f.readRoots()) // those before stay
 		cfg := t.TLSClientConfig.Clone()
 		cfg.RootCAs = f.roots.Load()
 		if cfg.ServerName == "" {
