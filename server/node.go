@@ -73,6 +73,18 @@ func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
 	return registry.ErrFull
 }
 
+// admits returns why a record that another node has may not come in: it counts as one in a batch.
+func (n *node) admits(in *heureka.Instance, origin registry.Origin) error {
+	limits := n.limits.Load().decoding()
+	if err := limits.Check(in); err != nil {
+		return err
+	}
+	if err := n.reg.Room(in.Key(), origin); err != nil {
+		return err
+	}
+	return n.room(in, origin)
+}
+
 // roomForDocuments reports whether there is memory for what is encoded for readers.
 func (n *node) roomForDocuments(bytes int64) bool { return n.takeMemory(bytes, ofDocuments) }
 

@@ -29,6 +29,7 @@ var peerNumbers = []peerNumber{
 	}),
 	peerMetric("exchanges_total", "Detailed comparisons with a heureka peer.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Exchanges) }),
 	peerMetric("healed_total", "Instances updated from this peer by anti-entropy.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Healed) }),
+	peerMetric("refused_records_total", "Records of the peer that this node's limits do not allow.", prometheus.CounterValue, func(p *replication.Status) float64 { return float64(p.Refused) }),
 	peerMetric("clock_skew_seconds", "How far the peer's clock is ahead of this node's.", prometheus.GaugeValue, func(p *replication.Status) float64 {
 		if p.ClockSkew == nil {
 			return 0

@@ -49,6 +49,7 @@ func (s *Server) newPeers() (*replication.Peers, error) {
 		Whole:          s.phase.whole,
 		App:            s.cfg.Instance.App,
 		Room:           s.node.roomForCopy,
+		Admit:          s.node.admits,
 		UpdateInterval: s.cfg.PeerUpdateInterval,
 		ReadTimeout:    s.cfg.PeerReadTimeout,
 		MaxPending:     s.cfg.PeerMaxPending,

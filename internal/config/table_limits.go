@@ -119,6 +119,7 @@ var fixed = [][4]string{
 	{"entries in one answer to a node that compares registries", "8 MiB, but the first record always fits", "the rest is requested again", ""},
 	{"request from a node that compares registries", "32 MiB, 256 buckets", "413, 400", refusedBy("too-large")},
 	{"such requests at a time", "1 of a proven peer, 4 of all others", "503", refusedBy("busy")},
+	{"records of a peer that are remembered as beyond the limits above", "65536, 5 min", "not taken over, not requested again", "heureka_peer_refused_records_total"},
 	{"response read from a peer", "24 MiB, a whole registry 512 MiB", "retried later; a node that cannot copy its peers' registry is not ready", ""},
 	{"batch senders whose last number is remembered", "1024 proven peers, 1024 others", "all of them are forgotten", ""},
 	{"nonces kept of possible peers", "64 of 64 bytes for each peer, one of each address", "the oldest is dropped", ""},

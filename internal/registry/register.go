@@ -242,6 +242,13 @@ func (r *Registry) SetLimits(l Limits) {
 // ErrFull refuses a new instance because of a ceiling; known ones are never refused.
 var ErrFull = errors.New("registry is full")
 
+// Room returns ErrFull if there is no room for a new instance of key: what is merged does not ask.
+func (r *Registry) Room(key heureka.Key, origin Origin) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.room(key, origin)
+}
+
 // room returns ErrFull if there is none for a new instance of key. What other nodes have taken already may go a tenth
 // further, so that nodes at the ceiling do not set each other apart. With mu held.
 func (r *Registry) room(key heureka.Key, origin Origin) error {

@@ -101,6 +101,7 @@ type fetcher struct {
 	node, phase string        // what the node said of itself in its last answer
 	whole       time.Duration // likewise, with the digest; see Config.Whole
 	received    int           // instances
+	refused     int           // of these
 }
 
 func (p *peer) fetcher(by registry.By) *fetcher {
@@ -144,7 +145,11 @@ func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err e
 func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err error) {
 	now := f.peer.set.cfg.Now
 	p := NewPull(f.store, registry.Origin{By: f.by, Address: f.conn.URL()}, buckets)
-	defer func() { f.received += p.Received }()
+	p.gate = &f.peer.gate
+	defer func() {
+		f.received, f.refused = f.received+p.Received, f.refused+p.Refused
+		f.peer.refusing(p.no)
+	}()
 	for body := p.Request(now()); body != nil; body = p.Request(now()) {
 		doc, err := f.ask(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body})
 		if err != nil {

@@ -26,7 +26,7 @@ type Store interface {
 	Heard(key heureka.Key, age time.Duration, from registry.Origin, now time.Time) bool
 }
 
-// Config sets up Peers. Everything but MyURL, Hosts, ClientID and Room is required, as far as it is no switch. New copies it.
+// Config sets up Peers. Everything but MyURL, Hosts, ClientID, Room and Admit is required, as far as it is no switch. New copies it.
 type Config struct {
 	Store     Store
 	Resolver  PeerFinder
@@ -52,6 +52,10 @@ type Config struct {
 
 	// Room reports whether there is memory for so many bytes, which is asked before buckets are encoded. Nil: there always is.
 	Room func(bytes int64) bool
+
+	// Admit returns why a record that a peer has may not come in: it is beyond a limit, or there is no room for it. It is asked for all
+	// that does not come in a batch. Nil: all may.
+	Admit func(in *heureka.Instance, origin registry.Origin) error
 
 	UpdateInterval time.Duration // between two resolutions (S-PEER-2)
 	ReadTimeout    time.Duration // longest silence of a peer

@@ -44,6 +44,7 @@ type Status struct {
 	EqualAt   time.Time // when both registries were last seen to be the same; zero: never
 	Exchanges uint64    // how often both were compared in detail
 	Healed    uint64    // instances updated here because the peer had newer entries
+	Refused   uint64    // records of the peer that this node's limits do not allow
 }
 
 // health is the part of a Status that the sender writes.

@@ -44,6 +44,8 @@ type peer struct {
 
 	ahead uint64 // of the set's counter, what this peer counts as the numbers of batches; belongs to run
 
+	gate gate // of what is taken over
+
 	mu      sync.Mutex
 	link    *Link
 	heir    *peer // has this one's place, and its queue
@@ -60,7 +62,7 @@ func newPeer(ps *Peers, t Target, rng *rand.Rand) (*peer, error) {
 		return nil, err
 	}
 	p := &peer{
-		set: ps, target: t, conn: conn,
+		set: ps, target: t, conn: conn, gate: gate{admit: ps.cfg.Admit},
 		wake: make(chan struct{}, 1), differs: make(chan struct{}, 1),
 		link: NewLink(LinkConfig{
 			Queue: QueueConfig{
@@ -264,8 +266,8 @@ func (p *peer) receive(b *Batch, r *Reply) {
 	p.mu.Lock()
 	todo := p.link.Done(b, r, p.has(Replica))
 	p.mu.Unlock()
-	for _, newer := range todo.Adopt {
-		_, _ = p.set.cfg.Store.Adopt(newer.Instance, registry.Origin{By: registry.ByPeer, Address: p.conn.URL(), Owner: newer.Owner}, r.Came) // a record that the registry refuses is the peer's own affair
+	for i := range todo.Adopt {
+		p.adopt(&todo.Adopt[i], r.Came)
 	}
 	p.report(todo.News)
 	if todo.News.changed {
@@ -278,6 +280,16 @@ func (p *peer) receive(b *Batch, r *Reply) {
 		p.set.lookSoon(lookPause) // it may have moved
 	}
 	poke(p.set.sent)
+}
+
+// adopt takes over a record that the peer has newer. One that is refused is the peer's own affair.
+func (p *peer) adopt(newer *wire.ReplicationResult, now time.Time) {
+	origin := registry.Origin{By: registry.ByPeer, Address: p.conn.URL(), Owner: newer.Owner}
+	if err := p.gate.check(newer.Instance, origin); err != nil {
+		p.refusing(err)
+		return
+	}
+	_, _ = p.set.cfg.Store.Adopt(newer.Instance, origin, now)
 }
 
 // recheck asks who is behind a URL that is not replicated to: it may lead elsewhere by now.

@@ -23,11 +23,15 @@ const (
 type Pull struct {
 	Changed  int // instances that changed here
 	Received int // instances that came
+	Refused  int // of these, those that the limits of this node do not allow
 
 	store Store
 	from  registry.Origin
 	left  []int
+	gate  *gate // nil: all may come in
 	bad   error // of the first record that makes no sense
+	no    error // of the last one that was refused
+	fresh int   // of Refused, those that were not known to be
 	asked int   // of left, those in the last request
 }
 
@@ -48,6 +52,7 @@ func (p *Pull) Request(now time.Time) []byte {
 		for _, e := range p.store.Bucket(i, now) {
 			b.Have = appendWords(b.Have, e.Digest())
 		}
+		b.Have = appendWords(b.Have, p.gate.refusedOf(i, now)...)
 		ask.Buckets = append(ask.Buckets, b)
 	}
 	return encoded(ask)
@@ -62,28 +67,40 @@ func (p *Pull) Take(doc []byte, now time.Time) error {
 	if len(answer.Rest) > p.asked || len(answer.Rest) == p.asked && len(answer.Entries) == 0 {
 		return fmt.Errorf("none of %d requested buckets arrived", p.asked)
 	}
-	before := p.store.Digest()
+	before, fresh := p.store.Digest(), p.fresh
 	for i := range answer.Entries {
-		e, err := answer.Entries[i].entry()
-		if err == nil && !e.Valid() {
-			err = fmt.Errorf("invalid entry %.200q", e.Key)
-		}
-		if err != nil {
-			p.bad = cmp.Or(p.bad, err) // a bad record costs that record
-			continue
-		}
-		if !e.Tombstone {
-			p.Received++
-		}
-		e.From = p.from
-		if p.store.Merge(e, now) {
-			p.Changed++
-		}
+		p.bad = cmp.Or(p.bad, p.merge(&answer.Entries[i], now)) // a bad record costs that record
 	}
-	if len(answer.Rest) == p.asked && p.store.Digest() == before {
+	if len(answer.Rest) == p.asked && (p.fresh == fresh || p.fresh > maxRefused) && p.store.Digest() == before {
 		answer.Rest = answer.Rest[1:] // what came of this bucket is not taken over: it would come again for ever
 	}
 	p.left = append(answer.Rest, p.left[p.asked:]...)
+	return nil
+}
+
+// merge merges one entry. The error is that of one that makes no sense.
+func (p *Pull) merge(d *entryDoc, now time.Time) error {
+	e, err := d.entry()
+	if err != nil {
+		return err
+	}
+	if !e.Valid() {
+		return fmt.Errorf("invalid entry %.200q", e.Key)
+	}
+	if !e.Tombstone {
+		p.Received++
+	}
+	if fresh, err := p.gate.refuses(&e, p.from, now); err != nil {
+		p.Refused, p.no = p.Refused+1, err
+		if fresh {
+			p.fresh++
+		}
+		return nil
+	}
+	e.From = p.from
+	if p.store.Merge(e, now) {
+		p.Changed++
+	}
 	return nil
 }
 

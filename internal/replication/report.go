@@ -26,6 +26,7 @@ func (p *peer) status(now time.Time) Status {
 	p.mu.Lock()
 	s := p.link.Status(now)
 	p.mu.Unlock()
+	s.Refused = p.gate.count()
 	s.URL, s.Zone = p.conn.URL(), p.target.Zone
 	switch Role(p.role.Load()) {
 	case ThisNode:

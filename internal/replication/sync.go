@@ -159,17 +159,20 @@ func (ps *Peers) copyFrom(ctx context.Context, p *peer, sending *atomic.Int64) *
 		}
 		c.Changed, c.Err = f.pull(ctx, NonZero(&theirs))
 		c.Instances = f.received
-		if c.Err != nil && ctx.Err() == nil { // there is another way
+		if c.Err == nil && 2*f.refused > f.received {
+			c.Err = fmt.Errorf("%w: %d of %d instances are beyond this node's limits", ErrUncopied, f.refused, f.received)
+		}
+		if c.Err != nil && !errors.Is(c.Err, ErrUncopied) && ctx.Err() == nil { // there is another way
 			cause := c.Err
 			c.Err, c.Instances = nil, 0
-			ps.copyApps(ctx, p.conn, c)
+			ps.copyApps(ctx, p, c)
 			if c.Err != nil && c.Phase == PhaseOpen { // though it may refuse as one that starts does
 				c.Err = fmt.Errorf("%w: %v", ErrUncopied, cause)
 			}
 		}
 		c.CheckPhase()
 	case answered(err):
-		if young := ps.copyApps(ctx, p.conn, c); young && c.Err == nil && f.node == "" {
+		if young := ps.copyApps(ctx, p, c); young && c.Err == nil && f.node == "" {
 			c.Err = errYoung
 		}
 	default:
@@ -186,8 +189,8 @@ func answered(err error) bool {
 }
 
 // copyApps takes over the records that any server lists. It reports whether they are young.
-func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) bool {
-	doc, err := conn.Apps(ctx, remote.Query{})
+func (ps *Peers) copyApps(ctx context.Context, p *peer, c *Copied) bool {
+	doc, err := p.conn.Apps(ctx, remote.Query{})
 	if err != nil {
 		c.Err = err
 		if status, ok := errors.AsType[*heureka.StatusError](err); ok &&
@@ -200,7 +203,7 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) boo
 	for _, app := range doc.Apps.Apps {
 		for _, in := range app.Instances {
 			c.Instances++
-			changed, failure := ps.takeOver(in, c.Peer, now)
+			changed, failure := ps.takeOver(in, p, now)
 			if changed {
 				c.Changed++
 			}
@@ -209,6 +212,7 @@ func (ps *Peers) copyApps(ctx context.Context, conn *remote.Conn, c *Copied) boo
 			}
 		}
 	}
+	p.refusing(err)
 	if 2*refused > c.Instances { // a bad record costs that record, most records are the registry
 		c.Err = fmt.Errorf("%w: %d of %d instances, %v", ErrUncopied, refused, c.Instances, err)
 	}
@@ -255,10 +259,14 @@ func young(apps *heureka.Applications) bool {
 }
 
 // takeOver registers a record unless there is one that is as new, or was.
-func (ps *Peers) takeOver(in *heureka.Instance, peer string, now time.Time) (changed bool, err error) {
+func (ps *Peers) takeOver(in *heureka.Instance, p *peer, now time.Time) (changed bool, err error) {
 	if mine, ok := ps.cfg.Store.Find(in.Key()); ok && mine.Instance.LastDirtyMS >= in.LastDirtyMS {
 		return false, nil
 	}
-	ch, err := ps.cfg.Store.Register(in, registry.Origin{By: registry.ByStart, Address: peer}, now)
+	origin := registry.Origin{By: registry.ByStart, Address: p.conn.URL()}
+	if err := p.gate.check(in, origin); err != nil {
+		return false, err
+	}
+	ch, err := ps.cfg.Store.Register(in, origin, now)
 	return err == nil && ch.Seq != 0, err
 }
