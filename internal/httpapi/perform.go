@@ -87,7 +87,7 @@ func (p *Performer) register(app string, it *wire.ReplicationItem) error {
 	if wire.CheckRegistration(it.Instance, app) != nil {
 		return nil
 	}
-	told := registry.Told{Incarnation: registry.AnyIncarnation}
+	told := registry.Told{Incarnation: registry.AnyIncarnation, Own: it.Own, HasOwn: it.HasOwn}
 	if it.HasIncarnation {
 		told.Incarnation = it.Incarnation
 	}

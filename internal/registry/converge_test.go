@@ -19,7 +19,7 @@ import (
 func drawOperation(t *rapid.T) func(*registry.Registry, time.Time) {
 	key, s, d := drawKey.Draw(t, "key"), drawStatus.Draw(t, "status"), drawDirty.Draw(t, "dirty")
 	origin := drawOrigin.Draw(t, "origin")
-	switch rapid.IntRange(0, 5).Draw(t, "operation") {
+	switch rapid.IntRange(0, 6).Draw(t, "operation") {
 	case 0, 1:
 		in := drawInstance.Draw(t, "in")
 		origin.Principal = rapid.SampledFrom([]string{"", "ann", "bob"}).Draw(t, "owner")
@@ -31,6 +31,11 @@ func drawOperation(t *rapid.T) func(*registry.Registry, time.Time) {
 		return func(r *registry.Registry, now time.Time) { r.SetOverride(key, s, d, origin, now) }
 	case 4:
 		return func(r *registry.Registry, now time.Time) { r.ClearOverride(key, s, d, origin, now) }
+	case 5:
+		e := drawEntry.Draw(t, "entry")
+		return func(r *registry.Registry, now time.Time) {
+			r.SetMetadata(key, []heureka.MetadataEntry{e}, registry.FromClient, now)
+		}
 	}
 	c := drawClaim.Draw(t, "renewal")
 	return func(r *registry.Registry, now time.Time) { r.Renew(key, c, origin, now) }
@@ -44,7 +49,7 @@ func TestMergeConverges(t *testing.T) {
 		now := start
 		var nodes [n]*registry.Registry
 		for i := range nodes {
-			nodes[i], _ = registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(0, 0)}))
+			nodes[i], _ = registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(0, uint64(i))}))
 		}
 		var late []registry.Entry
 		for range rapid.IntRange(1, 40).Draw(t, "operations") {
@@ -53,6 +58,7 @@ func TestMergeConverges(t *testing.T) {
 				late = append(late, entries(node, now)...)
 				continue
 			}
+			now = now.Add(time.Duration(rapid.IntRange(0, 3).Draw(t, "ms")) * time.Millisecond)
 			drawOperation(t)(node, now)
 		}
 		all := late

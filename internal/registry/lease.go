@@ -120,7 +120,7 @@ func (l *lease) record() Record { return l.current.Load().record(l) }
 
 // record returns this state of an instance with its lease.
 func (v *version) record(l *lease) Record {
-	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev), owner: v.owner, said: v.said}
+	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev), owner: v.owner, own: v.own, said: v.said}
 }
 
 // Incarnation returns how often the record was registered again after a cancellation without a later LastDirtyMS. Nodes

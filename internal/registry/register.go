@@ -31,6 +31,8 @@ const AnyIncarnation uint32 = math.MaxUint32
 type Told struct {
 	Incarnation uint32            // that of the peer's record, see Record.Incarnation
 	Metadata    []MetadataCommand // what of the record's metadata operators have set
+	Own         heureka.Status    // with HasOwn: the status that the client says
+	HasOwn      bool
 }
 
 // RegisterTold is Register for what a peer replicates in a batch. If the incarnation or a later record was cancelled, the peer
@@ -160,6 +162,9 @@ func (r *Registry) registration(in *heureka.Instance, prev *version, was state, 
 		n.LastDirtyMS = t.ms()
 	}
 	next.own = ownStatus(in, prev, origin)
+	if told.HasOwn {
+		next.own = told.Own
+	}
 	next.told = origin.By >= ByPeer
 	stays := prev != nil && prev.instance.LastDirtyMS > n.LastDirtyMS && !r.yields(prev, origin, t)
 	if stays {

@@ -42,9 +42,13 @@ type Record struct {
 	Instance    *heureka.Instance
 	lease       *lease
 	incarnation uint32
+	own         heureka.Status
 	owner       string
 	said        *said
 }
+
+// Own returns the status that the instance's client says, which operators may outrank.
+func (r Record) Own() heureka.Status { return r.own }
 
 // Stamp returns when the last command about the status was given; a zero Clock if nobody knows. The status is that of the command.
 func (r Record) Stamp() (Stamp, heureka.Status) {

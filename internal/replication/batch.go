@@ -76,6 +76,9 @@ func (b *Batch) fill(e *entry, rec *registry.Record, now time.Time) {
 	if o&opRegister != 0 {
 		it := add(wire.Register, in.Status)
 		it.Instance, it.Incarnation, it.Owner, it.MetadataStamps = in, rec.Incarnation(), rec.Owner(), metadataStamps(rec)
+		if it.HasOwn = overridden || rec.Own() != in.Status; it.HasOwn {
+			it.Own = rec.Own()
+		}
 	}
 	switch {
 	case o&opOverride == 0:

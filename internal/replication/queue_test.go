@@ -180,7 +180,7 @@ func TestRepl3Fields(t *testing.T) {
 	register, beat := item(wire.Register), item(wire.Heartbeat)
 	register.Instance = in
 	override := item(wire.StatusUpdate)
-	override.Stamp = new(wire.Stamp)
+	override.Stamp, register.HasOwn = new(wire.Stamp), true
 	want := []wire.ReplicationItem{register, override}
 	if diff := cmp.Diff(want, batch.Fill(b.recs, b.now)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

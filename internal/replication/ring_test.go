@@ -221,7 +221,7 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	var err error
 	switch it.Action {
 	case wire.Register:
-		told := registry.Told{Incarnation: registry.AnyIncarnation}
+		told := registry.Told{Incarnation: registry.AnyIncarnation, Own: it.Own, HasOwn: it.HasOwn}
 		if it.HasIncarnation {
 			told.Incarnation = it.Incarnation
 		}

@@ -36,13 +36,15 @@ const (
 	OpensAlone      Bug = "a node whose peers are all gone opens at once"
 	NobodyLooks     Bug = "peers are only looked up when it is time"
 	NobodyCounts    Bug = "clients count as little as nodes"
+	LastArrived     Bug = "of two commands the one that arrives last counts"
+	LastCompared    Bug = "of two commands the one that is compared last counts"
 )
 
 // Bugs returns all of them.
 func Bugs() []Bug {
 	return []Bug{
 		LostTombstones, NoRetry, NoRevisions, LateBatches, NoIncarnations, NoAntiEntropy, BlindDigest,
-		NoEvictionLimit, NoProtection, UnboundedQueue, CountedBeats, OneIsMany, LateProtection, LongLeases, ShortLeases, NobodyCounts, NobodyAsked, OpensAlone, NobodyLooks,
+		NoEvictionLimit, NoProtection, UnboundedQueue, CountedBeats, OneIsMany, LateProtection, LongLeases, ShortLeases, NobodyCounts, NobodyAsked, OpensAlone, NobodyLooks, LastArrived, LastCompared,
 	}
 }
 
@@ -57,6 +59,10 @@ func (b Bug) suit(t *story) {
 		t.busy, t.clients, t.faults = 100, 3, 6
 	case NoEvictionLimit:
 		t.busy, t.clients = 30, 30
+	case LastArrived: // batches that wait for the end of a short partition
+		t.disputes, t.faults, t.longest, t.skew, t.clocks, t.restarts = 3*disputes, 20, 25*time.Second, 0, 0, 0
+	case LastCompared:
+		t.disputes = disputes
 	case NobodyAsked:
 		t.pending, t.longest = 3, 7*time.Minute
 	}
@@ -144,7 +150,7 @@ func (h hasty) Admit(address string, request, answer http.Header) int {
 
 func (b Bug) store(s replication.Store) replication.Store {
 	switch b {
-	case LostTombstones, NoRevisions, BlindDigest:
+	case LostTombstones, NoRevisions, BlindDigest, LastCompared:
 		return faulty{s, b}
 	}
 	return s
@@ -184,6 +190,9 @@ func (f faulty) Bucket(i int, now time.Time) []registry.Entry {
 func (f faulty) Merge(e registry.Entry, now time.Time) bool {
 	if f.bug == NoRevisions {
 		e.Rev, e.OverrideRev = 0, 0
+	}
+	if f.bug == LastCompared && !e.Clock.IsZero() {
+		e.Clock.Time += 1 << 40
 	}
 	return f.Store.Merge(e, now)
 }

@@ -32,8 +32,10 @@ type client struct {
 	pace     time.Duration     // at which it beats
 	offset   time.Duration     // of its clock
 	state    clientState
-	at       int // node that it talks to
-	turn     int // counts registrations of a new life: timers of an earlier one end
+	declared map[int64]heureka.Status // by the stamp of its records
+	said     []said                   // by operators
+	at       int                      // node that it talks to
+	turn     int                      // counts registrations of a new life: timers of an earlier one end
 
 	came                  time.Duration // when it registered, for the first time or again
 	heardSince, lastHeard time.Duration
@@ -46,7 +48,7 @@ type client struct {
 func (s *sim) newClient(i int, in time.Duration) *client {
 	c := &client{
 		s: s, key: keyOf(i), interval: heartbeat, at: s.rng.IntN(len(s.nodes)),
-		talked: make([]time.Duration, len(s.nodes)), cancelledOn: -1,
+		talked: make([]time.Duration, len(s.nodes)), cancelledOn: -1, declared: map[int64]heureka.Status{},
 	}
 	if s.chance(0.4) {
 		c.interval = []time.Duration{2 * time.Second, 5 * time.Second, 10 * time.Second, 10 * time.Second}[s.rng.IntN(4)]
@@ -79,6 +81,7 @@ func (c *client) start() {
 		return
 	}
 	c.turn++
+	c.forgetSaid(true)
 	c.state, c.cancelledOn, c.heardLife = running, -1, -1
 	c.came, c.heardSince, c.lastHeard = c.s.now, c.s.now, c.s.now
 	c.renewRecord(heureka.StatusUp)
@@ -93,6 +96,8 @@ func (c *client) renewRecord(status heureka.Status) {
 		DataCenter: heureka.OwnDataCenter,
 		Lease:      heureka.LeaseInfo{RenewalIntervalSecs: secs, DurationSecs: 3 * secs},
 	}
+	c.declared[c.in.LastDirtyMS] = status
+	c.forgetSaid(false)
 	c.try(func(n *node) error { return n.Register(c.in, registry.FromClient) })
 }
 
@@ -155,6 +160,7 @@ func (c *client) heard(n *node) {
 // cancel leaves.
 func (c *client) cancel() {
 	c.state = dead
+	c.forgetSaid(true)
 	c.try(func(n *node) error {
 		last := c.s.judge.knowsLatest(n, c)
 		if err := n.Cancel(c.key, registry.FromClient); err != nil {
@@ -193,13 +199,18 @@ func (s *sim) change() {
 
 // operate is what people do on a node.
 func operate(n *node, c *client, kind int) {
+	var err error // there may be no such instance
 	switch kind {
 	case 6, 7:
-		_ = n.SetOverride(c.key, heureka.StatusOutOfService, 0, registry.FromClient) // of an instance that may not be there, as below
+		err = n.SetOverride(c.key, heureka.StatusOutOfService, 0, registry.FromClient)
 	case 8:
-		_ = n.ClearOverride(c.key, heureka.StatusUp, 0, registry.FromClient)
+		err = n.ClearOverride(c.key, heureka.StatusUp, 0, registry.FromClient)
 	case 9:
 		_ = n.SetMetadata(c.key, []heureka.MetadataEntry{{Key: "k", Value: fmt.Sprint(n.s.now)}}, registry.FromClient)
+		return
+	}
+	if err == nil {
+		n.s.judge.acknowledged(n, c, "")
 	}
 }
 

@@ -222,6 +222,9 @@ func (j *judge) listed(n *node, c *client) {
 // gone: nobody is evicted whom another node has heard within the lease, and could have been asked about.
 func (j *judge) gone(n *node, key heureka.Key) {
 	for _, c := range j.s.clients {
+		if c.key == key {
+			c.forgetSaid(true) // an override goes with its lease
+		}
 		if c.key != key || c.state != running || !j.s.story.compares {
 			continue
 		}

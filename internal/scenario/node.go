@@ -197,6 +197,9 @@ func (n *node) changed(ch registry.Change) {
 	case ch.Previous == nil && !ch.Removed():
 		n.came.Add(n.now(), ch.Record.Instance.Lease.RenewalIntervalSecs)
 	}
+	if !ch.Removed() {
+		n.s.judge.unmixed(n, ch.Record.Instance)
+	}
 	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin.By], n.name, ch.Key.ID, int(ch.Record.Instance.Status))
 }
 
@@ -283,6 +286,14 @@ func (n *node) queue(a wire.ReplicationAction, key heureka.Key, now time.Time) {
 func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error {
 	n.s.note("heartbeat"+originNames[origin.By], n.name, key.ID, 0)
 	return n.Writes.Renew(key, renewal, origin)
+}
+
+// Command implements httpapi.Backend.
+func (n *node) Command(c *registry.Command, origin registry.Origin) (changed bool, err error) {
+	if n.s.opt.Bug.is(LastArrived) {
+		c.Stamp = nil
+	}
+	return n.Writes.Command(c, origin)
 }
 
 // Instance implements httpapi.Backend.

@@ -17,6 +17,8 @@ type Options struct {
 	Seed uint64
 	Bug  Bug // put in on purpose, to see whether it is found
 
+	Operators bool // whether operators dispute, see sim.dispute
+
 	// Story has the simulation without a bug be that in which this one would be put in. Some bugs need much of what is rare.
 	Story Bug
 }
@@ -39,6 +41,9 @@ type Violation struct {
 // Error tells the whole story, and how to see it again.
 func (v *Violation) Error() string {
 	again := fmt.Sprintf("go run ./internal/scenario/cmd/sim -seed %d", v.Options.Seed)
+	if v.Options.Operators {
+		again += " -operators"
+	}
 	if v.Options.Bug != NoBug {
 		again += fmt.Sprintf(" -bug %q", string(v.Options.Bug))
 	}
@@ -58,6 +63,9 @@ func Run(opt Options) Result {
 			n.attend()
 		}
 	}
+	if s.violation == nil {
+		s.judge.operators()
+	}
 	for _, n := range s.nodes {
 		n.kill()
 	}
@@ -66,14 +74,15 @@ func Run(opt Options) Result {
 
 // A sim is one simulation. Everything happens in one goroutine, in the order of the queue.
 type sim struct {
-	opt   Options
-	story story
-	rng   *rand.Rand
-	extra *rand.Rand    // see more
-	now   time.Duration // since the epoch
-	end   time.Duration
-	queue eventQueue
-	seq   uint64
+	opt    Options
+	story  story
+	rng    *rand.Rand
+	extra  *rand.Rand    // see more
+	people *rand.Rand    // see dispute
+	now    time.Duration // since the epoch
+	end    time.Duration
+	queue  eventQueue
+	seq    uint64
 
 	nodes     []*node
 	clients   []*client
@@ -96,6 +105,9 @@ func newSim(opt Options) *sim {
 	s.story = s.tell()
 	s.more(&s.story)
 	cmp.Or(opt.Bug, opt.Story).suit(&s.story)
+	if opt.Operators {
+		s.story.disputes = disputes
+	}
 	s.end = s.story.chaos + s.story.quiet
 	s.net = newNetwork(s, s.story.nodes)
 	for i := range s.story.nodes {
@@ -110,6 +122,7 @@ func newSim(opt Options) *sim {
 	}
 	s.plan()
 	s.upheavals()
+	s.dispute()
 	s.every(time.Second, s.judge.look)
 	return s
 }

@@ -46,6 +46,23 @@ func TestSimulations(t *testing.T) {
 	}
 }
 
+// Operators who command the same instances on nodes that do not hear of each other: a command that was acknowledged is never lost to an
+// earlier one, and those about different keys leave each other alone.
+func TestTwoOperators(t *testing.T) {
+	n := howMany(40, 24)
+	const parts = 4
+	for part := range uint64(parts) {
+		t.Run("", func(t *testing.T) {
+			t.Parallel()
+			for seed := 1 + part; seed <= n; seed += parts {
+				if r := scenario.Run(scenario.Options{Seed: seed, Operators: true}); r.Violation != nil {
+					t.Fatal(r.Violation)
+				}
+			}
+		})
+	}
+}
+
 // The same seed is the same simulation, event by event; another seed is another one.
 func TestSimulationsRepeat(t *testing.T) {
 	seen := map[uint64]uint64{}

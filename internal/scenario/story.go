@@ -14,6 +14,7 @@ type story struct {
 	pending        int  // bound of queues
 	compares       bool // anti-entropy; without it nodes are to each other as Java servers
 	faults         int
+	disputes       int           // between operators
 	longest        time.Duration // fault
 	beat           time.Duration // longest interval of a client
 
@@ -103,6 +104,7 @@ func (s *sim) partition(d time.Duration, bothWays bool) {
 		}
 	}
 	s.note("partition", "", "", side)
+	s.quarrelSoon(d)
 	s.forAWhile(d, links, func(l *link) *int { return &l.drop })
 }
 

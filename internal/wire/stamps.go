@@ -13,8 +13,9 @@ import (
 //
 // Numbers are in base 36. Of a change of an override it has six, separated by dots: time and node of the clock, what became of the
 // command since, dirty timestamp and revision of the record that it was about, and the status of one that removed an override.
-// A number left out is that of the change before; of the dirty timestamp, that of the item. Of a registration it has one text for
-// each entry of the metadata that an operator has set: its place, time and node, again separated by dots, and commas between them.
+// A number left out is that of the change before; of the dirty timestamp, that of the item. Of a registration it has, with commas
+// between them, an equals sign and the status that the client says, and one text for each entry of the metadata that an operator has
+// set: its place, time and node, again separated by dots.
 // A dash says nothing.
 const HeaderStamps = "X-Heureka-Stamps"
 
@@ -58,8 +59,11 @@ func Stamps(items []ReplicationItem) string {
 		if b = append(b, ' '); it.Stamp != nil {
 			b, last = appendStamp(b, it, &last), *it.Stamp
 		}
+		if it.HasOwn {
+			b = strconv.AppendUint(append(b, '='), uint64(it.Own), 36)
+		}
 		if len(b) < maxStamps {
-			b = appendMetadataStamps(b, it.MetadataStamps)
+			b = appendMetadataStamps(b, it)
 		}
 		if len(b) == before+1 {
 			b = append(b, '-')
@@ -87,9 +91,9 @@ func appendStamp(b []byte, it *ReplicationItem, last *Stamp) []byte {
 	return b
 }
 
-func appendMetadataStamps(b []byte, stamps []MetadataStamp) []byte {
-	for i, s := range stamps {
-		if i > 0 {
+func appendMetadataStamps(b []byte, it *ReplicationItem) []byte {
+	for i, s := range it.MetadataStamps {
+		if i > 0 || it.HasOwn {
 			b = append(b, ',')
 		}
 		b = strconv.AppendUint(b, uint64(s.Place), 36)
@@ -119,7 +123,7 @@ func SetStamps(items []ReplicationItem, header string) {
 		return
 	}
 	for _, it := range stamped {
-		it.Stamp, it.MetadataStamps = nil, nil
+		it.Stamp, it.MetadataStamps, it.HasOwn, it.Own = nil, nil, false, heureka.StatusUnknown
 	}
 }
 
@@ -133,6 +137,10 @@ func (r *stampReader) read(it *ReplicationItem, text string) {
 	case text == "-":
 	case it.Action == Register:
 		for each := range strings.SplitSeq(text, ",") {
+			if own, ok := strings.CutPrefix(each, "="); ok {
+				it.Own, it.HasOwn = r.status(own), true
+				continue
+			}
 			var n [3]uint64
 			r.numbers(each, n[:])
 			it.MetadataStamps = append(it.MetadataStamps, MetadataStamp{int(n[0] & 0xffffff), n[1], n[2]})
@@ -144,6 +152,12 @@ func (r *stampReader) read(it *ReplicationItem, text string) {
 		r.last = Stamp{n[0], n[1], n[2], int64(n[3]), n[4], heureka.Status(n[5])}
 		it.Stamp = new(r.last)
 	}
+}
+
+func (r *stampReader) status(text string) heureka.Status {
+	n, err := strconv.ParseUint(text, 36, 8)
+	r.bad = r.bad || err != nil || n > uint64(heureka.StatusUp)
+	return heureka.Status(n)
 }
 
 // numbers reads numbers that dots separate; one that is left out stays as it is.

@@ -20,9 +20,11 @@ func TestStamps(t *testing.T) {
 	sent := batch()
 	sent[0].Stamp = &wire.Stamp{Time: 36, Node: 1<<64 - 1, DirtyMS: 1000, RecordRev: 1}
 	sent[2].MetadataStamps = []wire.MetadataStamp{{Place: 0, Time: 37, Node: 5}, {Place: 2, Time: 38, Node: 5}}
+	sent[2].Own, sent[2].HasOwn = heureka.StatusDown, true
+	sent[4].HasOwn = true
 	sent[3].Stamp = &wire.Stamp{Time: 39, Node: 1<<64 - 1, Rev: 1, DirtyMS: -1, RecordRev: 2, Restored: heureka.StatusUp}
 	header := wire.Stamps(sent)
-	if want := "10.3w5e11264sgsf...1. 0.11.5,2.12.5 13..1.3w5e11264sgsf.2.4 - -"; header != want {
+	if want := "10.3w5e11264sgsf...1. =1,0.11.5,2.12.5 13..1.3w5e11264sgsf.2.4 =0 -"; header != want {
 		t.Errorf("header %q, want %q", header, want)
 	}
 	got := batch()
@@ -31,7 +33,7 @@ func TestStamps(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, other := range []string{
-		"", "1.2.3.4.5.0", "- - - -", "- - - - - -", "1 - - - -", "1.2.3.4.5.9 - - - -", "!.2.3.4.5.0 - - - -", "- 1.2 - - -", "- 1.2.! - - -",
+		"", "1.2.3.4.5.0", "- - - -", "- - - - - -", "1 - - - -", "1.2.3.4.5.9 - - - -", "!.2.3.4.5.0 - - - -", "- 1.2 - - -", "- 1.2.! - - -", "- = - - -", "- =9 - - -",
 	} {
 		got := batch()
 		wire.SetStamps(got, other)

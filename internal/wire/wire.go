@@ -67,6 +67,8 @@ type ReplicationItem struct {
 
 	Stamp          *Stamp          // of a change of an override; not in the body, see HeaderStamps; nil: not known
 	MetadataStamps []MetadataStamp // of a registration, likewise
+	Own            heureka.Status  // of a registration, likewise: what its client says, where that may not be the record's status
+	HasOwn         bool
 
 	Fault error // the LimitError that its receiver has for it; nil: none
 }

@@ -2,6 +2,7 @@
 //
 //	go run ./internal/scenario/cmd/sim -seeds 100000
 //	go run ./internal/scenario/cmd/sim -seed 4711
+//	go run ./internal/scenario/cmd/sim -seeds 1000 -operators
 package main
 
 import (
@@ -26,11 +27,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	first := flags.Uint64("first", 1, "the first seed")
 	one := flags.Uint64("seed", 0, "try this seed only, and print what happened last")
 	bug := flags.String("bug", "", "put in a bug on purpose, by its description")
+	operators := flags.Bool("operators", false, "let operators dispute about instances")
 	workers := flags.Int("workers", runtime.GOMAXPROCS(0), "simulations at the same time")
 	if flags.Parse(args) != nil {
 		return 2
 	}
-	opt := scenario.Options{Seed: *one, Bug: scenario.Bug(*bug)}
+	opt := scenario.Options{Seed: *one, Bug: scenario.Bug(*bug), Operators: *operators}
 	if *one != 0 {
 		return report(scenario.Run(opt), stdout, stderr)
 	}
