@@ -94,9 +94,19 @@ func (l *loader) checkTLS(s *Settings) {
 	l.checkListener(s, serverSSL)
 	l.checkListener(s, managementSSL)
 	l.checkBundles(s)
+	l.checkProbes(s)
 	if s.Bool(clientTLS + "enabled") {
 		l.checkPlace(s.set[clientTLS+"key-store"])
 		l.checkPlace(s.set[clientTLS+"trust-store"])
+	}
+}
+
+// checkProbes warns of a port that answers nobody without a certificate, where probes ask.
+func (l *loader) checkProbes(s *Settings) {
+	x := s.set[serverSSL+"client-auth"]
+	if x.Value.Text == "need" && s.TLS() && s.management() == server.ManagementShared && !s.Bool(acceptPlain) {
+		l.warn(&Mistake{Origin: x.Origin, Key: x.Name, Value: x.Value.Text, Problem: "probes and Prometheus have to show a certificate too",
+			Hint: "set management.server.port, for a port that asks for none"})
 	}
 }
 

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,6 +43,25 @@ func TestAcknowledgedTLSIsOff(t *testing.T) {
 	}
 	if args("--server.ssl.key-store=a.p12").mustLoad(t).ServerConfig(1).TLS.Disabled {
 		t.Error("TLS is off")
+	}
+}
+
+// Probes have no certificate: where everybody needs one, and they have no port of their own, a warning says so.
+func TestProbesLockedOutAreWarnedOf(t *testing.T) {
+	tls := args("--server.ssl.certificate=c.pem", "--server.ssl.certificate-private-key=k.pem")
+	for settings, want := range map[string]int{
+		"--server.ssl.client-auth=need":                                 1,
+		"--server.ssl.client-auth=want":                                 0,
+		"--server.ssl.client-auth=need --management.server.port=9000":   0,
+		"--server.ssl.client-auth=need --management.server.port=-1":     0,
+		"--server.ssl.client-auth=need --server.ssl.enabled=false":      0,
+		"--server.ssl.client-auth=need --management.server.port=8761":   1,
+		"--server.ssl.client-auth=need --heureka.tls.accept-plain=true": 0,
+	} {
+		s := tls.and(args(strings.Fields(settings)...)).mustLoad(t)
+		if got := len(s.Warnings); got != want || want > 0 && !strings.Contains(s.Warnings[0].Error(), "probes") {
+			t.Errorf("%s: %v", settings, s.Warnings)
+		}
 	}
 }
 
