@@ -192,26 +192,41 @@ func (r *rig) registrations(ctx context.Context, rep *report) error {
 	return err
 }
 
-// memory fills registries and reads them in both formats.
+// memory fills registries and reads them in both formats; the smallest plain, too, as Python and JavaScript clients do.
 func (r *rig) memory(ctx context.Context, rep *report) error {
+	type read struct {
+		format string
+		plain  bool
+	}
+	gzip := []read{{"json", false}, {"xml", false}, {"json", false}}
 	for _, m := range []struct {
-		factor int
-		goal   string
-	}{{1, "50 MB"}, {10, "350 MB"}, {100, "3 GB"}} {
-		n := r.instances() * m.factor
+		factor     int
+		goal, used string
+		reads      []read
+	}{
+		{1, "60 MB", "JSON and XML, gzip and plain", append([]read{{"json", true}, {"xml", true}}, gzip...)},
+		{10, "350 MB", "JSON and XML gzip", gzip},
+		{100, "3 GB", "JSON and XML gzip", gzip},
+	} {
+		n, most := r.instances()*m.factor, int64(0)
 		srv, err := r.heureka(ctx)
 		if err != nil {
 			return err
 		}
-		var last *bench.Result
-		for _, format := range []string{"json", "xml", "json"} {
+		for i, rd := range m.reads {
 			cfg := r.config(srv, bench.Full, n)
-			cfg.Format, cfg.NoPrefill, cfg.Workers = format, last != nil, 2
-			if last, err = bench.Run(ctx, cfg); err != nil {
+			cfg.Format, cfg.Plain, cfg.NoPrefill, cfg.Workers = rd.format, rd.plain, i > 0, 2
+			res, err := bench.Run(ctx, cfg)
+			if err != nil {
 				return err
 			}
+			if err := wrong(res.Errors, res.FirstError); err != nil {
+				return err
+			}
+			most = max(most, srv.memory())
 		}
-		rep.fact(fmt.Sprintf("resident memory, %d instances, JSON and XML gzip in use (goal %s)", n, m.goal), fmt.Sprintf("%.0f MB", float64(last.Resident)/1e6))
+		rep.fact(fmt.Sprintf("memory, %d instances, %s in use (cgroup; goal %s)", n, m.used, m.goal), fmt.Sprintf("%.0f MB, %.0f MB at most after a format",
+			float64(srv.memory())/1e6, float64(most)/1e6))
 		r.stopAll()
 	}
 	return nil
@@ -237,7 +252,7 @@ func (r *rig) startTimes(ctx context.Context, rep *report) error {
 	return err
 }
 
-// fleet runs many clients at their own pace.
+// fleet runs many clients at their own pace, once the deltas have their usual size.
 func (r *rig) fleet(ctx context.Context, rep *report) error {
 	defer r.stopAll()
 	clients, duration, retention := 100_000, time.Minute, "180000"
@@ -248,14 +263,24 @@ func (r *rig) fleet(ctx context.Context, rep *report) error {
 	if err != nil {
 		return err
 	}
-	cfg := r.config(srv, bench.Fleet, r.instances())
+	cfg := r.config(srv, bench.Fleet, clients)
 	cfg.Clients, cfg.Duration = clients, duration
 	res, err := bench.Run(ctx, cfg)
-	if err == nil {
-		rep.fact(fmt.Sprintf("fleet of %d clients, 5 changes a second (goal: no error, p99 under 20 ms)", cfg.Clients),
-			fmt.Sprintf("%d errors, heartbeats %s", res.Errors, res.Heartbeats))
+	if err != nil {
+		return err
 	}
-	return err
+	rep.fact(fmt.Sprintf("fleet of %d clients, 5 changes a second (goal: no error, p99 under 20 ms)", clients),
+		fmt.Sprintf("%d errors of %d, %.0f a second; heartbeats %s; deltas of %.0f kB %s; %.0f MB", res.Errors, res.Operations, res.PerSecond,
+			res.Heartbeats, 2*res.BytesPerOp/1e3, res.Polls, float64(res.Resident)/1e6))
+	return wrong(res.Errors, res.FirstError)
+}
+
+// wrong returns an error if there were wrong answers.
+func wrong(errors int64, first string) error {
+	if errors == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d answers were wrong, the first: %s", errors, first)
 }
 
 // save stores a gzip answer as it was sent.

@@ -27,7 +27,11 @@ func (r *report) ratio(what, goal string, c *bench.Comparison) {
 	r.ratios = append(r.ratios, ratioRow{what, goal, c})
 }
 
-func (r *report) fact(what, value string) { r.facts = append(r.facts, [2]string{what, value}) }
+// fact adds a row, and shows it: a part that fails later writes no page.
+func (r *report) fact(what, value string) {
+	fmt.Fprintf(os.Stderr, "bench: %s: %s\n", what, value)
+	r.facts = append(r.facts, [2]string{what, value})
+}
 
 // markdown writes the page.
 func (r *report) markdown(o options) []byte {

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,6 +33,20 @@ type process struct {
 }
 
 func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// host returns the address of the server.
+func (p *process) host() string {
+	host, _, _ := strings.Cut(strings.TrimPrefix(p.url, "http://"), "/")
+	return host
+}
+
+// memory returns what the server has, the kernel's buffers for it included where there is a cgroup.
+func (p *process) memory() int64 {
+	if used := p.group.Used(); used > 0 {
+		return used
+	}
+	return bench.UsageOf(p.pid()).Resident
+}
 
 func (p *process) stop() {
 	_ = p.cmd.Process.Kill()
@@ -68,6 +83,9 @@ func (r *rig) start(ctx context.Context, name, path string, args func(port strin
 		if taskset, err := exec.LookPath("taskset"); err == nil {
 			argv = append([]string{taskset, "-c", "0"}, argv...)
 		}
+	}
+	if r.opts.files > 0 {
+		argv = append([]string{"sh", "-c", `ulimit -n "$0" && exec "$@"`, strconv.Itoa(r.opts.files)}, argv...)
 	}
 	group := cgroup.New("heureka-bench-"+port, 16<<30)
 	argv = group.Wrap(argv)

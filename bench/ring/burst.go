@@ -50,5 +50,8 @@ func burst(ctx context.Context, r *ring, _ options) error {
 	}
 	fmt.Printf("burst, %d registrations at one node in %s: %d failed, all nodes have all %s later\n",
 		burstSize, sent.Round(time.Millisecond), failed.Load(), (time.Since(began) - sent).Round(time.Millisecond))
+	if n := failed.Load(); n > 0 {
+		return fmt.Errorf("%d registrations failed", n)
+	}
 	return nil
 }

@@ -103,6 +103,7 @@ count, but --context names one: load goes only where somebody sends it.`,
 	fl.DurationVar(&f.cfg.Interval, "interval", 30*time.Second, "fleet: between a client's heartbeats, and its polls")
 	fl.IntVar(&f.cfg.PID, "pid", 0, "process of the server on this machine, to measure its CPU time and memory")
 	fl.StringVar(&f.cfg.Format, "format", "json", "format of what is read: json or xml")
+	fl.BoolVar(&f.cfg.Plain, "plain", false, "read without compression")
 	fl.BoolVar(&f.cfg.NoPrefill, "no-prefill", false, "the instances are registered already")
 	p.addContext(cmd, fl, &f.context)
 	fl.Lookup("context").Usage = "context with the server to load, its first one, and credentials"
@@ -207,7 +208,7 @@ func writeResult(w io.Writer, r *bench.Result) {
 	fmt.Fprintf(w, "operations\t%d (%.0f/s)\n", r.Operations, r.PerSecond)
 	fmt.Fprintf(w, "latency\t%s\n", r.Latency)
 	if r.Heartbeats != nil {
-		fmt.Fprintf(w, "heartbeats\t%s\n", r.Heartbeats)
+		fmt.Fprintf(w, "heartbeats\t%s\ndeltas\t%s\n", r.Heartbeats, r.Polls)
 	}
 	fmt.Fprintf(w, "bytes\t%d (%.0f each)\n", r.Bytes, r.BytesPerOp)
 	if r.CPUPerOp > 0 {

@@ -48,6 +48,7 @@ type Config struct {
 	Interval  time.Duration           // 30 s: between heartbeats, and between polls, of a fleet's client
 	PID       int                     // of the server, if it runs on this machine; 0: CPU time and memory are not measured
 	Format    string                  // "json" (default) or "xml"
+	Plain     bool                    // what is read is not compressed
 	NoPrefill bool                    // the instances are there already
 	TLS       *tls.Config             // for https; nil: the system's authorities, and no certificate
 	Show      func(http.Header) error // adds a credential to a request, besides that of the URL; nil: none

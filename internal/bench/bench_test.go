@@ -37,7 +37,25 @@ func TestModes(t *testing.T) {
 			if reads := mode != bench.Register && mode != bench.Heartbeat && mode != bench.Propagation; reads && res.Bytes == 0 {
 				t.Error("no bytes were counted")
 			}
+			if mode == bench.Fleet && (res.Polls.P50 <= 0 || res.Heartbeats.P50 <= 0) {
+				t.Errorf("polls %v, heartbeats %v", res.Polls, res.Heartbeats)
+			}
 		})
+	}
+}
+
+func TestPlainIsNotCompressed(t *testing.T) {
+	srv := heurekatest.NewServer(t)
+	var sizes [2]float64
+	for i := range sizes {
+		res, err := bench.Run(t.Context(), bench.Config{URL: srv.URL, Mode: bench.Full, Duration: 100 * time.Millisecond, Instances: 40, Plain: i == 1})
+		if err != nil || res.Errors > 0 {
+			t.Fatal(err, res.FirstError)
+		}
+		sizes[i] = res.BytesPerOp
+	}
+	if sizes[1] < 4*sizes[0] {
+		t.Errorf("%.0f bytes compressed, %.0f plain", sizes[0], sizes[1])
 	}
 }
 

@@ -64,7 +64,9 @@ func (t *target) fleetRequest(ctx context.Context, client int, poll bool, at tim
 	}
 	if ctx.Err() == nil {
 		t.record(time.Since(at), n, err)
-		if !poll {
+		if poll {
+			t.polls.add(time.Since(at))
+		} else {
 			t.beats.add(time.Since(at))
 		}
 	}

@@ -25,6 +25,7 @@ type Result struct {
 	BytesPerOp float64       `json:"bytesPerOperation"`
 	Latency    Percentiles   `json:"latency"`
 	Heartbeats *Percentiles  `json:"heartbeatLatency,omitempty"` // of a fleet
+	Polls      *Percentiles  `json:"pollLatency,omitempty"`      // likewise
 	CPUPerOp   time.Duration `json:"cpuPerOperationNs,omitempty"`
 	Resident   int64         `json:"residentBytes,omitempty"`
 }
@@ -48,7 +49,7 @@ func (t *target) result(took time.Duration, before, after Usage) *Result {
 		r.FirstError = (*err).Error()
 	}
 	if t.cfg.Mode == Fleet {
-		r.Heartbeats = new(t.beats.percentiles())
+		r.Heartbeats, r.Polls = new(t.beats.percentiles()), new(t.polls.percentiles())
 	}
 	if ops > 0 {
 		r.BytesPerOp = float64(r.Bytes) / float64(ops)

@@ -28,7 +28,8 @@ type target struct {
 	accept string
 
 	ops, errs, bytes atomic.Int64
-	lat, beats       latencies // of all operations, and of a fleet's heartbeats
+	lat              latencies // of all operations
+	beats, polls     latencies // of a fleet's
 	firstErr         atomic.Pointer[error]
 }
 
@@ -61,7 +62,9 @@ func (t *target) do(ctx context.Context, method, path string, body []byte) (int6
 	}
 	if method == http.MethodGet {
 		req.Header.Set("Accept", t.accept)
-		req.Header.Set("Accept-Encoding", "gzip")
+		if !t.cfg.Plain {
+			req.Header.Set("Accept-Encoding", "gzip")
+		}
 	}
 	if t.cfg.Show != nil {
 		if err := t.cfg.Show(req.Header); err != nil {
@@ -147,10 +150,15 @@ func (t *target) fill(ctx context.Context, n int) error {
 const settleLimit = 4 * time.Minute
 
 // settle waits until the registrations that fill made have left the server's delta, as in a fleet that has been running
-// for a while. What is left after settleLimit is measured as it is.
+// for a while: its changes go on meanwhile. What is left after settleLimit is measured as it is.
 func (t *target) settle(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, settleLimit)
+	var changing sync.WaitGroup
+	defer changing.Wait()
 	defer cancel()
+	if t.cfg.Mode == Fleet {
+		changing.Go(func() { t.change(ctx) })
+	}
 	full, err := t.do(ctx, http.MethodGet, "apps/", nil)
 	if err != nil {
 		return
