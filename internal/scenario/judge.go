@@ -374,7 +374,7 @@ const asks = 2*readTimeout + 2*time.Second + slack
 // opened: no node lets readers in that lacks somebody who was there before it began, and goes on beating. Whoever has been
 // heard by a node in the same time must be known, because nothing else is wrong.
 func (j *judge) opened(n *node) {
-	if !j.undisturbed(n) {
+	if !j.undisturbed(n) || j.s.story.finding == headless && j.alone(n) {
 		return
 	}
 	for _, c := range j.s.clients {
@@ -385,6 +385,11 @@ func (j *judge) opened(n *node) {
 			j.s.fail(c.key.ID, "%s lets readers in after %v, and does not list %s, which is there since %v", n.name, j.s.now-n.began, c.key, c.came)
 		}
 	}
+}
+
+// alone reports whether there is no other node: one that finds the names of no other takes itself for the ring.
+func (j *judge) alone(n *node) bool {
+	return !slices.ContainsFunc(j.s.nodes, func(other *node) bool { return other != n && other.up })
 }
 
 // undisturbed reports whether nothing has gone wrong since shortly before the node began, but that others restarted.
