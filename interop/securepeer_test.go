@@ -71,9 +71,12 @@ func (p *securedPair) wrongHere(t *testing.T, beating key) {
 	if err := gone(p.java.url, told); err != nil {
 		t.Error(err)
 	}
-	if log := p.ours.tail(1000); !strings.Contains(log, "peer denies replication, retrying") || strings.Contains(log, "falsch") {
-		t.Errorf("the log of our node:\n%s", log)
-	}
+	eventually(t, limit, func() error { // the second failure in a row is logged
+		if log := p.ours.tail(1000); !strings.Contains(log, "peer denies replication, retrying") || strings.Contains(log, "falsch") {
+			return fmt.Errorf("the log of our node:\n%s", log)
+		}
+		return nil
+	})
 	began := time.Now()
 	p.setPassword(t, password)
 	p.onBoth(t, told, "UP")
