@@ -113,6 +113,7 @@ func TestDoctorFiles(t *testing.T) {
 	d.settled(t, append(ssl, "--heureka.access-log="+filepath.Join(dir, "nowhere", "access.log"))...)
 	d.wants(t, harmful, "server.ssl expires in 9 days")
 	d.wants(t, fatal, "heureka.access-log: nothing can be written")
+	newDoctor(t).settled(t, "--heureka.data-dir="+filepath.Join(dir, "cert.pem", "data")).wants(t, harmful, "heureka.data-dir: nothing can be written")
 	if runtime.GOOS != "windows" {
 		d.wants(t, harmful, "every user of this machine may read or change it (mode 0644)")
 	}

@@ -169,14 +169,23 @@ func (d *doctor) directories(s *config.Settings) {
 		if name == "" || slices.Contains([]string{"off", "log", "stdout", "syslog"}, name) || strings.HasPrefix(name, "syslog:") || strings.HasPrefix(name, "syslog+tcp:") {
 			continue
 		}
-		d.writable(key, filepath.Dir(name))
+		d.writable(fatal, key, filepath.Dir(name))
+	}
+	if dir := s.Text("heureka.data-dir"); dir != "" {
+		for { // the node makes it, with those around it
+			if _, err := os.Stat(dir); err == nil || filepath.Dir(dir) == dir {
+				break
+			}
+			dir = filepath.Dir(dir)
+		}
+		d.writable(harmful, "heureka.data-dir", dir) // a node starts without
 	}
 }
 
-func (d *doctor) writable(key, dir string) {
+func (d *doctor) writable(how harm, key, dir string) {
 	f, err := os.CreateTemp(dir, ".heureka-doctor-")
 	if err != nil {
-		d.add(fatal, "files", "make the directory, writable for the node's user, or change "+key, "%s: nothing can be written to %s: %v", key, dir, cause(err))
+		d.add(how, "files", "make the directory, writable for the node's user, or change "+key, "%s: nothing can be written to %s: %v", key, dir, cause(err))
 		return
 	}
 	_ = f.Close()
