@@ -216,7 +216,9 @@ func TestDoctorOwnName(t *testing.T) {
 }
 
 func TestDoctorOfNodes(t *testing.T) {
-	good := heurekatest.NewServer(t).URL
+	whole := heurekatest.NewServer(t)
+	whole.WaitOpen()
+	good := whole.URL
 	lonely := heurekatest.NewServer(t, func(cfg *server.Config) {
 		cfg.ServiceURLs = map[string][]string{"defaultZone": {"http://127.0.0.1:1/eureka/"}}
 		cfg.DisableSelfPreservation = true
