@@ -217,7 +217,7 @@ func (s *Server) deniedDoc() deniedDoc {
 	for i, name := range auth.RoleNames() {
 		doc.Modes[name] = authOff
 		if s.guard != nil {
-			doc.Modes[name] = s.guard.modes.Load()[i]
+			doc.Modes[name] = s.guard.modes()[i]
 		}
 	}
 	if s.guard != nil {

@@ -9,8 +9,8 @@ import (
 )
 
 // Apply takes over from cfg what may change while the node runs: ServiceURLs as SetServiceURLs does, MaxBodyBytes,
-// MaxBatchBytes, FetchesInFlight, PagesInFlight, BatchesPerPeer, Limits, passwords of TLS stores, and of Auth what is in no file of
-// its own, apart from certificates. The rest of cfg has no effect. It fails, and changes nothing, for a mistake in cfg. Safe for
+// MaxBatchBytes, FetchesInFlight, PagesInFlight, BatchesPerPeer, Limits, passwords of TLS stores, Audit.RefuseWrites, and of Auth all but
+// UsersFile and TokensFile. It asks a new issuer of tokens for its keys first, for ten seconds at most. The rest of cfg has no effect. It fails, and changes nothing, for a mistake in cfg. Safe for
 // concurrent use.
 func (s *Server) Apply(cfg Config) error {
 	cfg = cfg.WithDefaults()
@@ -20,12 +20,14 @@ func (s *Server) Apply(cfg Config) error {
 	if _, err := s.zonesOf(&cfg); err != nil { // before anything is changed
 		return err
 	}
-	if err := s.guard.change(&cfg.Auth); err != nil {
+	if err := s.guard.change(&cfg); err != nil {
 		return fmt.Errorf("server configuration: %w", err)
 	}
 	if err := s.SetServiceURLs(cfg.ServiceURLs); err != nil {
 		return err
 	}
+	s.guard.setPeers(&cfg)
+	s.refuseWrites.Store(cfg.Audit.RefuseWrites)
 	s.setTLSPasswords(&cfg)
 	s.setLimits(&cfg)
 	s.crowd.set(&cfg)

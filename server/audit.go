@@ -30,6 +30,7 @@ type Audit struct {
 const auditEnd = 5 * time.Second
 
 func (s *Server) openAudit() *audit.Log {
+	s.refuseWrites.Store(s.cfg.Audit.RefuseWrites)
 	if s.cfg.Audit.Writer == nil {
 		return nil
 	}
@@ -199,7 +200,7 @@ func (s *Server) auditTLS(address, why string) {
 // unaudited reports whether a call has to wait until it can be audited. Heartbeats never do, nor what peers replicate, which was
 // audited where it came from.
 func (s *Server) unaudited(c *httpapi.Call) bool {
-	return s.cfg.Audit.RefuseWrites && c.Writes() && c.Origin.By != registry.ByPeer && c.Needs(false) != auth.Peer &&
+	return s.refuseWrites.Load() && c.Writes() && c.Origin.By != registry.ByPeer && c.Needs(false) != auth.Peer &&
 		endpointOf(c) != "heartbeat" && s.audit.Failing(time.Now())
 }
 

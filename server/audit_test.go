@@ -1,11 +1,14 @@
 package server_test
 
 import (
+	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -147,26 +150,38 @@ func TestAuditTellsOfDenials(t *testing.T) {
 	})
 }
 
-// A client whose certificate is of a foreign authority is refused at the door, and that is written down too.
+// A client whose certificate is of a foreign authority, or is sent with more than anybody needs, is refused at the door, and that is
+// written down too. The log says once a minute what mends it.
 func TestAuditTellsOfForeignCertificates(t *testing.T) {
 	ca, foreign, dir := tlsconftest.New(t), tlsconftest.New(t), t.TempDir()
 	p := ca.Sign(time.Now().Add(time.Hour))
 	tlsconftest.Write(t, dir, map[string][]byte{"c": p.Cert, "k": p.PEM, "ca": ca.PEM})
 	file := func(name string) string { return filepath.Join(dir, name) }
-	var log lockedBuffer
-	srv, err := server.New(server.Config{Audit: server.Audit{Writer: &log}, TLS: server.TLS{ClientAuth: "need",
+	var log, out lockedBuffer
+	srv, err := server.New(server.Config{Audit: server.Audit{Writer: &log}, Logger: slog.New(slog.NewTextHandler(&out, nil)), TLS: server.TLS{ClientAuth: "need",
 		TLSFiles: server.TLSFiles{Certificate: file("c"), PrivateKey: file("k"), TrustCertificate: file("ca")}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	addr := serveTCP(t, srv)
+	long := make([]tlsconftest.Pair, 11)
+	for i := range long {
+		long[i] = ca.Sign(time.Now().Add(time.Hour))
+	}
+	large := ca.Issue(func(c *x509.Certificate) { c.DNSNames = slices.Repeat([]string{strings.Repeat("a", 200)}, 400) })
 	for want, shown := range map[string][]tlsconftest.Pair{
+		"chain of 11 certificates":                long,
+		"chain of 1 certificates":                 {large},
 		"certificate signed by unknown authority": {foreign.Sign(time.Now().Add(time.Hour))},
 		"didn't provide a certificate":            nil,
 		"certificate has expired":                 {ca.Sign(time.Now().Add(-time.Minute))},
 	} {
 		for range 3 {
-			client := &http.Client{Transport: &http.Transport{TLSClientConfig: ca.TLS(shown...)}}
+			cfg := ca.TLS(shown...)
+			for _, more := range cfg.Certificates[min(1, len(shown)):] { // the others go with the first
+				cfg.Certificates[0].Certificate = append(cfg.Certificates[0].Certificate, more.Certificate...)
+			}
+			client := &http.Client{Transport: &http.Transport{TLSClientConfig: cfg}}
 			if resp, err := client.Get("https://" + addr + "/eureka/apps"); err == nil {
 				resp.Body.Close()
 				t.Errorf("%s: answered %d", want, resp.StatusCode)
@@ -182,8 +197,11 @@ func TestAuditTellsOfForeignCertificates(t *testing.T) {
 			return false
 		})
 	}
-	if got := len(entries(t, log.String(), "connect")); got != 3 {
+	if got := len(entries(t, log.String(), "connect")); got != 5 {
 		t.Errorf("%d lines, want one of each kind", got)
+	}
+	if n := strings.Count(out.String(), `level=WARN msg="client certificate refused"`); n < 1 || n > 3 || !strings.Contains(out.String(), "hint=") {
+		t.Errorf("the log says it %d times: %s", n, &out)
 	}
 }
 
@@ -313,7 +331,7 @@ func TestAuditTellsOfCredentials(t *testing.T) {
 		}
 		time.Sleep(10 * time.Second)
 		r.stop()
-		own := audit.Entry{Node: "a:eureka:8761", Action: "credentials", Origin: "node", Outcome: audit.Done, Reason: "heureka.auth and spring.security.user are others"}
+		own := audit.Entry{Node: "a:eureka:8761", Action: "credentials", Origin: "node", Outcome: audit.Done, Reason: "heureka.auth and spring.security are others"}
 		files := own
 		files.Reason = "files of users and tokens are others"
 		if diff := cmp.Diff([]audit.Entry{own, own, files}, entries(t, r.log.String()), cmpopts.IgnoreFields(audit.Entry{}, "Time")); diff != "" {

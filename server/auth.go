@@ -2,12 +2,9 @@ package server
 
 import (
 	"cmp"
-	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
-	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -15,8 +12,6 @@ import (
 	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
-	"heureka.internal/heureka/internal/jwt"
-	"heureka.internal/heureka/internal/logs"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/tlsconf"
 )
@@ -29,7 +24,7 @@ type Auth struct {
 
 	UsersFile  string              // a line each: NAME:HASH, as htpasswd -B writes it
 	UserRoles  map[string][]string // of users in that file
-	TokensFile string              // a line each: NAME:SHA-256:ROLE,ROLE
+	TokensFile string              // a line each: NAME:SHA-256:ROLE,ROLE, and perhaps :APPLICATION,APPLICATION
 
 	JWT         JWT                 // whose signed tokens count, in addition
 	Authorities map[string][]string // roles of authorities in them that are not called as roles are
@@ -77,12 +72,14 @@ func (a *Auth) mode() string {
 // A guard decides who may do what.
 type guard struct {
 	*auth.Authenticator
-	jwt          *jwt.Verifier // nil: no tokens of an issuer count
-	certificates *auth.Certificates
-	registry     *registry.Registry
-	peers        atomic.Pointer[[]string] // hosts whose certificates make a peer
-	modes        atomic.Pointer[modes]
-	log          *slog.Logger
+	registry *registry.Registry
+	peers    atomic.Pointer[[]string] // hosts whose certificates make a peer
+	rules    atomic.Pointer[rules]
+	issuer   chan struct{} // has an element when another one may count
+	kept     atomic.Uint64 // how often new settings were not taken
+	log      *slog.Logger
+
+	mu sync.Mutex // of those who change rules
 
 	denied [auth.Admin + 1][denialReasons]atomic.Uint64
 	recent denials
@@ -105,148 +102,32 @@ const (
 
 var denialNames = [denialReasons]string{"", "anonymous", "wrong-credential", "lacks-role", "another-site", "not-owner", "not-registrant", "foreign-vip"}
 
-// openAuth returns what guards the node; nil if nothing is to be guarded.
-func (s *Server) openAuth() (*guard, error) {
-	cfg, m, err := s.cfg.Auth.config()
-	if err != nil || !m.on() {
-		return nil, err
-	}
-	g := &guard{registry: s.reg, audit: s.audit, log: logs.Named(s.log, logs.Server)}
-	g.modes.Store(&m)
-	g.setPeers(&s.cfg)
-	if g.certificates, err = s.cfg.Auth.certificates(); err != nil {
-		return nil, err
-	}
-	if s.cfg.Auth.JWT.known() {
-		if g.jwt, err = s.cfg.newJWT(); err != nil {
-			return nil, err
-		}
-		cfg.JWT = g.jwt
-	}
-	g.Authenticator, err = auth.New(cfg)
-	return g, err
-}
-
-// change takes over what may change while the node runs. It fails, and changes nothing, for a mistake.
-func (g *guard) change(a *Auth) error {
-	cfg, m, err := a.config()
-	switch {
-	case err != nil:
-		return err
-	case g == nil && m.on():
-		return errors.New("heureka.auth: the node was started without credentials; restart it")
-	case g == nil:
-		return nil
-	}
-	changed, err := g.Change(cfg.Local)
-	if err != nil {
-		return err
-	}
-	if old := g.modes.Swap(&m); changed || *old != m {
-		g.audit.Add(ownEntry("heureka.auth and spring.security.user are others"))
-	}
-	return nil
-}
-
-// ownEntry is for what the operator of a node has done to its credentials.
-func ownEntry(what string) audit.Entry {
-	return audit.Entry{Time: time.Now(), Action: "credentials", Origin: registry.ByNode.String(), Outcome: audit.Done, Reason: what}
-}
-
-// modes are what becomes of calls that lack a role, and after those of calls for what belongs to others.
-type modes [ofVIPs + 1]string
-
-const (
-	ofApplications = auth.Admin + 1 + iota
-	ofInstances
-	ofVIPs
-)
-
-// on reports whether any role is guarded.
-func (m *modes) on() bool {
-	return slices.ContainsFunc(m[:], func(mode string) bool { return mode != authOff })
-}
-
-func (a *Auth) modes() (m modes, err error) {
-	for i := range m {
-		m[i] = a.mode()
-	}
-	if m[ofApplications] = cmp.Or(a.Ownership, authOff); a.Ownership == "" && a.owners() {
-		m[ofApplications] = a.mode()
-	}
-	m[ofInstances], m[ofVIPs] = cmp.Or(a.Instances, m[ofApplications]), cmp.Or(a.VIPs, m[ofApplications])
-	for role, mode := range a.Modes {
-		i := slices.Index(auth.RoleNames(), role)
-		if i < 0 {
-			return m, fmt.Errorf("heureka.auth.modes: there is no role %q", role)
-		}
-		m[i] = mode
-	}
-	for _, mode := range m {
-		if mode != authOff && mode != authObserve && mode != authEnforce {
-			return m, fmt.Errorf("heureka.auth: there is no mode %q: want off, observe or enforce", mode)
-		}
-	}
-	if m.on() && !a.known() {
-		err = errors.New("heureka.auth.mode: nobody has credentials: set spring.security.user.password, heureka.auth.users-file, heureka.auth.tokens-file, heureka.auth.certificates or spring.security.oauth2.resourceserver.jwt")
-	}
-	return m, err
-}
-
-// config checks the settings, and takes apart what knows principals and what becomes of them.
-func (a *Auth) config() (cfg auth.Config, m modes, err error) {
-	if m, err = a.modes(); err != nil {
-		return cfg, m, err
-	}
-	cfg = auth.Config{UsersFile: a.UsersFile, TokensFile: a.TokensFile}
-	cfg.Local, err = a.local()
-	return cfg, m, err
-}
-
-func (a *Auth) local() (cfg auth.Local, err error) {
-	cfg = auth.Local{User: a.User, Password: a.Password, Previous: a.Previous, Roles: auth.All, UserRoles: map[string]auth.Roles{}, Applications: a.Applications}
-	if strings.Contains(strings.TrimPrefix(a.Password, "{noop}"), ":") {
-		return cfg, errors.New("spring.security.user.password: a colon in it keeps most Java clients from sending it")
-	}
-	if a.Password != "" && a.User == "" || strings.Contains(a.User, ":") {
-		return cfg, errors.New("spring.security.user.name: want a name without a colon")
-	}
-	if a.Previous != "" && a.Password == "" {
-		return cfg, errors.New("heureka.auth.previous-password: want spring.security.user.password too")
-	}
-	if len(a.Roles) > 0 {
-		if cfg.Roles, err = auth.ParseRoles(a.Roles); err != nil {
-			return cfg, fmt.Errorf("spring.security.user.roles: %w", err)
-		}
-	}
-	for name, roles := range a.UserRoles {
-		if cfg.UserRoles[name], err = auth.ParseRoles(roles); err != nil {
-			return cfg, fmt.Errorf("heureka.auth.roles.%s: %w", name, err)
-		}
-	}
-	if cfg.Anonymous, err = auth.ParseRoles(a.Anonymous); err != nil {
-		return cfg, fmt.Errorf("heureka.auth.anonymous: %w", err)
-	}
-	return cfg, nil
-}
-
 // enforces reports whether nobody does what takes this role without having it.
-func (g *guard) enforces(role auth.Role) bool { return g != nil && g.modes.Load()[role] == authEnforce }
+func (g *guard) enforces(role auth.Role) bool { return g != nil && g.modes()[role] == authEnforce }
 
 // protect puts the guard into a chain that is served with src, if that is not nil.
 func (g *guard) protect(cfg *httpapi.Config, management bool, src *tlsconf.Source) {
 	if g == nil {
 		return
 	}
-	cfg.Challenges = []string{`Basic realm="heureka", charset="UTF-8"`}
-	if g.HasTokens() {
-		cfg.Challenges = append(cfg.Challenges, `Bearer realm="heureka"`)
-	}
+	cfg.Challenges = g.challenges
 	cfg.Steps.Authenticate = func(c *httpapi.Call) httpapi.Refusal { g.authenticate(c, src); return httpapi.Refusal{} }
 	cfg.Steps.Authorise = func(c *httpapi.Call) httpapi.Refusal { return g.carryOut(c, g.decide(c, management)) }
 	cfg.Steps.Register = func(c *httpapi.Call, in *heureka.Instance) httpapi.Refusal {
 		return g.carryOut(c, g.decideRecord(c, in))
 	}
+}
+
+var (
+	basicChallenge  = []string{`Basic realm="heureka", charset="UTF-8"`}
+	bearerChallenge = append(basicChallenge, `Bearer realm="heureka"`)
+)
+
+func (g *guard) challenges() []string {
+	if g.HasTokens() {
+		return bearerChallenge
+	}
+	return basicChallenge
 }
 
 // judge is the only place that decides: it returns why a principal may not do what takes a role, or none. A wrong credential is
@@ -275,7 +156,7 @@ type decision struct {
 
 // decide changes nothing: it is asked too what would become of a call.
 func (g *guard) decide(c *httpapi.Call, management bool) decision {
-	d, m := decision{role: c.Needs(management)}, g.modes.Load()
+	d, m := decision{role: c.Needs(management)}, g.modes()
 	d.mode, d.why = m[d.role], judge(d.role, &c.Principal)
 	if d.role == auth.Register {
 		if d.why == lacksRole && operates(c) {

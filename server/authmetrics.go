@@ -13,7 +13,7 @@ var (
 	computedDesc    = prometheus.NewDesc("heureka_auth_passwords_hashed_total", "Passwords hashed with bcrypt to compare them; verified ones are remembered while they are used.", nil, nil)
 	keyFailuresDesc = prometheus.NewDesc("heureka_auth_key_fetch_failures_total", "Attempts to fetch the keys of the tokens' issuer that failed; those that are known still count.", nil, nil)
 	keysFetchedDesc = prometheus.NewDesc("heureka_auth_keys_fetched_timestamp_seconds", "When the issuer told its keys last.", nil, nil)
-	authFailureDesc = prometheus.NewDesc("heureka_auth_reload_failures_total", "Changed files of users and tokens kept out, because they cannot be read.", nil, nil)
+	authFailureDesc = prometheus.NewDesc("heureka_auth_reload_failures_total", "Changed settings and files of users and tokens kept out, because they cannot be used.", nil, nil)
 )
 
 var (
@@ -49,19 +49,19 @@ func (c collector) collectAuth(ch chan<- prometheus.Metric) {
 		return
 	}
 	ch <- prometheus.MustNewConstMetric(computedDesc, prometheus.CounterValue, float64(g.Computed()))
-	ch <- prometheus.MustNewConstMetric(authFailureDesc, prometheus.CounterValue, float64(g.Failures()))
-	if g.jwt != nil {
-		ch <- prometheus.MustNewConstMetric(keyFailuresDesc, prometheus.CounterValue, float64(g.jwt.Failures()))
-		if at := g.jwt.Fetched(); !at.IsZero() {
+	ch <- prometheus.MustNewConstMetric(authFailureDesc, prometheus.CounterValue, float64(g.Failures()+g.kept.Load()))
+	if issuer := g.rules.Load().jwt; issuer != nil {
+		ch <- prometheus.MustNewConstMetric(keyFailuresDesc, prometheus.CounterValue, float64(issuer.Failures()))
+		if at := issuer.Fetched(); !at.IsZero() {
 			ch <- prometheus.MustNewConstMetric(keysFetchedDesc, prometheus.GaugeValue, float64(at.Unix()))
 		}
 	}
 	for role := range auth.Admin + 1 {
 		for why := range denialReasons {
 			if n := g.denied[role][why].Load(); n > 0 {
-				mode := g.modes.Load()[role]
+				mode := g.modes()[role]
 				if why >= notOwner {
-					mode = g.modes.Load()[ofApplications+auth.Role(why-notOwner)]
+					mode = g.modes()[ofApplications+auth.Role(why-notOwner)]
 				}
 				ch <- prometheus.MustNewConstMetric(deniedDesc, prometheus.CounterValue, float64(n), role.String(), mode, denialNames[why])
 			}

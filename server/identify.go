@@ -43,6 +43,7 @@ type shown struct {
 	auth.Principal
 	foreign bool // signed by nobody whom this node trusts: no other credential mends that
 	peers   *[]string
+	rules   *auth.Certificates
 	reloads uint64
 	until   time.Time
 }
@@ -68,15 +69,15 @@ func (g *guard) ofCertificate(r *http.Request, src *tlsconf.Source) (p auth.Prin
 	if conn == nil { // somebody else's server
 		conn = new(connection)
 	}
-	now, peers := time.Now(), g.peers.Load()
-	if s := conn.shown.Load(); s != nil && s.peers == peers && s.reloads == reloads(src) && now.Before(s.until) {
+	now, peers, rules := time.Now(), g.peers.Load(), g.rules.Load().certificates
+	if s := conn.shown.Load(); s != nil && s.peers == peers && s.rules == rules && s.reloads == reloads(src) && now.Before(s.until) {
 		return s.Principal, s.foreign
 	}
-	s := &shown{peers: peers, reloads: reloads(src), until: r.TLS.PeerCertificates[0].NotAfter}
+	s := &shown{peers: peers, rules: rules, reloads: reloads(src), until: r.TLS.PeerCertificates[0].NotAfter}
 	if err := verify(r.TLS, src, now); err != nil {
 		s.foreign, s.Principal = true, auth.Principal{Wrong: true, Proof: auth.ByCertificate, Fault: "certificate: " + err.Error()}
 	} else {
-		s.Principal = g.certificates.Identify(r.TLS.PeerCertificates[0], *peers)
+		s.Principal = rules.Identify(r.TLS.PeerCertificates[0], *peers)
 	}
 	conn.shown.Store(s)
 	return s.Principal, s.foreign
@@ -118,7 +119,7 @@ func (g *guard) setPeers(c *Config) {
 		return
 	}
 	hosts := []string{}
-	if !c.Auth.NoPeerCertificates {
+	if !g.rules.Load().of.NoPeerCertificates {
 		hosts = peerHosts(c.ServiceURLs)
 	}
 	if old := g.peers.Load(); old == nil || !slices.Equal(*old, hosts) {

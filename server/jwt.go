@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"reflect"
+	"sync"
 	"time"
 
 	"heureka.internal/heureka/internal/auth"
@@ -57,11 +58,28 @@ func (c *Config) issuerTransport() http.RoundTripper {
 	return t
 }
 
-// followIssuer keeps the issuer's keys until ctx ends. While it does not answer, those that are known count.
+// followIssuer keeps the keys of the issuer that counts until ctx ends. While it does not answer, those that are known count.
 func (s *Server) followIssuer(ctx context.Context) {
-	s.guard.jwt.Run(ctx, func(keys int) {
-		s.log.Info("keys for tokens fetched", "keys", keys)
-	}, func(err error) {
-		s.log.Error("cannot fetch keys for tokens, keeping those that are known", "err", err)
-	})
+	for ctx.Err() == nil {
+		of, end := context.WithCancel(ctx)
+		var wg sync.WaitGroup
+		issuer := s.guard.rules.Load().jwt
+		if issuer != nil {
+			wg.Go(func() { issuer.Run(of, s.keysFetched, s.keysMissing) })
+		}
+		for s.guard.rules.Load().jwt == issuer && ctx.Err() == nil {
+			select {
+			case <-ctx.Done():
+			case <-s.guard.issuer:
+			}
+		}
+		end()
+		wg.Wait()
+	}
+}
+
+func (s *Server) keysFetched(keys int) { s.log.Info("keys for tokens fetched", "keys", keys) }
+
+func (s *Server) keysMissing(err error) {
+	s.log.Error("cannot fetch keys for tokens, keeping those that are known", "err", err)
 }

@@ -56,7 +56,9 @@ func (g *guard) owns(p *auth.Principal, app string) bool {
 }
 
 // claimed reports whether the settings give an application to somebody.
-func (g *guard) claimed(app string) bool { return g.Claimed(app) || g.certificates.Claimed(app) }
+func (g *guard) claimed(app string) bool {
+	return g.Claimed(app) || g.rules.Load().certificates.Claimed(app)
+}
 
 // judgeInstance denies what changes an instance that another has registered. Once its lease has run out anybody may take it.
 func (g *guard) judgeInstance(c *httpapi.Call, key heureka.Key, m *modes, d *decision) {
@@ -72,7 +74,7 @@ func (g *guard) judgeInstance(c *httpapi.Call, key heureka.Key, m *modes, d *dec
 // decideRecord decides about a registration that has been read. Whether its sender may register the application at all has been
 // decided.
 func (g *guard) decideRecord(c *httpapi.Call, in *heureka.Instance) decision {
-	d, m := decision{role: auth.Register, mode: authOff, id: in.ResolvedID()}, g.modes.Load()
+	d, m := decision{role: auth.Register, mode: authOff, id: in.ResolvedID()}, g.modes()
 	if c.Needs(false) != auth.Register { // a peer tells what others registered
 		return d
 	}

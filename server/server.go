@@ -42,12 +42,13 @@ type Server struct {
 	faults   atomic.Pointer[map[lint.Kind]int] // as found last
 	conns    atomic.Pointer[listener.Listener] // Serve's
 
-	management http.Handler
-	tls        tlsSources
-	audit      *audit.Log
-	strangers  denials             // of TLS, by address and what is wrong with the certificate
-	identify   func(*httpapi.Call) // whom the guard sees in a call
-	guard      *guard              // nil: everybody may do everything
+	management   http.Handler
+	tls          tlsSources
+	audit        *audit.Log
+	strangers    denials             // of TLS, by address and what is wrong with the certificate
+	identify     func(*httpapi.Call) // whom the guard sees in a call
+	guard        *guard              // nil: everybody may do everything
+	refuseWrites atomic.Bool         // of clients, while the audit log fails
 
 	removed   atomic.Int64 // bytes of instances that are gone and of large bodies, since memory was given back last
 	settled   settled      // of giveBack alone

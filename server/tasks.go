@@ -33,10 +33,8 @@ func (s *Server) Run(ctx context.Context) {
 	if len(s.tls.uses()) > 0 {
 		wg.Go(func() { every(ctx, tlsInterval, s.refreshTLS) })
 	}
-	if s.guard != nil && s.guard.jwt != nil {
-		wg.Go(func() { s.followIssuer(ctx) })
-	}
 	if s.guard != nil {
+		wg.Go(func() { s.followIssuer(ctx) })
 		wg.Go(func() { every(ctx, tlsInterval, s.refreshAuth) })
 	}
 	if s.audit != nil {

@@ -8,10 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 
-	"heureka.internal/heureka/internal/audit"
 	"heureka.internal/heureka/internal/config"
 	"heureka.internal/heureka/internal/logs"
 )
@@ -20,7 +18,7 @@ import (
 type logging struct {
 	*slog.Logger
 	access *slog.Logger // nil: none
-	audit  io.Writer    // nil: none
+	audit  *switching   // nil: none
 	levels logs.Levels
 	files  []*logFile
 }
@@ -49,29 +47,12 @@ func (p *program) openLogs(s *config.Settings) (*logging, error) {
 		}
 		l.access = logs.New(logConfig(s, f, new(logs.Levels)))
 	}
-	return l, l.openAudit(s.Text("heureka.audit.to"), p.stdout)
-}
-
-// openAudit opens where the audit log goes.
-func (l *logging) openAudit(to string, stdout io.Writer) error {
-	switch {
-	case to == "off":
-	case to == "stdout":
-		l.audit = stdout
-	case to == "syslog" || strings.HasPrefix(to, "syslog:") || strings.HasPrefix(to, "syslog+tcp:"):
-		w, err := audit.Syslog(to)
-		if err != nil {
-			return &failure{status: statusUsage, err: fmt.Errorf("heureka.audit.to: %w", err), hint: "write to a file, or to stdout"}
-		}
-		l.audit = w
-	default:
-		f, err := l.open("heureka.audit.to", to, 0o600)
-		if err != nil {
-			return err
-		}
-		l.audit = f
+	sink, err := l.openAudit(s.Text(auditTo), p.stdout)
+	if sink != nil {
+		l.audit = new(switching)
+		l.audit.to.Store(sink)
 	}
-	return nil
+	return l, err
 }
 
 func logConfig(s *config.Settings, w io.Writer, levels *logs.Levels) logs.Config {
@@ -145,6 +126,9 @@ func (l *logFile) reopen() error {
 	}
 	return nil
 }
+
+// Close closes the file that is open.
+func (l *logFile) Close() error { return l.f.Load().Close() }
 
 // jsonLog returns where warnings about settings, and errors that end the program, go if the log is JSON; nil if it is text.
 func (p *program) jsonLog(s *config.Settings) *slog.Logger {

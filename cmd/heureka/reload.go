@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
@@ -16,6 +17,7 @@ type reloader struct {
 	*logging
 	srv         *server.Server
 	port        int
+	stdout      io.Writer // for an audit log that goes there
 	read        func() (*config.Settings, error)
 	start, last *config.Settings
 
@@ -54,7 +56,7 @@ func (r *reloader) reload() {
 	now, err := r.read()
 	r.watch(now)
 	if err == nil {
-		err = r.srv.Apply(now.ServerConfig(r.port))
+		err = r.apply(now)
 	}
 	if err != nil {
 		for _, e := range config.Mistakes(err) {
@@ -64,7 +66,7 @@ func (r *reloader) reload() {
 	}
 	applied, levels := 0, false
 	for _, d := range r.last.Differences(now) {
-		if d.Key.Live() {
+		if r.live(&d) {
 			r.Info("setting changed", "setting", d.Name, "from", d.From, "to", d.To)
 			applied++
 			levels = levels || d.Key.SetsLevels()
@@ -72,7 +74,7 @@ func (r *reloader) reload() {
 	}
 	pending := 0
 	for _, d := range r.start.Differences(now) {
-		if !d.Key.Live() {
+		if !r.live(&d) {
 			r.Warn("setting needs a restart", "setting", d.Name, "from", d.From, "to", d.To)
 			pending++
 		}
@@ -82,4 +84,26 @@ func (r *reloader) reload() {
 	}
 	r.Info("settings read again", "changed", applied, "need_restart", pending)
 	r.last = now
+}
+
+// live reports whether the node obeys another value of a setting at once. The audit log goes elsewhere then, but does not come or go.
+func (r *reloader) live(d *config.Difference) bool {
+	return d.Key.Live() || d.Name == auditTo && r.audit != nil && d.To != "off"
+}
+
+// apply takes over all settings that may change, or none.
+func (r *reloader) apply(now *config.Settings) error {
+	if !r.redirects(now) {
+		return r.srv.Apply(now.ServerConfig(r.port))
+	}
+	next, err := r.openAudit(now.Text(auditTo), r.stdout)
+	if err != nil {
+		return err
+	}
+	if err := r.srv.Apply(now.ServerConfig(r.port)); err != nil {
+		r.close(next)
+		return err
+	}
+	r.close(r.audit.to.Swap(next))
+	return nil
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/pem"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -172,5 +175,75 @@ func TestSecretsInFilesAreFollowed(t *testing.T) {
 		if err != nil || !a.Passes {
 			t.Errorf("after %q: %s", step.text, a.Text)
 		}
+	}
+}
+
+// The audit log goes elsewhere at once, but to where it can; it neither comes nor goes without a restart.
+func TestAuditLogGoesElsewhere(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first"), filepath.Join(dir, "second")
+	to := func(name string) string { return "--heureka.audit.to=" + name }
+	r := newReloading(t, to(first))
+	write := func(text string) {
+		t.Helper()
+		if _, err := r.auditWriter().Write([]byte(text + "\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("1")
+	for _, step := range []struct {
+		args []string
+		text string
+		want string
+	}{
+		{[]string{to(second)}, "2", `level=INFO msg="setting changed" setting=heureka.audit.to from=` + first + " to=" + second},
+		{[]string{to("/dev/null/x")}, "3", "cannot apply settings, keeping the current ones"},
+		{[]string{to(first), "--heureka.auth.mode=enforce"}, "4", "nobody has credentials"},
+		{[]string{to("off")}, "5", `level=WARN msg="setting needs a restart" setting=heureka.audit.to`},
+		{[]string{to(first)}, "6", `level=INFO msg="settings read again"`},
+	} {
+		if got := strings.Join(r.again(step.args...), "\n"); !strings.Contains(got, step.want) {
+			t.Errorf("%v: %s, want %s", step.args, got, step.want)
+		}
+		write(step.text)
+	}
+	for file, want := range map[string]string{first: "1\n6\n", second: "2\n3\n4\n5\n"} {
+		if text, err := os.ReadFile(file); err != nil || string(text) != want {
+			t.Errorf("%s has %q, %v; want %q", file, text, err, want)
+		}
+	}
+	if len(r.files) != 1 {
+		t.Errorf("%d files are reopened", len(r.files))
+	}
+	without := newReloading(t)
+	if got := strings.Join(without.again(to(first)), "\n"); without.auditWriter() != nil || !strings.Contains(got, "needs a restart") {
+		t.Errorf("an audit log comes: %s", got)
+	}
+}
+
+// Who is known, and what they may do, are settings that the node obeys at once.
+func TestReloadOfRules(t *testing.T) {
+	key, err := x509.MarshalPKIXPublicKey(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const jwt = "--spring.security.oauth2.resourceserver.jwt."
+	args := []string{"--spring.security.user.password=p", jwt + "public-key-location=" + string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: key})), jwt + "audiences=a"}
+	r := newReloading(t, args...)
+	got := strings.Join(r.again(append(args, jwt+"audiences=b", "--heureka.auth.instance-ownership=observe", "--heureka.auth.vip-ownership=observe",
+		"--heureka.audit.on-failure=refuse-writes", "--heureka.auth.peer-certificates=false")...), "\n")
+	for _, want := range []string{"jwt.audiences", "heureka.auth.instance-ownership", "heureka.auth.vip-ownership", "heureka.audit.on-failure", "heureka.auth.peer-certificates", "need_restart=0"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %s: %s", want, got)
+		}
+	}
+	if got := strings.Join(r.again(append(args, jwt+"jws-algorithms=HS256")...), "\n"); !strings.Contains(got, "cannot apply settings") {
+		t.Errorf("a bad algorithm: %s", got)
+	}
+	if got := strings.Join(r.again(append(args, "--heureka.auth.tokens-file=/dev/null")...), "\n"); !strings.Contains(got, "setting needs a restart") {
+		t.Errorf("another file: %s", got)
+	}
+	if k, ok := config.FindKey("heureka.auth.certificates"); !ok || !k.Live() {
+		t.Error("rules for certificates need a restart")
 	}
 }

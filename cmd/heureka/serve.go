@@ -91,12 +91,12 @@ func (p *program) serve(_ *cobra.Command, args settingsArgs) error {
 	}
 	cfg := settings.ServerConfig(port)
 	cfg.Version, cfg.Logger, cfg.LogLevel = thisBuild().version, logger.Logger, &logger.levels.Root
-	cfg.AccessLog, cfg.Audit.Writer = logger.access, logger.audit
+	cfg.AccessLog, cfg.Audit.Writer = logger.access, logger.auditWriter()
 	srv, err := server.New(cfg)
 	if err != nil {
 		return errors.Join(err, ln.Close(), closeListener(management))
 	}
-	again := &reloader{logging: logger, srv: srv, port: port, start: loaded, last: loaded, read: func() (*config.Settings, error) {
+	again := &reloader{logging: logger, srv: srv, port: port, stdout: p.stdout, start: loaded, last: loaded, read: func() (*config.Settings, error) {
 		return config.Load(config.Options{Args: args.settings, Env: p.env})
 	}}
 	manager := serviceManager(p.variable, logger.Logger)

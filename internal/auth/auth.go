@@ -26,8 +26,7 @@ import (
 type Config struct {
 	Local
 	UsersFile  string // a line each: NAME:HASH, bcrypt, as htpasswd -B writes it; a name may have two, while its password is replaced
-	TokensFile string // a line each: NAME:SHA-256 in hexadecimal:ROLE,ROLE
-	JWT        JWT    // nil: none count
+	TokensFile string // a line each: NAME:SHA-256 in hexadecimal:ROLE,ROLE, and perhaps :APPLICATION,APPLICATION
 }
 
 // JWT verifies tokens that somebody else has signed.
@@ -47,6 +46,14 @@ type Local struct {
 	Anonymous      Roles            // of who shows nothing
 
 	Applications map[string][]string // patterns of what principals own, by their names
+
+	JWT JWT // nil: no such tokens count
+}
+
+func (l Local) equal(m Local) bool {
+	same := l.JWT == m.JWT // the same one: it has keys of its own
+	l.JWT, m.JWT = nil, nil
+	return same && reflect.DeepEqual(l, m)
 }
 
 const (
@@ -82,7 +89,8 @@ type known struct {
 	texts [2][]byte // of the files
 
 	applications map[string][]string // patterns of what principals own, by their names
-	claims       []string            // all of these
+	claims       []string            // all of these, and those of tokens
+	tokensOwn    bool                // a token has applications in its line
 	users        map[string]user
 	tokens       map[[32]byte]Principal
 }
@@ -164,7 +172,7 @@ func (a *Authenticator) take(texts [2][]byte) error {
 
 // Change replaces the settings, and reports whether they are others. It fails, and changes nothing, if they make no sense.
 func (a *Authenticator) Change(l Local) (changed bool, err error) {
-	if reflect.DeepEqual(*a.local.Load(), l) { // who is remembered stays so
+	if a.local.Load().equal(l) { // who is remembered stays so
 		return false, nil
 	}
 	if _, err := a.parse(&l, a.known.Load().texts); err != nil {
@@ -254,16 +262,25 @@ func (a *Authenticator) addUser(k *known, line string) error {
 }
 
 func (k *known) addToken(line string) error {
-	part := strings.Split(line, ":")
+	part := strings.SplitN(line, ":", 4)
 	var sum [32]byte
-	if len(part) != 3 || part[0] == "" || len(part[1]) != 2*len(sum) {
-		return errors.New("want NAME:SHA-256:ROLE,ROLE")
+	if len(part) < 3 || part[0] == "" || len(part[1]) != 2*len(sum) {
+		return errors.New("want NAME:SHA-256:ROLE,ROLE or NAME:SHA-256:ROLE,ROLE:APPLICATION,APPLICATION")
 	}
 	if _, err := hex.Decode(sum[:], []byte(part[1])); err != nil {
 		return errors.New("want the SHA-256 of the token in hexadecimal")
 	}
 	roles, err := ParseRoles(strings.Split(part[2], ","))
-	k.tokens[sum] = Principal{Name: part[0], Roles: roles, Applications: k.applications[part[0]], Proof: ByToken, Rule: ruleTokens}
+	p := Principal{Name: part[0], Roles: roles, Applications: k.applications[part[0]], Proof: ByToken, Rule: ruleTokens}
+	if len(part) == 4 {
+		own := patternsOf(strings.Split(part[3], ","))
+		if slices.Contains(own, "") {
+			err = errors.Join(err, errors.New("want names of applications, with a comma between two"))
+		}
+		k.tokensOwn, k.claims = true, append(k.claims, own...)
+		p.Applications = slices.Concat(p.Applications, own)
+	}
+	k.tokens[sum] = p
 	return err
 }
 
@@ -294,7 +311,7 @@ func (a *Authenticator) bcryptChecker(hash string) func(string) bool {
 func (a *Authenticator) Anonymous() Principal { return Principal{Roles: a.local.Load().Anonymous} }
 
 // HasTokens reports whether bearer tokens are known.
-func (a *Authenticator) HasTokens() bool { return a.cfg.TokensFile != "" || a.cfg.JWT != nil }
+func (a *Authenticator) HasTokens() bool { return a.cfg.TokensFile != "" || a.local.Load().JWT != nil }
 
 // Identify tells who shows this value of the header Authorization from an address. Whatever it cannot tell is wrong, never anonymous.
 func (a *Authenticator) Identify(authorization, address string, now time.Time) Principal {
@@ -364,14 +381,15 @@ func (a *Authenticator) bearer(k *known, token string, now time.Time) Principal 
 	if p, ok := k.tokens[sum]; ok {
 		return p
 	}
-	if a.cfg.JWT == nil {
+	issuer := k.local.JWT
+	if issuer == nil {
 		return Principal{Wrong: true, Proof: ByToken, Fault: "unknown token"}
 	}
-	generation := a.cfg.JWT.Generation()
+	generation := issuer.Generation()
 	if v := a.jwts.recall(sum, now); v != nil && v.generation == generation && v.of == k {
 		return v.Principal
 	}
-	p, until, err := a.cfg.JWT.Verify(token, now)
+	p, until, err := issuer.Verify(token, now)
 	if err != nil {
 		return Principal{Wrong: true, Proof: ByJWT, Fault: err.Error()}
 	}

@@ -28,7 +28,7 @@ func (o *oneToken) Verify(token string, now time.Time) (auth.Principal, time.Tim
 func TestVerifiedTokensAreRemembered(t *testing.T) {
 	now := time.Now()
 	issuer := &oneToken{end: now.Add(time.Hour)}
-	a, err := auth.New(auth.Config{JWT: issuer, Local: auth.Local{Applications: map[string][]string{"app": {"ORDERS"}}}})
+	a, err := auth.New(auth.Config{Local: auth.Local{JWT: issuer, Applications: map[string][]string{"app": {"ORDERS"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,3 +37,6 @@ func (a *Authenticator) Claimed(app string) bool { return owns(a.known.Load().cl
 
 // Claimed is the same of the rules for certificates, as far as they name applications themselves.
 func (c *Certificates) Claimed(app string) bool { return owns(c.claims, app) }
+
+// TokensOwn reports whether a token has applications in its file.
+func (a *Authenticator) TokensOwn() bool { return a.known.Load().tokensOwn }

@@ -18,9 +18,8 @@ func (k *Key) Live() bool {
 	switch {
 	case strings.HasPrefix(k.Name, securityUser+"."), strings.HasSuffix(k.Name, "-store-password"):
 		return k.Effective()
-	case slices.Contains([]string{"heureka.auth.previous-password", "heureka.auth.roles", "heureka.auth.anonymous", "heureka.auth.mode", "heureka.auth.modes",
-		"heureka.auth.applications", "heureka.auth.ownership"}, k.Name):
-		return true
+	case strings.HasPrefix(k.Name, "heureka.auth."), strings.HasPrefix(k.Name, jwtKeys), k.Name == "heureka.audit.on-failure":
+		return k.Name != "heureka.auth.users-file" && k.Name != "heureka.auth.tokens-file"
 	}
 	return k.SetsLevels() || k.Name == serviceURL || strings.HasPrefix(k.Name, "heureka.limits.")
 }

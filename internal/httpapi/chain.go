@@ -110,8 +110,8 @@ func (c *call) goesOn(no Refusal) bool {
 	if no.Status == 0 {
 		return true
 	}
-	if no.Status == http.StatusUnauthorized {
-		c.w.Header()["Www-Authenticate"] = c.cfg.Challenges
+	if no.Status == http.StatusUnauthorized && c.cfg.Challenges != nil {
+		c.w.Header()["Www-Authenticate"] = c.cfg.Challenges()
 		if c.Principal.Proof == auth.ByCertificate && c.Principal.Wrong { // the next connection may have a better one
 			c.w.Header()["Connection"] = []string{"close"}
 		}

@@ -48,7 +48,7 @@ type Config struct {
 	MaxHeldBytes   int64  // of all bodies that are being read and decoded at a time; negative for no limit
 
 	Steps      Steps
-	Challenges []string                // what an answer of 401 asks for
+	Challenges func() []string         // what an answer of 401 asks for; nil: nothing
 	Ring       Ring                    // nil: a node without peers
 	Actuator   *Actuator               // serves health and its like; nil: nobody does
 	Metrics    http.Handler            // serves {Prefix}/metrics; nil: nobody does

@@ -49,6 +49,29 @@ func (v *Verifier) Failures() uint64 { return v.failures.Load() }
 // Fetched returns when the issuer told its keys last; zero if it never did.
 func (v *Verifier) Fetched() time.Time { return v.keys.Load().at }
 
+// Inherit takes over the keys that old knows, and its count of failures, and reports true, if both have them from the same place.
+func (v *Verifier) Inherit(old *Verifier) bool {
+	a, b := &v.cfg, &old.cfg
+	if a.IssuerURI != b.IssuerURI || a.JWKSetURI != b.JWKSetURI || a.PublicKey != b.PublicKey {
+		return false
+	}
+	v.failures.Store(old.failures.Load())
+	if a.PublicKey != "" { // the file has been read again
+		return reflect.DeepEqual(v.keys.Load().keys, old.keys.Load().keys)
+	}
+	v.keys.Store(old.keys.Load())
+	return true
+}
+
+// Ready reports whether any key is known.
+func (v *Verifier) Ready() bool { return len(v.keys.Load().keys) > 0 }
+
+// Fetch asks the issuer for its keys once.
+func (v *Verifier) Fetch(ctx context.Context) error {
+	_, err := v.fetch(ctx)
+	return err
+}
+
 // When the keys are fetched: at the start, now and then, and when a token has another one, but never too often.
 const (
 	refreshInterval = 5 * time.Minute

@@ -161,6 +161,24 @@ func closing(raw net.Conn, err error) error {
 	return err
 }
 
+// A chain is kept for as long as its connection, and may have 256 KiB as far as TLS goes.
+const (
+	maxChain      = 10
+	maxChainBytes = 64 << 10
+)
+
+// boundChain refuses longer chains than anybody needs.
+func boundChain(c tls.ConnectionState) error {
+	size := 0
+	for _, cert := range c.PeerCertificates {
+		size += len(cert.Raw)
+	}
+	if len(c.PeerCertificates) > maxChain || size > maxChainBytes {
+		return fmt.Errorf("chain of %d certificates with %d bytes is too long: want %d with %d at most", len(c.PeerCertificates), size, maxChain, maxChainBytes)
+	}
+	return nil
+}
+
 // A Policy is what holds whatever stands in the files.
 type Policy struct {
 	ClientAuth string   // of a server: none, want or need; "" is none
@@ -178,7 +196,7 @@ var (
 )
 
 func (p *Policy) apply(cfg *tls.Config, files *Files) error {
-	cfg.MinVersion, cfg.NextProtos = tls.VersionTLS12, []string{"http/1.1"}
+	cfg.MinVersion, cfg.NextProtos, cfg.VerifyConnection = tls.VersionTLS12, []string{"http/1.1"}, boundChain
 	if p == nil {
 		return nil
 	}
