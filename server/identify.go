@@ -17,6 +17,7 @@ import (
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
 	"heureka.internal/heureka/internal/tlsconf"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // authenticate tells who sent a call: whose certificate the connection has, and whose credential the request. What of both is
@@ -29,6 +30,9 @@ func (g *guard) authenticate(c *httpapi.Call, src *tlsconf.Source) {
 		p = auth.Principal{Wrong: true, Fault: "more than one credential"}
 	default:
 		p = p.And(g.Identify(header[0], c.Origin.Address, time.Now()))
+	}
+	if len(p.Name) > wire.MaxOwner { // nodes could not tell each other whose a record is
+		p = auth.Principal{Wrong: true, Proof: p.Proof, Fault: "name is too long"}
 	}
 	if !p.Wrong {
 		p.Roles |= g.Anonymous().Roles // nobody loses by showing who they are

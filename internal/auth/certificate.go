@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // A CertificateRule says who a certificate is of. What it names must all be there. A star stands for any text without the
@@ -135,23 +136,33 @@ func firstOr(want *regexp.Regexp, texts []string, known string) (text, app strin
 	return text, cmp.Or(known, app), ok
 }
 
+// uris returns those that mean what they say: a path with a dot for an element is another one to who resolves it.
 func uris(leaf *x509.Certificate) (all []string) {
 	for _, u := range leaf.URIs {
-		all = append(all, u.String())
+		if text := u.String(); plain(text) && !slices.ContainsFunc(strings.Split(u.Path, "/"), func(e string) bool { return e == "." || e == ".." }) {
+			all = append(all, text)
+		}
 	}
 	return all
 }
 
 func dnsNames(leaf *x509.Certificate) (all []string) {
 	for _, name := range leaf.DNSNames {
-		all = append(all, strings.ToLower(name))
+		if plain(name) {
+			all = append(all, strings.ToLower(name))
+		}
 	}
 	return all
 }
 
+// plain reports whether a name has only visible letters: an authority may have read another one no further than a zero byte.
+func plain(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
 func values(names []pkix.AttributeTypeAndValue, oid asn1.ObjectIdentifier) (all []string) {
 	for _, n := range names {
-		if text, ok := n.Value.(string); ok && n.Type.Equal(oid) {
+		if text, ok := n.Value.(string); ok && n.Type.Equal(oid) && !strings.ContainsFunc(text, unicode.IsControl) {
 			all = append(all, text)
 		}
 	}
