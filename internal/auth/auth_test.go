@@ -123,7 +123,8 @@ func TestBadFilesAreKeptOut(t *testing.T) {
 	}
 	bad := []struct{ users, tokens, want string }{
 		{"ann:plain", good, "users file, line 1: want NAME:HASH with bcrypt, as htpasswd -B writes it"},
-		{"", "app:abc:read", "tokens file, line 1: want NAME:SHA-256:ROLE,ROLE"},
+		{"", "app:abc:read", "tokens file, line 1: want NAME:SHA-256:ROLE,ROLE or NAME:SHA-256:ROLE,ROLE:APPLICATION,APPLICATION"},
+		{"", "app:" + sum("x") + ":read:A,,B", "tokens file, line 1: want names of applications, with a comma between two"},
 		{"", "\napp:" + sum("x")[1:] + "z:read", "tokens file, line 2: want the SHA-256 of the token in hexadecimal"},
 		{"", "app:" + sum("x") + ":everything", `tokens file, line 1: there is no role "everything": want probe, read, register, operate, peer, metrics, admin`},
 	}
