@@ -180,6 +180,9 @@ func (k *keeper) write(pace *snapshot.Pace) {
 }
 
 func (k *keeper) save(at time.Time) (snapshot.Saved, error) {
+	if of := snapshot.Of(k.dir); k.store == nil && of != "" && of != k.node { // it is all that the other will have at its next start
+		return snapshot.Saved{}, fmt.Errorf("the directory has the registry of node %s, which this process has not read", of)
+	}
 	if k.store == nil || k.store.Err() != nil {
 		if err := k.open(); err != nil {
 			return snapshot.Saved{}, err

@@ -193,7 +193,7 @@ func TestDirectoryThatCannotBeWritten(t *testing.T) {
 	})
 }
 
-// The second process on a directory says who has it, and takes it over when that one ends.
+// The second process on a directory says who has it. When that one ends, its registry stays for its next start.
 func TestTwoProcessesOnOneDirectory(t *testing.T) {
 	keeping(t, func(r *rig) {
 		r.register("x")
@@ -208,6 +208,27 @@ func TestTwoProcessesOnOneDirectory(t *testing.T) {
 		if _, ok := second.Instance(heureka.Key{App: "ORDERS", ID: "x"}); ok {
 			t.Error("the second process has restored what belongs to the first")
 		}
+		r.stop()
+		time.Sleep(15 * time.Second)
+		if !strings.Contains(r.log.String(), "the directory has the registry of node a:eureka:8761") {
+			t.Errorf("the second process does not say whose registry it leaves alone:\n%s", r.log.String())
+		}
+		r.start(r.config())
+		if !r.has("x") {
+			t.Error("the second process has overwritten the registry of the first")
+		}
+	})
+}
+
+// A process of the same node that came too early takes the directory over.
+func TestTheSameNodeTakesTheDirectoryOver(t *testing.T) {
+	keeping(t, func(r *rig) {
+		r.register("x")
+		cfg := r.config()
+		cfg.Logger = r.logger()
+		_, stop := startBeside(r.t, cfg)
+		defer stop()
+		time.Sleep(15 * time.Second)
 		r.stop()
 		time.Sleep(15 * time.Second)
 		if !strings.Contains(r.log.String(), "snapshots written again") {

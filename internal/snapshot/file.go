@@ -99,6 +99,16 @@ func read(r io.Reader, use func(record []byte)) (h Header, count int, err error)
 	return h, count, nil
 }
 
+// readHeader reads only the first line of a file.
+func readHeader(r io.Reader) (Header, error) {
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return Header{}, err
+	}
+	defer z.Close()
+	return header(bufio.NewScanner(z))
+}
+
 // header reads the first line.
 func header(lines *bufio.Scanner) (h Header, err error) {
 	if !lines.Scan() {

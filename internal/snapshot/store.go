@@ -102,6 +102,23 @@ func Exists(dir string) bool {
 	return false
 }
 
+// Of returns which node wrote the last snapshot in a directory, "" if there is none that can be read. It needs no lock: a file
+// there is never changed, only replaced.
+func Of(dir string) string {
+	for _, name := range []string{current, previous} {
+		f, err := os.Open(filepath.Join(dir, name))
+		if err != nil {
+			continue
+		}
+		h, err := readHeader(f)
+		f.Close()
+		if err == nil {
+			return h.Node
+		}
+	}
+	return ""
+}
+
 // Load returns the last snapshot that can be read and has records of this form, and what is wrong with later ones. It is nil if
 // there is none.
 func (s *Store) Load(form string) (l *Loaded, wrong []error) {
@@ -160,9 +177,9 @@ func (s *Store) Save(h Header, records iter.Seq[[]byte]) (saved Saved, err error
 	}
 	f, err := create(s.path(current))
 	if err != nil {
-		return Saved{}, err
+		return Saved{}, s.named(err)
 	}
-	defer func() { err = errors.Join(err, f.Cleanup()) }()
+	defer func() { err = errors.Join(s.named(err), f.Cleanup()) }()
 	saved.At = h.At
 	if saved.Count, err = write(f, h, records); err != nil {
 		return Saved{}, err
@@ -180,4 +197,12 @@ func (s *Store) Save(h Header, records iter.Seq[[]byte]) (saved Saved, err error
 		return Saved{}, err
 	}
 	return saved, syncDir(s.dir)
+}
+
+// named returns err without the name of the unfinished file, which is another one each time: the same fault reads the same.
+func (s *Store) named(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return &fs.PathError{Op: p.Op, Path: s.path(current), Err: p.Err}
+	}
+	return err
 }

@@ -88,7 +88,13 @@ func TestRecordsOfAnotherForm(t *testing.T) {
 	if Exists(s.dir) {
 		t.Error("a snapshot exists in an empty directory")
 	}
+	if of := Of(s.dir); of != "" {
+		t.Errorf("nobody's snapshot is of %q", of)
+	}
 	s.save(t, "one")
+	if of := Of(s.dir); of != someHeader.Node {
+		t.Errorf("the snapshot is of %q, want %q", of, someHeader.Node)
+	}
 	if !Exists(s.dir) {
 		t.Error("no snapshot exists after one was saved")
 	}
@@ -158,6 +164,8 @@ func TestWhatIsHalfDoneGoes(t *testing.T) {
 	}
 	if _, err := s.Save(someHeader, records("two")); err == nil {
 		t.Error("Save into a directory that is gone says that it wrote")
+	} else if _, again := s.Save(someHeader, records("two")); again == nil || again.Error() != err.Error() {
+		t.Errorf("the same fault is told as %v and as %v", err, again)
 	}
 	s.dir = dir + "2"
 	if got, _ := s.loaded(t); !slices.Equal(got, []string{"one"}) {
