@@ -226,7 +226,7 @@ func (s *Server) setOverride(_ context.Context, o *order) (any, *failure) {
 		return nil, failed(key, err)
 	}
 	if term > 0 && s.overridden(key, status) {
-		s.node.terms.set(key, ending{at: time.Now().Add(term), status: status, by: o.by})
+		s.node.terms.set(key, ending{at: time.Now().Add(term), status: status, by: o.by.String()})
 	}
 	return s.acted(key), nil
 }

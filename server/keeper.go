@@ -25,6 +25,7 @@ type keeper struct {
 	node   string // who writes, see snapshot.Header
 	ownApp string // nodes register themselves
 	reg    *registry.Registry
+	terms  *terms
 	phase  *phases
 	log    *slog.Logger
 
@@ -56,7 +57,7 @@ func (s *Server) newKeeper() *keeper {
 	}
 	id := s.cfg.Instance.ResolvedID()
 	return &keeper{
-		dir: s.cfg.DataDir, node: id, ownApp: s.cfg.Instance.App, reg: s.reg, phase: s.phase, log: logs.Named(s.log, logs.Server),
+		dir: s.cfg.DataDir, node: id, ownApp: s.cfg.Instance.App, reg: s.reg, terms: &s.node.terms, phase: s.phase, log: logs.Named(s.log, logs.Server),
 		holder: fmt.Sprintf("node %s, process %d, started %s", id, os.Getpid(), s.node.started.UTC().Format(time.RFC3339)),
 		kept:   keptStatus{Dir: s.cfg.DataDir},
 	}
@@ -209,6 +210,11 @@ func (k *keeper) records(at time.Time) iter.Seq[[]byte] {
 		for _, e := range k.reg.Parked(at) {
 			e.Age = max(e.Age, 0)
 			if line = replication.AppendRecord(line[:0], &e); !yield(line) {
+				return
+			}
+		}
+		for _, line := range k.terms.records() {
+			if !yield(line) {
 				return
 			}
 		}

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -103,6 +104,49 @@ func TestRestartAfterAStop(t *testing.T) {
 			t.Errorf("an hour later: %s, x %t", got, r.has("x"))
 		}
 	})
+}
+
+// An override that was set for a time ends although the node that was asked has crashed meanwhile, also if the time was up while it
+// was away, or its instance comes back later than that.
+func TestOverrideEndsAfterACrash(t *testing.T) {
+	for name, away := range map[string]time.Duration{"shortly": time.Second, "too long": 20 * time.Minute, "so long that only overrides are taken": 2 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t)
+				r.dataDir()
+				cfg := r.config()
+				letAll(&cfg)
+				r.start(cfg)
+				r.register("x", "stays")
+				r.setStatus("stays", heureka.StatusOutOfService)
+				if code, body := r.do(http.MethodPost, "/heureka/v1/instance/override?app=ORDERS&id=x&for=10m&operator=alice", ""); code != http.StatusOK {
+					t.Fatalf("override: %d %s", code, body)
+				}
+				time.Sleep(1500 * time.Millisecond)
+				r.crash()
+				time.Sleep(away)
+				cfg.DataDir = r.data
+				r.start(cfg)
+				for range 15 * 60 / 20 { // both renew, or register anew
+					for _, id := range []string{"x", "stays"} {
+						if r.conn().Renew(t.Context(), heureka.Key{App: "ORDERS", ID: id}, remote.Renewal{Status: heureka.StatusUp}) != nil {
+							r.register(id)
+						}
+					}
+					time.Sleep(20 * time.Second)
+				}
+				for id, want := range map[string]heureka.Status{"x": heureka.StatusUnknown, "stays": heureka.StatusOutOfService} {
+					if in, ok := r.server.Instance(heureka.Key{App: "ORDERS", ID: id}); !ok || in.OverriddenStatus != want {
+						t.Errorf("%s is overridden to %v (there: %t), want %v", id, in.OverriddenStatus, ok, want)
+					}
+				}
+				_, past := r.do(http.MethodGet, "/heureka/v1/history?app=ORDERS&id=x", "")
+				if !strings.Contains(past, "the time is up that was set by") || !strings.Contains(past, "alice") {
+					t.Errorf("the history: %s", past)
+				}
+			})
+		})
+	}
 }
 
 // Whatever is on the disk, the node starts, says what is wrong, and has what can be read.

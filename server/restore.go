@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -47,6 +48,7 @@ func (s *Server) openWithKept(ctx context.Context, copier *replication.Copier, k
 // A restoring is how a snapshot is taken over.
 type restoring struct {
 	reg      *registry.Registry
+	terms    *terms
 	taken    time.Time // when the snapshot was
 	known    bool      // only what others know as well: somebody would know whoever else were still there
 	commands bool      // only overrides
@@ -62,7 +64,7 @@ func (s *Server) restoreSnapshot(kept *snapshot.Loaded, whole time.Duration) (in
 	}
 	began := time.Now()
 	age := max(0, began.Sub(kept.At))
-	r := restoring{reg: s.reg, taken: kept.At, known: whole > age, commands: age > freshFor}
+	r := restoring{reg: s.reg, terms: &s.node.terms, taken: kept.At, known: whole > age, commands: age > freshFor}
 	if err := kept.Each(r.take); err != nil {
 		s.log.Error("snapshot not read to its end", "err", err)
 	}
@@ -77,6 +79,12 @@ func (s *Server) restoreSnapshot(kept *snapshot.Loaded, whole time.Duration) (in
 
 // take restores a record. A bad one costs that record.
 func (r *restoring) take(record []byte) {
+	if bytes.HasPrefix(record, termRecordStart) {
+		if r.terms.restore(record) != nil {
+			r.bad++
+		}
+		return
+	}
 	e, err := replication.ReadRecord(record)
 	if err != nil || !e.Valid() && !e.OnlyOverride() {
 		r.bad++

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"encoding/json"
+	"fmt"
 	"sync"
 	"time"
 
@@ -8,8 +10,8 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
-// terms are the overrides that this node ends by itself. Nothing of them outlives the node or is told to others: an override
-// whose node has ended stays until somebody removes it. The zero value has none.
+// terms are the overrides that this node ends by itself. Nothing of them is told to others, and only a snapshot outlives the node:
+// without one, an override whose node has ended stays until somebody removes it. The zero value has none.
 type terms struct {
 	mu   sync.Mutex
 	ends map[heureka.Key]ending
@@ -19,7 +21,50 @@ type terms struct {
 type ending struct {
 	at     time.Time
 	status heureka.Status
-	by     registry.Origin
+	by     string
+}
+
+// waitingFor is how long an ending waits for an instance that is away: its override may come back with it.
+const waitingFor = 24 * time.Hour
+
+// A termRecord is an ending in a snapshot.
+type termRecord struct {
+	Ends struct {
+		App    string    `json:"app"`
+		ID     string    `json:"id"`
+		At     time.Time `json:"at"`
+		Status string    `json:"status"`
+		By     string    `json:"by"`
+	} `json:"ends"`
+}
+
+var termRecordStart = []byte(`{"ends":`)
+
+// records returns the endings as lines of a snapshot.
+func (t *terms) records() (lines [][]byte) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, e := range t.ends {
+		var r termRecord
+		r.Ends.App, r.Ends.ID, r.Ends.At, r.Ends.Status, r.Ends.By = key.App, key.ID, e.at, e.status.String(), e.by
+		line, _ := json.Marshal(&r) // texts and a time always can be
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// restore takes over an ending from a snapshot.
+func (t *terms) restore(line []byte) error {
+	var r termRecord
+	if err := json.Unmarshal(line, &r); err != nil {
+		return err
+	}
+	status, ok := heureka.ParseStatus(r.Ends.Status)
+	if !ok {
+		return fmt.Errorf("ending with the unknown status %q", r.Ends.Status)
+	}
+	t.set(heureka.Key{App: r.Ends.App, ID: r.Ends.ID}, ending{r.Ends.At, status, r.Ends.By})
+	return nil
 }
 
 func (t *terms) set(key heureka.Key, e ending) {
@@ -73,10 +118,14 @@ func (t *terms) len() int {
 // endTerms removes the overrides whose time is up. An instance that has got another one meanwhile keeps it.
 func (s *Server) endTerms(now time.Time) {
 	for key, e := range s.node.terms.due(now) {
+		if _, there := s.reg.Find(key); !there && now.Sub(e.at) < waitingFor {
+			s.node.terms.set(key, e)
+			continue
+		}
 		if !s.overridden(key, e.status) {
 			continue
 		}
-		by := registry.Origin{By: registry.ByNode, Note: "the time is up that was set by " + e.by.String()}
+		by := registry.Origin{By: registry.ByNode, Note: "the time is up that was set by " + e.by}
 		if err := s.node.ClearOverride(key, heureka.StatusUnknown, 0, by); err != nil {
 			s.log.Warn("override not ended", "app", key.App, "id", key.ID, "err", err)
 		}
@@ -85,7 +134,7 @@ func (s *Server) endTerms(now time.Time) {
 
 // leaveTerms tells at the end which overrides nobody will end.
 func (s *Server) leaveTerms() {
-	if n := s.node.terms.len(); n > 0 {
+	if n := s.node.terms.len(); n > 0 && s.keeper == nil {
 		s.log.Warn("overrides stay that this node would have ended", "overrides", n)
 	}
 }
