@@ -156,6 +156,32 @@ func TestChart(t *testing.T) {
 	}
 }
 
+// The registry of a node outlives its container, or its pod.
+func TestChartKeepsTheRegistry(t *testing.T) {
+	const volumes, claims = "spec.template.spec.volumes", "spec.volumeClaimTemplates"
+	for _, tt := range []struct {
+		values      []string
+		where, want string
+	}{
+		{nil, volumes, "map[emptyDir:map[] name:data]"},
+		{[]string{"--set=persistence.enabled=true,persistence.size=2Gi,persistence.storageClass=fast"}, claims,
+			"map[metadata:map[name:data] spec:map[accessModes:[ReadWriteOnce] resources:map[requests:map[storage:2Gi]] storageClassName:fast]]"},
+	} {
+		nodes := render(t, tt.values...)["StatefulSet/ring-heureka"]
+		if got := fmt.Sprint(nodes.at(tt.where)); !strings.Contains(got, tt.want) {
+			t.Errorf("%v: %s are %s, want %s", tt.values, tt.where, got, tt.want)
+		}
+		other := map[string]string{volumes: claims, claims: volumes}[tt.where]
+		if got := fmt.Sprint(nodes.at(other)); strings.Contains(got, "name:data") {
+			t.Errorf("%v: %s are %s too", tt.values, other, got)
+		}
+		node := fmt.Sprint(nodes.at("spec.template.spec.containers"))
+		if !strings.Contains(node, "map[name:HEUREKA_DATA_DIR value:/var/lib/heureka]") || !strings.Contains(node, "map[mountPath:/var/lib/heureka name:data]") {
+			t.Errorf("%v: the container is %s", tt.values, node)
+		}
+	}
+}
+
 // What Prometheus' operator selects is there.
 func TestChartServiceMonitor(t *testing.T) {
 	ring := render(t, "--set=serviceMonitor.enabled=true")
@@ -173,7 +199,7 @@ func TestChartServiceMonitor(t *testing.T) {
 
 // Mistakes in the values are found before anything is installed.
 func TestChartValues(t *testing.T) {
-	for _, set := range []string{"replicas=0", "replica=3", "image.repo=x", "service.type=Elsewhere", "serviceMonitor.interval=often", "networkPolicy.enabled=maybe"} {
+	for _, set := range []string{"replicas=0", "replica=3", "image.repo=x", "service.type=Elsewhere", "serviceMonitor.interval=often", "networkPolicy.enabled=maybe", "persistence.size=much"} {
 		if out, err := helm(t, "template", "ring", "helm/heureka", "--set="+set); err == nil || !strings.Contains(err.Error(), "values don't meet") {
 			t.Errorf("--set=%s: %v\n%.300s", set, err, out)
 		}

@@ -22,6 +22,7 @@ type file struct {
 	name string
 	mode fs.FileMode // with fs.ModeDir for a directory
 	body []byte
+	user int // whose it is, and whose group's; 0: root's
 }
 
 // archives writes one for each target: the program, its documents, manual pages and completions.
@@ -36,9 +37,9 @@ func (r *release) archives(context.Context) error {
 			return err
 		}
 		top := r.name(t.String()) + "/"
-		files := []file{{top + t.program(), 0o755, program}}
+		files := []file{{name: top + t.program(), mode: 0o755, body: program}}
 		for _, f := range common {
-			files = append(files, file{top + f.name, f.mode, f.body})
+			files = append(files, file{name: top + f.name, mode: f.mode, body: f.body})
 		}
 		write, suffix := tarGzip, ".tar.gz"
 		if t.os == "windows" {
@@ -78,7 +79,7 @@ func (r *release) documents() (files []file, err error) {
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, file{name, 0o644, body})
+		files = append(files, file{name: name, mode: 0o644, body: body})
 	}
 	return files, nil
 }
@@ -88,7 +89,7 @@ func tarred(files []file, date time.Time) ([]byte, error) {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, f := range files {
-		h := &tar.Header{Name: f.name, Mode: int64(f.mode.Perm()), Size: int64(len(f.body)), ModTime: date, Typeflag: tar.TypeReg, Format: tar.FormatPAX}
+		h := &tar.Header{Name: f.name, Mode: int64(f.mode.Perm()), Size: int64(len(f.body)), ModTime: date, Typeflag: tar.TypeReg, Format: tar.FormatPAX, Uid: f.user, Gid: f.user}
 		if f.mode.IsDir() {
 			h.Typeflag = tar.TypeDir
 		}

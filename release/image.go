@@ -17,6 +17,8 @@ const (
 	indexType    = "application/vnd.oci.image.index.v1+json"
 	manifestType = "application/vnd.oci.image.manifest.v1+json"
 	configType   = "application/vnd.oci.image.config.v1+json"
+	imageUser    = 65532
+	dataDir      = "/var/lib/heureka"
 	layerType    = "application/vnd.oci.image.layer.v1.tar+gzip"
 )
 
@@ -44,7 +46,7 @@ func (l *layout) add(mediaType string, data []byte) descriptor {
 	hash := fmt.Sprintf("%x", sha256.Sum256(data))
 	if !l.known[hash] {
 		l.known[hash] = true
-		l.files = append(l.files, file{"blobs/sha256/" + hash, 0o644, data})
+		l.files = append(l.files, file{name: "blobs/sha256/" + hash, mode: 0o644, body: data})
 	}
 	return descriptor{MediaType: mediaType, Digest: "sha256:" + hash, Size: len(data)}
 }
@@ -61,7 +63,8 @@ func (r *release) image(context.Context) error {
 		return nil
 	}
 	l := &layout{known: map[string]bool{}, files: []file{
-		{"oci-layout", 0o644, []byte(`{"imageLayoutVersion":"1.0.0"}`)}, {"blobs/", fs.ModeDir | 0o755, nil}, {"blobs/sha256/", fs.ModeDir | 0o755, nil},
+		{name: "oci-layout", mode: 0o644, body: []byte(`{"imageLayoutVersion":"1.0.0"}`)},
+		{name: "blobs/", mode: fs.ModeDir | 0o755}, {name: "blobs/sha256/", mode: fs.ModeDir | 0o755},
 	}}
 	var manifests []descriptor
 	for _, t := range r.linux() {
@@ -84,7 +87,7 @@ func (r *release) image(context.Context) error {
 	if err != nil {
 		return err
 	}
-	data, err := tarred(append(l.files, file{"index.json", 0o644, top}), r.date)
+	data, err := tarred(append(l.files, file{name: "index.json", mode: 0o644, body: top}), r.date)
 	if err != nil {
 		return err
 	}
@@ -130,17 +133,19 @@ func (r *release) rootOf(t target) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir := fs.ModeDir | 0o755
+	const dir = fs.ModeDir | 0o755
 	return []file{
-		{"config/", dir, nil},
-		{"etc/", dir, nil},
-		{"etc/passwd", 0o644, []byte("heureka:x:65532:65532:heureka:/:/sbin/nologin\n")},
-		{"etc/group", 0o644, []byte("heureka:x:65532:\n")},
-		{"etc/ssl/", dir, nil}, {"etc/ssl/certs/", dir, nil},
-		{"heureka", 0o755, program},
-		{"licenses/", dir, nil},
-		{"licenses/LICENSE", 0o644, own}, {"licenses/THIRD_PARTY_LICENSES", 0o644, bytes.Clone(licences)},
-		{"tmp/", fs.ModeDir | fs.ModeSticky | 0o777, nil},
+		{name: "config/", mode: dir},
+		{name: "etc/", mode: dir},
+		{name: "etc/passwd", mode: 0o644, body: []byte("heureka:x:65532:65532:heureka:/:/sbin/nologin\n")},
+		{name: "etc/group", mode: 0o644, body: []byte("heureka:x:65532:\n")},
+		{name: "etc/ssl/", mode: dir}, {name: "etc/ssl/certs/", mode: dir},
+		{name: "heureka", mode: 0o755, body: program},
+		{name: "licenses/", mode: dir},
+		{name: "licenses/LICENSE", mode: 0o644, body: own}, {name: "licenses/THIRD_PARTY_LICENSES", mode: 0o644, body: bytes.Clone(licences)},
+		{name: "tmp/", mode: fs.ModeDir | fs.ModeSticky | 0o777},
+		{name: "var/", mode: dir}, {name: "var/lib/", mode: dir},
+		{name: dataDir[1:] + "/", mode: fs.ModeDir | 0o750, user: imageUser}, // a volume takes over whose it is
 	}, nil
 }
 
@@ -150,7 +155,8 @@ func (r *release) imageConfig(t target, layer string) map[string]any {
 	return map[string]any{
 		"created": date, "architecture": t.arch, "os": t.os,
 		"config": map[string]any{
-			"User": "65532:65532", "WorkingDir": "/", "Entrypoint": []string{"/heureka"}, "Cmd": []string{"serve"},
+			"Env": []string{"HEUREKA_DATA_DIR=" + dataDir}, "Volumes": map[string]any{dataDir: map[string]any{}},
+			"User": fmt.Sprintf("%d:%[1]d", imageUser), "WorkingDir": "/", "Entrypoint": []string{"/heureka"}, "Cmd": []string{"serve"},
 			"ExposedPorts": map[string]any{"8761/tcp": map[string]any{}}, "StopSignal": "SIGTERM",
 			"Healthcheck": map[string]any{
 				"Test": []string{"CMD", "/heureka", "health", "--local"}, "Interval": 10 * time.Second, "Timeout": 5 * time.Second,

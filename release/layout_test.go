@@ -19,9 +19,9 @@ func made(t *testing.T) *release {
 	t.Chdir("..")
 	r := &release{version: "v0.1.0", commit: "c", date: time.Unix(1700000000, 0).UTC(), out: t.TempDir(), work: t.TempDir(),
 		targets: []target{{"linux", "amd64"}, {"linux", "arm64"}, {"windows", "amd64"}}}
-	files := []file{{"THIRD_PARTY_LICENSES", 0o644, []byte("l")}, {"man/heureka.1", 0o644, []byte("m")}, {"completions/heureka.bash", 0o644, []byte("c")}}
+	files := []file{{name: "THIRD_PARTY_LICENSES", mode: 0o644, body: []byte("l")}, {name: "man/heureka.1", mode: 0o644, body: []byte("m")}, {name: "completions/heureka.bash", mode: 0o644, body: []byte("c")}}
 	for _, t := range r.targets {
-		files = append(files, file{t.String() + "/" + t.program(), 0o755, []byte(t.String())})
+		files = append(files, file{name: t.String() + "/" + t.program(), mode: 0o755, body: []byte(t.String())})
 	}
 	if err := writeFiles(r.work, files); err != nil {
 		t.Fatal(err)

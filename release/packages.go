@@ -45,14 +45,14 @@ func (r *release) stage(t target) error {
 	if err != nil {
 		return err
 	}
-	files := []file{{"heureka", 0o755, program}}
+	files := []file{{name: "heureka", mode: 0o755, body: program}}
 	err = fs.WalkDir(packaged, "package", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
 		body, err := packaged.ReadFile(path)
 		body = bytes.ReplaceAll(body, []byte("${DATE}"), []byte(r.date.Format(time.RFC3339))) // nfpm wants a time at once
-		files = append(files, file{path, 0o644, body})
+		files = append(files, file{name: path, mode: 0o644, body: body})
 		return err
 	})
 	if err != nil {
@@ -62,7 +62,7 @@ func (r *release) stage(t target) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range append(documents, file{"changelog", 0o644, []byte(r.debianChangelog())}) {
+	for _, f := range append(documents, file{name: "changelog", mode: 0o644, body: []byte(r.debianChangelog())}) {
 		if strings.HasPrefix(f.name, "man/") || strings.EqualFold(filepath.Base(f.name), "changelog") || f.name == "CHANGELOG.md" {
 			f.name += ".gz"
 			if f.body, err = gzipped(f.body); err != nil {

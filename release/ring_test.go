@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -114,7 +115,20 @@ func unpack(t *testing.T, hosts string) string {
 	command(t, "mount", "--bind", root, root)
 	command(t, "mount", "-o", "remount,bind,ro", root)
 	t.Cleanup(func() { command(t, "umount", "-l", root) })
+	command(t, "mount", "-t", "tmpfs", "-o", "uid=65532,gid=65532,mode=750", "volume", filepath.Join(root, "var", "lib", "heureka"))
 	return root
+}
+
+// imageEnv returns the variables that the image sets.
+func imageEnv(t *testing.T) []string {
+	for _, blob := range blobs(t) {
+		var image struct{ Config struct{ Env []string } }
+		if json.Unmarshal(blob, &image) == nil && len(image.Config.Env) > 0 {
+			return image.Config.Env
+		}
+	}
+	t.Fatal("the image sets no variables")
+	return nil
 }
 
 // contain runs a command in a root, as the image's user, without any capability.
@@ -127,7 +141,7 @@ func contain(t *testing.T, root string, env []string, args ...string) *exec.Cmd 
 
 func TestImageRuns(t *testing.T) {
 	root := unpack(t, "127.0.0.1 localhost\n")
-	env := []string{"EUREKA_SERVER_WAITTIMEINMSWHENSYNCEMPTY=0"}
+	env := append(imageEnv(t), "EUREKA_SERVER_WAITTIMEINMSWHENSYNCEMPTY=0")
 	health := func() error { return contain(t, root, env, "health", "--local").Run() }
 	if health() == nil {
 		t.Error("heureka health --local is content before the node runs")
@@ -150,6 +164,9 @@ func TestImageRuns(t *testing.T) {
 	if err := node.Wait(); err != nil {
 		t.Errorf("after SIGTERM: %v", err)
 	}
+	if found, err := filepath.Glob(filepath.Join(root, "var/lib/heureka/registry*")); err != nil || len(found) == 0 {
+		t.Errorf("the volume has no registry for the next start: %v", err)
+	}
 }
 
 // composeFile is what of deploy/compose.yaml the test obeys: the image is the one that was made.
@@ -159,6 +176,7 @@ type composeFile struct {
 		Environment map[string]string
 		Healthcheck struct{ Test []string }
 		ReadOnly    bool `yaml:"read_only"`
+		Volumes     []string
 	}
 }
 
@@ -177,7 +195,10 @@ func TestComposeRing(t *testing.T) {
 		address[name] = fmt.Sprintf("127.0.2.%d", i+1)
 		hosts += address[name] + " " + name + "\n"
 	}
-	root := unpack(t, hosts)
+	roots := map[string]string{}
+	for _, name := range names {
+		roots[name] = unpack(t, hosts)
+	}
 	start := time.Now()
 	nodes := map[string]*exec.Cmd{}
 	for _, name := range names {
@@ -185,17 +206,20 @@ func TestComposeRing(t *testing.T) {
 		if !service.ReadOnly || !slices.Equal(service.Healthcheck.Test, []string{"CMD", "/heureka", "health", "--local"}) {
 			t.Errorf("%s: %+v", name, service)
 		}
-		env := []string{"SERVER_ADDRESS=" + address[name]} // containers have a network of their own
+		if volume := name + ":/var/lib/heureka"; !slices.Contains(service.Volumes, volume) {
+			t.Errorf("%s has the volumes %v, want %s", name, service.Volumes, volume)
+		}
+		env := append(imageEnv(t), "SERVER_ADDRESS="+address[name]) // containers have a network of their own
 		for k, v := range service.Environment {
 			env = append(env, k+"="+v)
 		}
-		node := contain(t, root, env, "serve")
+		node := contain(t, roots[name], env, "serve")
 		node.Stdout, node.Stderr = logged{t, name}, logged{t, name}
 		if err := node.Start(); err != nil {
 			t.Fatal(err)
 		}
 		nodes[name] = node
-		await(t, name+" to be healthy", func() bool { return contain(t, root, env, "health", "--local").Run() == nil })
+		await(t, name+" to be healthy", func() bool { return contain(t, roots[name], env, "health", "--local").Run() == nil })
 	}
 	t.Logf("a ring of three is healthy after %v", time.Since(start).Round(time.Millisecond))
 	fleet := startFleet(t, address[names[0]], address[names[1]], address[names[2]])
