@@ -106,6 +106,23 @@ func TestRestartAfterAStop(t *testing.T) {
 	})
 }
 
+// Who has not been heard for longer than a snapshot may be old is not restored, although each snapshot is fresh.
+func TestNobodyIsRestoredForEver(t *testing.T) {
+	keeping(t, func(r *rig) {
+		r.register("dead", "alive")
+		for _, want := range []bool{true, false} {
+			time.Sleep(15 * time.Second) // less than a lease, enough for a snapshot
+			r.crash()
+			time.Sleep(50 * time.Minute)
+			r.start(r.config())
+			if r.has("dead") != want || !r.has("alive") {
+				t.Errorf("restored: dead %t, want %t; alive %t", r.has("dead"), want, r.has("alive"))
+			}
+			r.register("alive")
+		}
+	})
+}
+
 // An override that was set for a time ends although the node that was asked has crashed meanwhile, also if the time was up while it
 // was away, or its instance comes back later than that.
 func TestOverrideEndsAfterACrash(t *testing.T) {

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/snapshot"
 )
 
-// freshFor is how old a snapshot may be to tell who is there. An older one tells what operators have said of those who come back.
+// freshFor is how old a snapshot may be to tell who is there, and how long an instance in it may not have been heard beyond its lease:
+// a node that crashes again and again gives a new lease each time. An older one tells what operators have said of those who come back.
 const freshFor = time.Hour
 
 // openAlone opens a node that asks no peer: with what it has kept.
@@ -77,6 +79,10 @@ func (s *Server) restoreSnapshot(kept *snapshot.Loaded, whole time.Duration) (in
 	return r.instances
 }
 
+func leaseOf(in *heureka.Instance) time.Duration {
+	return time.Duration(in.Lease.DurationSecs) * time.Second
+}
+
 // take restores a record. A bad one costs that record.
 func (r *restoring) take(record []byte) {
 	if bytes.HasPrefix(record, termRecordStart) {
@@ -97,7 +103,7 @@ func (r *restoring) take(record []byte) {
 	case r.known && !r.reg.Knows(e.Key):
 		r.gone++
 		return
-	case r.commands:
+	case r.commands || e.Instance != nil && e.Age > freshFor+leaseOf(e.Instance):
 		e.Instance, e.Tombstone, e.Age = nil, false, 0
 		if !e.OnlyOverride() {
 			return
