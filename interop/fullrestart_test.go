@@ -37,19 +37,31 @@ var serverDefaults = append(slices.Clone(defaults),
 	"--eureka.server.peer-node-read-timeout-ms=200",
 )
 
+// disk marks a ring whose nodes keep their registries.
+const disk = " with a data directory"
+
 // TestFullRestart kills and starts a whole ring under 300 clients with default intervals, ours and one of Java servers: 200 scripted
 // ones, 94 of our client, three Spring and three Python applications. No reader may get half a picture from ours.
 func TestFullRestart(t *testing.T) {
 	nightly(t)
 	t.Parallel()
-	for _, gen := range slices.Compact([]string{target, "2025"}) {
-		t.Run(gen, func(t *testing.T) {
+	for _, ring := range slices.Compact([]string{target, target + disk, "2025"}) {
+		gen, onItsDisk := strings.CutSuffix(ring, disk)
+		if onItsDisk && target != heurekaGen {
+			continue
+		}
+		t.Run(ring, func(t *testing.T) {
 			t.Parallel()
-			r, s := newTrio(t), &story{name: "300 clients with default intervals, a ring of " + gen + " that restarts as a whole"}
+			r, s := newTrio(t), &story{name: "300 clients with default intervals, a ring of " + ring + " that restarts as a whole"}
+			dir := t.TempDir()
 			launchRing := func() {
 				r.nodes = nil
-				for _, port := range r.ports {
-					r.nodes = append(r.nodes, launch(t, gen, port, r.peers, serverDefaults...))
+				for i, port := range r.ports {
+					settings := slices.Clone(serverDefaults)
+					if onItsDisk {
+						settings = append(settings, onDisk(dir, i))
+					}
+					r.nodes = append(r.nodes, launch(t, gen, port, r.peers, settings...))
 				}
 			}
 			launchRing()
@@ -89,6 +101,7 @@ func TestFullRestart(t *testing.T) {
 				eventually(t, 3*time.Minute, func() error { return seesFleet(c, "FLEET-9") })
 			}
 
+			again := fleet.again.Load()
 			for _, n := range r.nodes {
 				n.kill()
 			}
@@ -121,7 +134,7 @@ func TestFullRestart(t *testing.T) {
 			}
 			s.steps = append(s.steps, fmt.Sprintf("first answer after %.1f s, first whole one after %.1f s, %d partial answers of %d", w.first.Sub(began).Seconds(),
 				w.whole.Sub(began).Seconds(), partial, w.answers.Load()), fmt.Sprintf("%d of 94 copies lacked somebody, the oldest was %.0f s old; %d times an application lacked somebody",
-				halves, oldest.Seconds(), len(w.errors)))
+				halves, oldest.Seconds(), len(w.errors)), fmt.Sprintf("%d of 200 clients registered again", fleet.again.Load()-again))
 			s.end("")
 			if gen == heurekaGen && (partial > 0 || halves > 0 || len(w.errors) > 0) {
 				t.Errorf("%d partial answers, %d copies that lacked somebody, %d looks at applications: %v", partial, halves, len(w.errors), w.errors[:min(3, len(w.errors))])
