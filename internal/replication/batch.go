@@ -17,10 +17,11 @@ type Records interface {
 type Batch struct {
 	entries       []*entry // oldest first
 	items         []wire.ReplicationItem
-	most          int  // items that it can become
-	probe         bool // to be sent even if it is empty
-	bare          bool // an empty one to a peer that failed, see Queue.Next
-	again         bool // it has been posted again
+	beside        map[string]string // see wire.Beside
+	most          int               // items that it can become
+	probe         bool              // to be sent even if it is empty
+	bare          bool              // an empty one to a peer that failed, see Queue.Next
+	again         bool              // it has been posted again
 	maxAge        time.Duration
 	gone, expired uint64
 }

@@ -76,11 +76,13 @@ func (l *Link) Next(now time.Time, replicated bool) (*Batch, time.Duration) {
 	return l.q.Probe(now), wait
 }
 
-// Worth reports whether a batch that has been filled is worth sending; else it is done with. What has more owners than a header can
-// hold goes in smaller pieces.
+// Worth reports whether a batch that has been filled is worth sending; else it is done with. What would have more in its headers than
+// a Java server takes goes in smaller pieces.
 func (l *Link) Worth(b *Batch, now time.Time) bool {
+	var size int
+	b.beside, size = wire.Beside(b.items)
 	switch {
-	case len(wire.Owners(b.items)) > wire.MaxOwners:
+	case size > wire.MaxBeside && len(b.items) > 1:
 		l.q.Done(b, Result{Outcome: TooLarge}, now)
 		return false
 	case len(b.items) > 0 || b.probe:

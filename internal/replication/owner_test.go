@@ -131,14 +131,16 @@ func (tr withoutOwners) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// Java servers take no more than 8 KiB of headers: a batch with many owners goes in parts.
-func TestManyOwners(t *testing.T) {
+// Java servers take no more than 8 KiB of headers: a batch of which much is to be said goes in parts.
+func TestHeadersOfBatchesAreShort(t *testing.T) {
 	inRing(t, func(t *testing.T, r *ring) {
 		a, b := r.start("a", []string{"b"}), r.start("b", nil, java)
 		r.wait(time.Second)
 		ownerOf := func(i int) string { return fmt.Sprintf("spiffe://%s/%d", strings.Repeat("ä", 40), i) }
 		for i := range 300 {
 			a.registerAs(ownerOf(i), fmt.Sprint(i))
+			a.override(fmt.Sprint(i), heureka.StatusOutOfService)
+			a.setMetadata(fmt.Sprint(i), "operator", "said so")
 		}
 		r.wait(5 * time.Second)
 		for i := range 300 {
@@ -147,8 +149,12 @@ func TestManyOwners(t *testing.T) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, req := range b.batches {
-			if n := len(req.Header.Get(wire.HeaderOwners)); n > wire.MaxOwners {
-				t.Errorf("a header of %d bytes", n)
+			n := 0
+			for _, name := range []string{wire.HeaderOwners, wire.HeaderStamps, wire.HeaderIncarnations} {
+				n += len(req.Header.Get(name))
+			}
+			if n > wire.MaxBeside {
+				t.Errorf("headers of %d bytes", n)
 			}
 		}
 		if a.logs.count("level=WARN") > 0 {

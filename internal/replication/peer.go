@@ -196,9 +196,8 @@ func (p *peer) post(ctx context.Context, b *Batch, items []wire.ReplicationItem)
 	if p.set.cfg.Compress {
 		body = compressed(body)
 	}
-	beside := map[string]string{wire.HeaderIncarnations: wire.Incarnations(items), wire.HeaderOwners: wire.Owners(items), wire.HeaderStamps: wire.Stamps(items)}
 	for {
-		if r := p.postOnce(ctx, body, beside); !p.again(b, r) {
+		if r := p.postOnce(ctx, body, b.beside); !p.again(b, r) {
 			return r
 		}
 	}
@@ -227,9 +226,7 @@ func (p *peer) postOnce(ctx context.Context, body []byte, beside map[string]stri
 	hello.addTo(req.Header)
 	p.introduce(req.Header)
 	for name, value := range beside {
-		if value != "" {
-			req.Header.Set(name, value)
-		}
+		req.Header.Set(name, value)
 	}
 	if p.set.cfg.Compress {
 		req.Header.Set("Content-Encoding", "gzip")

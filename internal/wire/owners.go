@@ -11,12 +11,8 @@ import (
 // Each is a minus for nobody, = and the name, escaped as in a query, or the number of a name that stands before it.
 const HeaderOwners = "X-Heureka-Owners"
 
-const (
-	// MaxOwner is how long the name of an owner may be: longer ones count as none.
-	MaxOwner = 512
-	// MaxOwners is how long the header may be: Java servers take no more than 8 KiB in all. One owner always fits.
-	MaxOwners = 4 << 10
-)
+// MaxOwner is how long the name of an owner may be: longer ones count as none.
+const MaxOwner = 512
 
 // Owners returns the header for the registrations in items; "" if they are nobody's.
 func Owners(items []ReplicationItem) string {

@@ -19,8 +19,8 @@ import (
 // A dash says nothing.
 const HeaderStamps = "X-Heureka-Stamps"
 
-// maxStamps bounds the header: Java's servers refuse requests with more than 8 KiB of headers. Registrations say no more once it
-// is that long.
+// maxStamps bounds the header: Java's servers refuse requests with more than 8 KiB of headers. Registrations leave out their metadata
+// where it would become longer.
 const maxStamps = 4 << 10
 
 // A Stamp says when a command about a status was given, and about what.
@@ -62,8 +62,8 @@ func Stamps(items []ReplicationItem) string {
 		if it.HasOwn {
 			b = strconv.AppendUint(append(b, '='), uint64(it.Own), 36)
 		}
-		if len(b) < maxStamps {
-			b = appendMetadataStamps(b, it)
+		if more := appendMetadataStamps(b, it); len(more) <= maxStamps {
+			b = more
 		}
 		if len(b) == before+1 {
 			b = append(b, '-')

@@ -55,7 +55,12 @@ func TestStampsAreShort(t *testing.T) {
 		}})
 		metadata = append(metadata, wire.ReplicationItem{Action: wire.Register, MetadataStamps: []wire.MetadataStamp{{Time: 1_700_000_000_000 << 16, Node: 1<<64 - 1}}})
 	}
-	for name, items := range map[string][]wire.ReplicationItem{"drains": drains, "metadata": metadata} {
+	crowded := make([]wire.ReplicationItem, 250)
+	for i := range crowded {
+		crowded[i] = wire.ReplicationItem{Action: wire.Register}
+	}
+	crowded[107].MetadataStamps = make([]wire.MetadataStamp, 1000)
+	for name, items := range map[string][]wire.ReplicationItem{"drains": drains, "metadata": metadata, "much metadata of one": append(crowded, drains[:100]...)[100:]} {
 		header := wire.Stamps(items)
 		if len(header) > 5<<10 {
 			t.Errorf("%s: %d bytes of header", name, len(header))
