@@ -28,11 +28,15 @@ type ring struct {
 
 func newRing(t *testing.T, seed uint64, names ...string) *ring {
 	t.Helper()
+	return newRingOf(t, heurekatest.ClusterConfig{Nodes: names, Seed: seed})
+}
+
+func newRingOf(t *testing.T, cfg heurekatest.ClusterConfig) *ring {
+	t.Helper()
 	r := &ring{
-		t: t, names: names, conns: map[string]*remote.Conn{}, clients: map[heureka.Key]*ringClient{},
-		c: heurekatest.NewCluster(t, heurekatest.ClusterConfig{Nodes: names, Seed: seed}),
+		t: t, names: cfg.Nodes, conns: map[string]*remote.Conn{}, clients: map[heureka.Key]*ringClient{}, c: heurekatest.NewCluster(t, cfg),
 	}
-	for _, name := range names {
+	for _, name := range cfg.Nodes {
 		r.conns[name] = connect(t, r.c.Node(name))
 	}
 	transport := r.c.Transport("client")
