@@ -19,8 +19,9 @@ import (
 // of the architecture starts here.
 var mayImport = map[string][]string{
 	"":                             {},
-	"internal/wire":                {""},
-	"internal/registry":            {""},
+	"internal/packed":              {""},
+	"internal/wire":                {"", "internal/packed"},
+	"internal/registry":            {"", "internal/packed"},
 	"heurekatest/memnet":           {},
 	"internal/lockcheck":           {},
 	"internal/logs":                {},
@@ -71,7 +72,7 @@ var mayImport = map[string][]string{
 // pure lists the packages, and single files of other packages, that take the time as an argument and reach nothing
 // outside themselves.
 var pure = []string{
-	"", "internal/wire", "internal/registry", "internal/respcache", "internal/changes", "internal/lint", "internal/dashboard",
+	"", "internal/packed", "internal/wire", "internal/registry", "internal/respcache", "internal/changes", "internal/lint", "internal/dashboard",
 	"internal/replication/queue.go", "internal/replication/batch.go", "internal/replication/entry.go", "internal/replication/entrycodec.go",
 	"internal/replication/drift.go", "internal/replication/health.go", "internal/replication/guard.go", "internal/replication/standing.go",
 	"internal/replication/link.go", "internal/replication/pull.go", "internal/replication/join.go", "internal/replication/arrivals.go", "internal/replication/strangers.go",
@@ -97,7 +98,7 @@ var (
 )
 
 // standardLibraryOnly are the packages whose importers must not be given any dependency.
-var standardLibraryOnly = []string{"", "client", "internal/wire", "internal/remote", "internal/spring", "internal/discover", "internal/outbound"}
+var standardLibraryOnly = []string{"", "client", "internal/packed", "internal/wire", "internal/remote", "internal/spring", "internal/discover", "internal/outbound"}
 
 func TestImportDirection(t *testing.T) {
 	for _, dir := range packageDirs(t) {

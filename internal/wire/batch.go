@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/packed"
 )
 
 // Batches are always JSON (section 7 of the wire specification).
@@ -81,8 +82,8 @@ func (d *batchReader) read() ([]ReplicationItem, error) {
 type batchReader struct {
 	scanner
 	items   []ReplicationItem
-	crowded bool       // it has too many
-	names   textBuffer // of the entry at hand
+	crowded bool          // it has too many
+	names   packed.Buffer // of the entry at hand
 	record  record
 }
 
@@ -100,18 +101,18 @@ func (d *batchReader) list() {
 func (d *batchReader) item() ReplicationItem {
 	var (
 		it      ReplicationItem
-		app, id span
+		app, id packed.Span
 	)
-	d.names = textBuffer{buf: d.names.buf[:0]}
+	d.names.Reset()
 	for name := range d.members {
 		if d.null() {
 			continue
 		}
 		switch string(name) {
 		case "appName":
-			app = d.names.add(d.text())
+			app = d.names.Add(d.text())
 		case "id":
-			id = d.names.add(d.text())
+			id = d.names.Add(d.text())
 		case "lastDirtyTimestamp":
 			it.LastDirtyMS, it.HasLastDirty = d.timestamp()
 		case "overriddenStatus":
@@ -128,8 +129,8 @@ func (d *batchReader) item() ReplicationItem {
 			d.fail("unknown member in an entry of the batch")
 		}
 	}
-	names := string(d.names.buf)
-	it.App, it.ID = app.of(names), id.of(names)
+	names := string(d.names.Bytes)
+	it.App, it.ID = app.Of(names), id.Of(names)
 	if it.Fault == nil {
 		it.Fault = d.limits.CheckKey(heureka.Key{App: it.App, ID: it.ID})
 	}

@@ -206,14 +206,14 @@ func (s *scanner) metadata(r *record, pairs []pair) []pair {
 			s.skip()
 			continue
 		}
-		key := r.text.add(name)
+		key := r.text.Add(name)
 		switch c := s.peek(); {
 		case s.null():
-			pairs = append(pairs, pair{key, r.text.add([]byte("null"))})
+			pairs = append(pairs, pair{key, r.text.Add([]byte("null"))})
 		case s.lenient && (c == '{' || c == '['):
 			s.skip()
 		default:
-			pairs = append(pairs, pair{key, r.text.add(s.text())})
+			pairs = append(pairs, pair{key, r.text.Add(s.text())})
 		}
 	}
 	return pairs

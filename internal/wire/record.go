@@ -1,62 +1,13 @@
 package wire
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"sync"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/packed"
 )
-
-// A textBuffer collects the strings of one record in one buffer: a decoded record then costs a single allocation for all
-// of them and pins no part of the body it came from.
-type textBuffer struct {
-	buf  []byte
-	last int // where the last string begins
-}
-
-// A span is a string in a textBuffer.
-type span struct{ from, to int }
-
-func (p span) of(s string) string { return s[p.from:p.to] }
-
-// shareLimit bounds the search for an earlier occurrence, which would be quadratic in huge records. Ordinary records
-// hold 300 to 600 bytes of text.
-const shareLimit = 1024
-
-// add adds a string, or finds it in what is already there: host names recur in ids and URLs, VIPs in secure VIPs.
-func (t *textBuffer) add(b []byte) span {
-	n := len(t.buf)
-	t.buf = append(t.buf, b...)
-	return t.settle(n)
-}
-
-// addUpper adds a string in upper case, see heureka.AppName.
-func (t *textBuffer) addUpper(b []byte) span {
-	n := len(t.buf)
-	t.buf = heureka.AppendAppName(t.buf, string(b))
-	return t.settle(n)
-}
-
-// settle lets the string from n on share bytes with earlier ones.
-func (t *textBuffer) settle(n int) span {
-	if n > shareLimit || n == len(t.buf) {
-		t.last = n
-		return span{n, len(t.buf)}
-	}
-	tail := t.buf[n:]
-	if i := bytes.Index(t.buf[:n], tail); i >= 0 {
-		t.buf = t.buf[:n]
-		return span{i, i + len(tail)}
-	}
-	if t.last < n && bytes.HasPrefix(tail, t.buf[t.last:n]) { // a home page URL before a status page URL
-		t.buf = append(t.buf[:t.last], tail...)
-		return span{t.last, len(t.buf)}
-	}
-	t.last = n
-	return span{n, len(t.buf)}
-}
 
 // A textField is one of the string fields of an instance.
 type textField uint8
@@ -125,14 +76,14 @@ var blankBits = [textFieldCount]heureka.Fields{
 	textASG:          heureka.FieldASGName,
 }
 
-// A pair is a metadata entry in a textBuffer.
-type pair struct{ key, value span }
+// A pair is a metadata entry in a buffer.
+type pair struct{ key, value packed.Span }
 
 // A record is an instance while it is being decoded. Its strings become real in finish.
 type record struct {
 	in       heureka.Instance // everything but strings and metadata
-	text     textBuffer
-	fields   [textFieldCount]span
+	text     packed.Buffer
+	fields   [textFieldCount]packed.Span
 	sent     [textFieldCount]bool
 	metadata []pair
 	amazon   []pair // data centre metadata, if in.DataCenter is Amazon
@@ -145,7 +96,7 @@ var records = sync.Pool{New: func() any { return new(record) }}
 const maxKeptText = 16 << 10
 
 func (r *record) release() {
-	if cap(r.text.buf) <= maxKeptText {
+	if cap(r.text.Bytes) <= maxKeptText {
 		records.Put(r)
 	}
 }
@@ -161,7 +112,7 @@ func (r *record) begin() {
 			CountryID:  heureka.DefaultCountryID,
 			Lease:      defaultLease(),
 		},
-		text:     textBuffer{buf: r.text.buf[:0]},
+		text:     packed.Buffer{Bytes: r.text.Bytes[:0]},
 		metadata: r.metadata[:0],
 		amazon:   r.amazon[:0],
 	}
@@ -182,28 +133,31 @@ func setInterval(dst *int64, secs int64) {
 	}
 }
 
+// addUpper adds a string in upper case, see heureka.AppName.
+func (r *record) addUpper(b []byte) packed.Span {
+	n := len(r.text.Bytes)
+	r.text.Bytes = heureka.AppendAppName(r.text.Bytes, string(b))
+	return r.text.Settle(n)
+}
+
 // set stores the text of a string field.
 func (r *record) set(f textField, b []byte) {
 	if f == textSID && (string(b) == "na" || string(b) == "unknown") {
 		b, r.sent[f] = nil, false // never written (W-JENC-7)
-		r.fields[f] = span{}
+		r.fields[f] = packed.Span{}
 		return
 	}
-	r.fields[f], r.sent[f] = r.text.add(b), true
+	r.fields[f], r.sent[f] = r.text.Add(b), true
 }
 
 // setUpper is set for names that are kept in upper case.
-func (r *record) setUpper(f textField, b []byte) { r.fields[f], r.sent[f] = r.text.addUpper(b), true }
-
-// largeText is the size from which the names of a record do not share memory with its metadata: they outlive it, in
-// tombstones and lists.
-const largeText = 4 << 10
+func (r *record) setUpper(f textField, b []byte) { r.fields[f], r.sent[f] = r.addUpper(b), true }
 
 // finish makes the instance, which shares nothing with r.
 func (r *record) finish() *heureka.Instance {
 	in := new(heureka.Instance)
 	*in = r.in
-	s := string(r.text.buf)
+	s := string(r.text.Bytes)
 	for f, dst := range [textFieldCount]*string{
 		textID:           &in.ID,
 		textHost:         &in.HostName,
@@ -219,8 +173,8 @@ func (r *record) finish() *heureka.Instance {
 		textSecureVIP:    &in.SecureVIPAddress,
 		textASG:          &in.ASGName,
 	} {
-		*dst = r.fields[f].of(s)
-		if len(s) > largeText {
+		*dst = r.fields[f].Of(s)
+		if len(s) > packed.LargeText {
 			*dst = strings.Clone(*dst)
 		}
 		if r.sent[f] && *dst == "" {
@@ -240,7 +194,7 @@ func entries(s string, pairs []pair) heureka.Metadata {
 	}
 	out := make([]heureka.MetadataEntry, len(pairs))
 	for i, p := range pairs {
-		out[i] = heureka.MetadataEntry{Key: p.key.of(s), Value: p.value.of(s)}
+		out[i] = heureka.MetadataEntry{Key: p.key.Of(s), Value: p.value.Of(s)}
 	}
 	return heureka.MetadataOf(out)
 }

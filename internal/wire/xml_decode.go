@@ -229,8 +229,8 @@ func (x *xmlReader) metadata(r *record, e xml.StartElement, pairs []pair) []pair
 			continue
 		}
 		x.key = appendXMLKey(x.key[:0], fullName(child.Name))
-		key := r.text.add(x.key)
-		pairs = append(pairs, pair{key, r.text.add(x.text(child))})
+		key := r.text.Add(x.key)
+		pairs = append(pairs, pair{key, r.text.Add(x.text(child))})
 	}
 	return pairs
 }
