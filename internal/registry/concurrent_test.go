@@ -26,11 +26,11 @@ func TestConcurrentOperations(t *testing.T) {
 	shared, err := registry.New(registrytest.Config(registry.Config{
 		DisableSelfPreservation: true, EvictionInterval: time.Hour, // no tick comes late
 		OnChange: func(ch registry.Change) { // no lock: calls must not overlap
-			if ch.Seq != last+1 || !cmp.Equal(ch.Previous, view[ch.Key]) {
-				t.Errorf("change %d after %d, previous state %+v, want %+v", ch.Seq, last, ch.Previous, view[ch.Key])
+			if ch.Seq != last+1 || !cmp.Equal(ch.Previous.Instance(), view[ch.Key]) {
+				t.Errorf("change %d after %d, previous state %+v, want %+v", ch.Seq, last, ch.Previous.Instance(), view[ch.Key])
 			}
 			last = ch.Seq
-			if view[ch.Key] = ch.Record.Instance; ch.Removed() {
+			if view[ch.Key] = ch.Record.Instance(); ch.Removed() {
 				delete(view, ch.Key)
 			}
 		},
@@ -41,20 +41,23 @@ func TestConcurrentOperations(t *testing.T) {
 	now := func() time.Time { return start.Add(time.Duration(clock.Add(int64(20 * time.Millisecond)))) }
 	var wg sync.WaitGroup
 	var working atomic.Int32
+	var evicted atomic.Bool
 	const workers = 6
 	working.Store(workers)
 	for worker := range workers {
 		wg.Go(func() {
 			defer working.Add(-1)
 			rnd := rand.New(rand.NewPCG(uint64(worker), 7))
-			for range 2000 {
+			for n := 0; n < 2000 || n < 1_000_000 && !evicted.Load(); n++ { // on one processor, what follows may come late
 				operateAtRandom(shared, rnd, now())
 			}
 		})
 	}
 	wg.Go(func() {
 		for working.Load() > 0 {
-			shared.Evict(now().Add(time.Second))
+			if shared.Evict(now().Add(time.Second)).Evicted > 0 {
+				evicted.Store(true)
+			}
 			shared.Stats(now())
 			shared.Overrides()
 			shared.Recent()
@@ -69,9 +72,9 @@ func TestConcurrentOperations(t *testing.T) {
 	var statuses heureka.StatusCounts
 	expected := 0.0
 	for rec := range shared.All() {
-		got[rec.Instance.Key()] = rec.Instance
-		statuses.Add(rec.Instance.Status, 1)
-		expected += 60 / float64(rec.Instance.Lease.RenewalIntervalSecs)
+		got[rec.Instance().Key()] = rec.Instance()
+		statuses.Add(rec.Instance().Status, 1)
+		expected += 60 / float64(rec.Instance().Lease.RenewalIntervalSecs)
 	}
 	if !cmp.Equal(got, view) {
 		t.Errorf("applying all changes gives %d instances, the registry has %d", len(view), len(got))
