@@ -193,7 +193,7 @@ func (s *Server) acted(key heureka.Key) *acted {
 	if !ok {
 		return a
 	}
-	a.Status, a.Overridden = rec.Instance.Status.String(), rec.Instance.OverriddenStatus != heureka.StatusUnknown
+	a.Status, a.Overridden = rec.Status().String(), rec.OverriddenStatus() != heureka.StatusUnknown
 	if at, ok := s.node.terms.of(key); ok {
 		a.Until = new(at.UTC())
 	}
@@ -234,7 +234,7 @@ func (s *Server) setOverride(_ context.Context, o *order) (any, *failure) {
 // overridden reports whether an instance has this override: a status that it has anyhow is not recorded as one.
 func (s *Server) overridden(key heureka.Key, status heureka.Status) bool {
 	rec, ok := s.reg.Find(key)
-	return ok && rec.Instance.OverriddenStatus == status
+	return ok && rec.OverriddenStatus() == status
 }
 
 // restore removes an override. UNKNOWN makes the instance say itself, at its next heartbeat, how it is.

@@ -90,19 +90,19 @@ func auditOf(ch *registry.Change) audit.Entry {
 	e := audit.Entry{
 		Time: ch.At, Principal: ch.Origin.Principal, Proof: ch.Origin.Proof, Address: ch.Origin.Address, Origin: ch.Origin.By.String(), Note: ch.Origin.Note,
 		Action: auditActions[changes.WhatOf(ch)], App: ch.Key.App, ID: ch.Key.ID, Outcome: audit.Done, Reason: ch.Reason,
-		Before: audit.StateOf(ch.Previous),
+		Before: audit.StateOf(ch.Previous.Instance()),
 	}
 	if owner := ch.Record.Owner(); owner != e.Principal {
 		e.Owner = owner
 	}
 	switch {
 	case !ch.Removed():
-		e.After = audit.StateOf(ch.Record.Instance)
-	case ch.Previous == nil:
-		e.Before = audit.StateOf(ch.Record.Instance)
+		e.After = audit.StateOf(ch.Record.Instance())
+	case ch.Previous.IsZero():
+		e.Before = audit.StateOf(ch.Record.Instance())
 	}
-	if ch.Previous != nil && !ch.Removed() {
-		e.Metadata = differing(ch.Previous.Metadata, ch.Record.Instance.Metadata)
+	if !ch.Previous.IsZero() && !ch.Removed() {
+		e.Metadata = differing(ch.Previous.Instance().Metadata, ch.Record.Instance().Metadata)
 	}
 	return e
 }

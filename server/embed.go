@@ -13,8 +13,8 @@ func (s *Server) Instance(key heureka.Key) (*heureka.Instance, bool) {
 	if !ok {
 		return nil, false
 	}
-	in := rec.Instance.Clone()
-	in.Lease = rec.Lease()
+	in, lease := rec.Shown()
+	in.Lease = lease
 	return in, true
 }
 

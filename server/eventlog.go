@@ -122,9 +122,9 @@ var eventMessages = map[changes.What]string{
 }
 
 func eventAttrs(ch *registry.Change) []slog.Attr {
-	attrs := []slog.Attr{slog.String("app", ch.Key.App), slog.String("id", ch.Key.ID), slog.String("status", ch.Record.Instance.Status.String())}
-	if ch.Previous != nil && ch.Previous.Status != ch.Record.Instance.Status {
-		attrs = append(attrs, slog.String("old_status", ch.Previous.Status.String()))
+	attrs := []slog.Attr{slog.String("app", ch.Key.App), slog.String("id", ch.Key.ID), slog.String("status", ch.Record.Status().String())}
+	if !ch.Previous.IsZero() && ch.Previous.Status() != ch.Record.Status() {
+		attrs = append(attrs, slog.String("old_status", ch.Previous.Status().String()))
 	}
 	attrs = append(attrs, slog.String("origin", ch.Origin.String()))
 	if ch.Kind == registry.Evicted {

@@ -57,7 +57,7 @@ type stamps struct{ Seen, Ahead int }
 func (s *Server) stamps(now time.Time) (found stamps) {
 	limit := now.Add(s.node.limits.Load().FutureStamp).UnixMilli()
 	for rec := range s.reg.All() {
-		if found.Seen++; rec.Instance.LastDirtyMS > limit {
+		if found.Seen++; rec.LastDirtyMS() > limit {
 			found.Ahead++
 		}
 		if found.Seen == clockSample {

@@ -21,7 +21,7 @@ func (s *Server) faultsNow(now time.Time) []lint.Finding {
 	records, _ := s.cache.Local()
 	var instances []*heureka.Instance
 	for rec := range records {
-		instances = append(instances, rec.Instance)
+		instances = append(instances, rec.Instance())
 	}
 	happened, _, _ := s.history.Changes(changes.Query{Since: now.Add(-time.Hour)}, now)
 	return lint.Check(instances, happened, now)

@@ -5,12 +5,10 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"strings"
 	"sync"
 	"time"
 
 	"heureka.internal/heureka/internal/registry"
-	"heureka.internal/heureka/internal/wire"
 )
 
 // What the last collection left does not rise and fall with the garbage of requests. What has come since is added up as far as
@@ -136,21 +134,16 @@ const (
 // lessen returns what the delta keeps of an instance that is gone. Its readers look up whom to remove, and nothing else: very
 // large metadata would keep memory for minutes, and so would the metadata of many while memory is short.
 func (s *Server) lessen(rec registry.Record) registry.Record {
-	size := 0
-	for _, e := range rec.Instance.Metadata {
+	in, size := rec.Instance(), 0
+	for _, e := range in.Metadata {
 		size += len(e.Key) + len(e.Value)
 	}
-	s.removed.Add(int64(wire.Size(rec.Instance)))
+	s.removed.Add(int64(rec.Weight()))
 	if most := s.node.limits.Load().memory(); size <= usualMetadata && (most <= 0 || liveNow() <= most/4) {
 		return rec
 	}
-	less := *rec.Instance
-	less.Metadata, less.DataCenter, less.Lease = nil, nil, rec.Lease()
-	for _, text := range []*string{&less.App, &less.ID, &less.HostName, &less.IPAddr, &less.SID, &less.AppGroupName, &less.HomePageURL, &less.StatusPageURL,
-		&less.HealthCheckURL, &less.SecureHealthCheckURL, &less.VIPAddress, &less.SecureVIPAddress, &less.ASGName} {
-		*text = strings.Clone(*text) // all may be parts of one text
-	}
-	return registry.Record{Instance: &less}
+	in.Metadata, in.DataCenter, in.Lease = nil, nil, rec.Lease()
+	return registry.NewRecord(in)
 }
 
 // hugeBody is from where on a body counts as much that is removed: usual batches come all the time, and need no collection.

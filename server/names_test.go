@@ -11,6 +11,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/auth"
 	"heureka.internal/heureka/internal/httpapi"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // What stands in the path of a request that is refused is remembered and written only up to the length of a name.
@@ -39,7 +40,7 @@ func TestNamesOfAWatcher(t *testing.T) {
 	var q watchRequest
 	q.read(httptest.NewRequest(http.MethodGet, "/?vip=z&vip=a&vip=m", nil))
 	for _, vip := range []string{"a", "m", "z", "n"} {
-		if got := q.view.Has(&heureka.Instance{VIPAddress: "x," + vip}); got != (vip != "n") {
+		if got := q.view.Has(registry.NewRecord(&heureka.Instance{VIPAddress: "x," + vip})); got != (vip != "n") {
 			t.Errorf("the view has %s: %v", vip, got)
 		}
 	}

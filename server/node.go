@@ -65,7 +65,7 @@ func (n *node) room(in *heureka.Instance, origin registry.Origin) error {
 	more := wire.Size(in)
 	rec, known := n.reg.Find(in.Key())
 	if known {
-		more -= wire.Size(rec.Instance)
+		more -= rec.Weight()
 	}
 	if known && more <= 0 || n.takeMemory(int64(more), shareOf(origin)) {
 		return nil
@@ -135,10 +135,10 @@ func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry, origin reg
 	if !ok {
 		return nil // as the registry finds out
 	}
-	in := *rec.Instance
+	in := rec.Instance()
 	in.Metadata = in.Metadata.With(entries...)
 	limits := n.limits.Load().decoding()
-	if err := limits.CheckMetadata(&in); err != nil {
+	if err := limits.CheckMetadata(in); err != nil {
 		return err
 	}
 	size := 0
@@ -148,7 +148,7 @@ func (n *node) fits(key heureka.Key, entries []heureka.MetadataEntry, origin reg
 	if most := n.bodyBytes.Load(); most > 0 && int64(size) > most {
 		return wire.LimitError("instance.metadata: has more bytes than heureka.limits.record-bytes allows")
 	}
-	return n.room(&in, origin)
+	return n.room(in, origin)
 }
 
 // Instance implements httpapi.Backend.
@@ -166,7 +166,8 @@ func (n *node) InstanceByID(id string) (*heureka.Instance, heureka.LeaseInfo, er
 // found returns what the registry has, else what a remote region has.
 func (n *node) found(rec registry.Record, ok bool, find func(*respcache.Region) (*heureka.Instance, bool)) (*heureka.Instance, heureka.LeaseInfo, error) {
 	if ok {
-		return rec.Instance, rec.Lease(), nil
+		in, lease := rec.Shown()
+		return in, lease, nil
 	}
 	if in, ok := n.remoteInstance(find); ok {
 		return in, in.Lease, nil

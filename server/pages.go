@@ -105,8 +105,8 @@ func (s *Server) named(r *http.Request, now time.Time) (heureka.Key, *dashboard.
 // remote finds an instance of another region.
 func (s *Server) remote(key heureka.Key) (*heureka.Instance, bool) {
 	for rec := range s.cache.Records() {
-		if rec.Instance.Key() == key {
-			return rec.Instance, true
+		if rec.Key() == key {
+			return rec.Instance(), true
 		}
 	}
 	return nil, false
@@ -115,7 +115,7 @@ func (s *Server) remote(key heureka.Key) (*heureka.Instance, bool) {
 // row is what lists show of a record.
 func (s *Server) row(rec registry.Record, now time.Time) dashboard.Row {
 	st := s.reg.Standing(rec, now)
-	row := dashboard.Row{In: rec.Instance, Heard: st.Heard.At, RunsOut: st.RunsOut, Overdue: st.Overdue, By: st.Heard.Through()}
+	row := dashboard.Row{In: rec.Instance(), Heard: st.Heard.At, RunsOut: st.RunsOut, Overdue: st.Overdue, By: st.Heard.Through()}
 	row.Expired = !st.RunsOut.IsZero() && st.RunsOut.Before(now)
 	return row
 }

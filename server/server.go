@@ -108,8 +108,8 @@ func (s *Server) changed(ch registry.Change) {
 		ch.Record = s.lessen(ch.Record)
 	}
 	s.cache.Apply(ch)
-	if in := ch.Record.Instance; ch.Previous == nil && !ch.Removed() && in.App != s.cfg.Instance.App && ch.Origin.By != registry.ByDisk {
-		s.node.arrivals.Add(ch.At, in.Lease.RenewalIntervalSecs)
+	if ch.Previous.IsZero() && !ch.Removed() && ch.Key.App != s.cfg.Instance.App && ch.Origin.By != registry.ByDisk {
+		s.node.arrivals.Add(ch.At, ch.Record.RenewalIntervalSecs())
 	}
 }
 

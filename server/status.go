@@ -43,7 +43,7 @@ func (st *status) info() httpapi.StatusInfo {
 // own is the node's own instance as the registry has it, else as it will be registered, without what the registry adds.
 func (n *node) own() (*heureka.Instance, heureka.LeaseInfo) {
 	if rec, ok := n.reg.Find(n.cfg.Instance.Key()); ok {
-		return rec.Instance, rec.Lease()
+		return rec.Shown()
 	}
 	in := n.cfg.Instance.Clone()
 	in.Status = n.phase.ownStatus()

@@ -133,7 +133,7 @@ func (s *Server) serveApps(q url.Values, now time.Time) (any, *failure) {
 	records, seq := s.cache.Local()
 	instances := map[heureka.Key]*heureka.Instance{}
 	for rec := range records {
-		instances[rec.Instance.Key()] = rec.Instance
+		instances[rec.Key()] = rec.Instance()
 	}
 	if !at.IsZero() {
 		if since, ok := s.history.Rewind(instances, seq, at, now); !ok {

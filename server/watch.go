@@ -203,7 +203,7 @@ func weight(ch *registry.Change) int {
 	if ch.Removed() {
 		return 0
 	}
-	return 2 * wire.Size(ch.Record.Instance)
+	return 2 * ch.Record.Weight()
 }
 
 // usualRecord is how large a buffer may be that is kept for the next record.
@@ -211,11 +211,12 @@ const usualRecord = 64 << 10
 
 // record writes {"instance": …}, as in the API, behind what stands in b. It returns a buffer for the next one.
 func (st *stream) record(b []byte, rec registry.Record) []byte {
-	st.hold(wire.Size(rec.Instance))
+	st.hold(rec.Weight())
 	if st.err != nil {
 		return nil
 	}
-	b = wire.JSON.AppendSingle(b, rec.Instance, rec.Lease())
+	in, lease := rec.Shown()
+	b = wire.JSON.AppendSingle(b, in, lease)
 	st.extend()
 	st.write(b)
 	httpapi.GiveBack(st.w)

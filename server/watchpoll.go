@@ -55,7 +55,7 @@ func (st *stream) instances(records iter.Seq[registry.Record]) {
 	var b []byte
 	n := 0
 	for rec := range records {
-		if !st.view.Has(rec.Instance) {
+		if !st.view.Has(rec) {
 			continue
 		}
 		if b = b[:0]; n > 0 {

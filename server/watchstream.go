@@ -37,7 +37,7 @@ func (st *stream) serve(r *http.Request, q *watchRequest) {
 func (st *stream) snapshot(records iter.Seq[registry.Record]) (n int) {
 	var b []byte
 	for rec := range records {
-		if !st.view.Has(rec.Instance) {
+		if !st.view.Has(rec) {
 			continue
 		}
 		st.write([]byte("event: instance\ndata: "))

@@ -52,19 +52,18 @@ const (
 
 // WhatOf tells what a change is for people: finer than its kind.
 func WhatOf(ch *registry.Change) What {
-	now := ch.Record.Instance
 	switch {
 	case ch.Kind == registry.Evicted:
 		return Evicted
 	case ch.Kind == registry.Cancelled:
 		return Cancelled
-	case ch.Kind == registry.StatusChanged && now.OverriddenStatus != heureka.StatusUnknown:
+	case ch.Kind == registry.StatusChanged && ch.Record.OverriddenStatus() != heureka.StatusUnknown:
 		return OverrideSet
 	case ch.Kind == registry.StatusChanged:
 		return OverrideRemoved
-	case ch.Previous == nil:
+	case ch.Previous.IsZero():
 		return Registered
-	case ch.Previous.LastDirtyMS == now.LastDirtyMS && !slices.Equal(ch.Previous.Metadata, now.Metadata):
+	case ch.Previous.LastDirtyMS() == ch.Record.LastDirtyMS() && !slices.Equal(ch.Previous.Instance().Metadata, ch.Record.Instance().Metadata):
 		return MetadataChanged
 	}
 	return RegisteredAgain
@@ -76,11 +75,11 @@ func DocOf(ch *registry.Change) Doc {
 		Seq: ch.Seq, At: ch.At.UTC(), What: WhatOf(ch), App: ch.Key.App, ID: ch.Key.ID,
 		By: ch.Origin.By.String(), Address: ch.Origin.Address, Principal: ch.Origin.Principal, Note: ch.Origin.Note, Why: Why(ch),
 	}
-	if ch.Previous != nil {
-		d.OldStatus = ch.Previous.Status.String()
+	if !ch.Previous.IsZero() {
+		d.OldStatus = ch.Previous.Status().String()
 	}
 	if !ch.Removed() {
-		d.Status = ch.Record.Instance.Status.String()
+		d.Status = ch.Record.Status().String()
 	}
 	if ch.Kind == registry.Evicted {
 		d.LastBeat = &Beat{By: ch.LastBeat.By.String(), Address: ch.LastBeat.Address}

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 
-	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
 )
@@ -22,7 +21,8 @@ func encode(ch *registry.Change) []byte {
 	e := Event{Doc: DocOf(ch)}
 	if !ch.Removed() {
 		form := wire.Form{Format: wire.JSON}
-		e.Instance = form.AppendInstance(make([]byte, 0, wire.Size(ch.Record.Instance)), ch.Record.Instance, ch.Record.Lease())
+		in, lease := ch.Record.Shown()
+		e.Instance = form.AppendInstance(make([]byte, 0, wire.Size(in)), in, lease)
 	}
 	b, err := json.Marshal(e)
 	if err != nil {
@@ -75,17 +75,18 @@ type View struct {
 	SecureVIPs []string
 }
 
-// Has reports whether in is part of the view.
-func (v *View) Has(in *heureka.Instance) bool {
+// Has reports whether r is part of the view.
+func (v *View) Has(r registry.Record) bool {
 	if len(v.Apps)+len(v.VIPs)+len(v.SecureVIPs) == 0 {
 		return true
 	}
-	return has(v.Apps, in.App) || anyVIP(in.VIPAddress, v.VIPs) || anyVIP(in.SecureVIPAddress, v.SecureVIPs)
+	plain, secure := r.VIPs()
+	return has(v.Apps, r.App()) || anyVIP(plain, v.VIPs) || anyVIP(secure, v.SecureVIPs)
 }
 
 // Concerns reports whether ch changes an instance that is part of the view, or was before.
 func (v *View) Concerns(ch *registry.Change) bool {
-	return v.Has(ch.Record.Instance) || ch.Previous != nil && v.Has(ch.Previous)
+	return v.Has(ch.Record) || !ch.Previous.IsZero() && v.Has(ch.Previous)
 }
 
 // anyVIP reports whether one of names is a piece of the comma-separated list (W-VIP-3).

@@ -142,10 +142,10 @@ func (h *History) Rewind(registry map[heureka.Key]*heureka.Instance, seq uint64,
 		ch := &h.kept[i]
 		switch {
 		case ch.Seq > seq: // has happened since registry was looked at
-		case ch.Previous == nil:
+		case ch.Previous.IsZero():
 			delete(registry, ch.Key)
 		default:
-			registry[ch.Key] = ch.Previous
+			registry[ch.Key] = ch.Previous.Instance()
 		}
 	}
 	return h.since, true

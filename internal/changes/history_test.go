@@ -206,7 +206,7 @@ func TestRewind(t *testing.T) {
 	look := func() map[heureka.Key]*heureka.Instance {
 		m := map[heureka.Key]*heureka.Instance{}
 		for rec := range w.All() {
-			m[rec.Instance.Key()] = rec.Instance
+			m[rec.Instance().Key()] = rec.Instance()
 		}
 		return m
 	}

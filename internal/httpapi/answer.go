@@ -146,7 +146,7 @@ func (c *call) notReady() {
 
 // conflict sends a peer the newer record (W-RENEW-1 step 8).
 func (c *call) conflict(newer *registry.NewerError) {
-	if !c.holdAnswer(wire.Size(newer.Record.Instance)) {
+	if !c.holdAnswer(newer.Record.Weight()) {
 		c.refuse(http.StatusServiceUnavailable, Busy)
 		return
 	}
@@ -155,7 +155,8 @@ func (c *call) conflict(newer *registry.NewerError) {
 	c.w.Header()["Content-Type"] = mediaType(f)
 	b := buffers.take()
 	defer buffers.give(b)
-	b.B = f.AppendSingle(b.B, newer.Record.Instance, newer.Record.Lease())
+	in, lease := newer.Record.Shown()
+	b.B = f.AppendSingle(b.B, in, lease)
 	c.body(http.StatusConflict, b.B)
 }
 

@@ -148,7 +148,8 @@ func found(rec registry.Record, ok bool) (*heureka.Instance, heureka.LeaseInfo, 
 	if !ok {
 		return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
 	}
-	return rec.Instance, rec.Lease(), nil
+	in, lease := rec.Shown()
+	return in, lease, nil
 }
 
 func (n *node) Answer(q respcache.Query) (*respcache.Answer, error) {
@@ -253,7 +254,7 @@ func (n *node) stored(tb testing.TB, app, id string) *heureka.Instance {
 	if !ok {
 		tb.Fatalf("no instance %s/%s", app, id)
 	}
-	return rec.Instance
+	return rec.Instance()
 }
 
 func (n *node) has(app, id string) bool {

@@ -65,7 +65,7 @@ func resultOf(err error) (wire.ReplicationResult, error) {
 		return wire.ReplicationResult{StatusCode: http.StatusNotFound}, nil
 	}
 	if newer, ok := errors.AsType[*registry.NewerError](err); ok {
-		in := newer.Record.Instance.Clone()
+		in := newer.Record.Instance()
 		in.Lease = newer.Record.Lease()
 		return wire.ReplicationResult{StatusCode: http.StatusConflict, Instance: in, Owner: newer.Record.Owner()}, nil
 	}

@@ -177,11 +177,14 @@ func (f *findings) overTime(changes []registry.Change, instances []*heureka.Inst
 		if now.Sub(ch.At) > flappingWithin {
 			continue
 		}
-		before, after := ch.Previous, ch.Record.Instance
-		if before == nil || ch.Removed() || before.Status != after.Status {
+		came := ch.Previous.IsZero()
+		if came || ch.Removed() || ch.Previous.Status() != ch.Record.Status() {
 			flaps[ch.Key]++
 		}
-		if before != nil && !ch.Removed() && (before.IPAddr != after.IPAddr || before.HostName != after.HostName) {
+		if came || ch.Removed() {
+			continue
+		}
+		if before, after := ch.Previous.Instance(), ch.Record.Instance(); before.IPAddr != after.IPAddr || before.HostName != after.HostName {
 			fights[ch.Key]++
 		}
 	}

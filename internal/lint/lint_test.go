@@ -98,7 +98,7 @@ func TestFaultsOverTime(t *testing.T) {
 	add(flapping, 5)
 	var instances []*heureka.Instance
 	for rec := range reg.All() {
-		instances = append(instances, rec.Instance)
+		instances = append(instances, rec.Instance())
 	}
 	changes := make([]registry.Change, 20)
 	n, err := reg.Feed().Read(0, changes)

@@ -17,7 +17,7 @@ func (r *Registry) Cancel(key heureka.Key, origin Origin, now time.Time) error {
 	if l == nil {
 		return fmt.Errorf("cancel %s: %w", key, heureka.ErrNotFound)
 	}
-	key = l.instance().Key() // what is kept of it must not hold on to the request's path
+	key = l.key // what is kept of it must not hold on to the request's path
 	if origin.By == ByPeer {
 		r.countReplication(t)
 	}

@@ -96,7 +96,7 @@ func (o overrideState) rules(p position) bool {
 func (p position) about() About { return About{p.dirtyMS, p.rev} }
 
 // override returns the override of v, or its absence.
-func (v *version) override() overrideState {
+func (v *terms) override() overrideState {
 	if v.said == nil {
 		return overrideState{}
 	}
@@ -126,7 +126,7 @@ func entriesOf(commands []MetadataCommand) []heureka.MetadataEntry {
 }
 
 // metadata returns what operators have set.
-func (v *version) metadata() []MetadataCommand {
+func (v *terms) metadata() []MetadataCommand {
 	if v.said == nil {
 		return nil
 	}

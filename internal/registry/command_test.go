@@ -16,7 +16,7 @@ import (
 func (w *world) stamped(id string) *registry.Command {
 	rec := w.find(id)
 	stamp, status := rec.Stamp()
-	return &registry.Command{Key: key(id), Set: rec.Instance.OverriddenStatus != heureka.StatusUnknown, Status: status, Stamp: &stamp}
+	return &registry.Command{Key: key(id), Set: rec.Instance().OverriddenStatus != heureka.StatusUnknown, Status: status, Stamp: &stamp}
 }
 
 func (w *world) command(c *registry.Command) bool {
@@ -101,7 +101,7 @@ func TestSimultaneousCommands(t *testing.T) {
 		t.Error("both nodes have changed, or none")
 	}
 	wantSameDigest(t, a, b, true)
-	if a.find("x").Instance.Status != b.find("x").Instance.Status {
+	if a.find("x").Instance().Status != b.find("x").Instance().Status {
 		t.Error("the nodes differ")
 	}
 }
@@ -116,12 +116,12 @@ func TestMetadataOfTwoOperators(t *testing.T) {
 	replicate := func(to, from *world) {
 		rec := from.find("x")
 		told := registry.Told{Incarnation: rec.Incarnation()}
-		for k := range rec.Instance.Metadata.All() {
+		for k := range rec.Instance().Metadata.All() {
 			if c, ok := rec.MetadataCommand(k); ok {
 				told.Metadata = append(told.Metadata, c)
 			}
 		}
-		to.RegisterTold(rec.Instance, told, registry.FromPeer, to.now)
+		to.RegisterTold(rec.Instance(), told, registry.FromPeer, to.now)
 	}
 	for name, exchange := range map[string]func(to, from *world){"batches": replicate, "comparing": func(to, from *world) { to.tell(from) }} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func TestMetadataOfTwoOperators(t *testing.T) {
 			exchange(a, b)
 			want := map[string]string{"zone": "of a", "ofA": "1", "ofB": "2", "shared": "later"}
 			for _, w := range []*world{a, b} {
-				if diff := cmp.Diff(want, w.find("x").Instance.Metadata.Map()); diff != "" {
+				if diff := cmp.Diff(want, w.find("x").Instance().Metadata.Map()); diff != "" {
 					t.Errorf("metadata (-want +got):\n%s", diff)
 				}
 			}
@@ -145,7 +145,7 @@ func TestMetadataOfTwoOperators(t *testing.T) {
 			a.register(instance("x", dirty(2000), metadata("zone", "z2")))
 			exchange(b, a)
 			exchange(a, b)
-			if diff := cmp.Diff(map[string]string{"zone": "z2"}, b.find("x").Instance.Metadata.Map()); diff != "" {
+			if diff := cmp.Diff(map[string]string{"zone": "z2"}, b.find("x").Instance().Metadata.Map()); diff != "" {
 				t.Errorf("metadata after a new record of the client (-want +got):\n%s", diff)
 			}
 		})
@@ -272,7 +272,7 @@ func TestCommandsDoNotMix(t *testing.T) {
 	b.setStatus("x", heureka.StatusOutOfService)
 	a.tell(b)
 	a.wantStatus("x", heureka.StatusOutOfService)
-	rec := a.find("x").Instance
+	rec := a.find("x").Instance()
 	b.registerFrom(registry.FromPeer, rec) // as a batch has it
 	b.wantStatus("x", heureka.StatusOutOfService)
 	wantSameDigest(t, a, b, true)

@@ -1,27 +1,31 @@
 package registry
 
-import "heureka.internal/heureka"
+import (
+	"strings"
+
+	"heureka.internal/heureka"
+)
 
 // put makes next the state of l and reports ch. With mu held.
 func (r *Registry) put(l *lease, next *version, ch Change) Change {
-	prev := l.current.Load()
-	r.account(prev, next)
-	r.replace(l, next, ch.Key)
+	prev, now := l.current.Load(), next.pack()
+	r.account(ch.Key, prev, now)
+	r.replace(l, now, ch.Key)
 	if prev == nil {
 		r.unbury(ch.Key)
 		delete(r.parked, ch.Key)
-		r.index.insert(l)
+		r.index.insert(l, ch.Key, r.apps[ch.Key.App].name)
 		r.seat(l, r.instant(ch.At).at)
 	} else {
-		ch.Previous = &prev.instance
+		ch.Previous = prev.record(l)
 	}
-	r.tombs.longest = max(r.tombs.longest, next.life)
-	ch.Record = next.record(l)
+	r.tombs.longest = max(r.tombs.longest, now.life())
+	ch.Record = now.record(l)
 	return r.report(ch)
 }
 
 // replace stores next and follows the digest. With mu held.
-func (r *Registry) replace(l *lease, next *version, key heureka.Key) {
+func (r *Registry) replace(l *lease, next *stored, key heureka.Key) {
 	if prev := l.current.Load(); prev != nil {
 		r.toggle(key, prev.state())
 	}
@@ -32,18 +36,18 @@ func (r *Registry) replace(l *lease, next *version, key heureka.Key) {
 // drop removes l, whose beat is already gone, and reports ch with its last state. With mu held.
 func (r *Registry) drop(l *lease, ch Change) Change {
 	prev := l.current.Load()
-	r.account(prev, nil)
+	r.account(ch.Key, prev, nil)
 	r.toggle(ch.Key, prev.state())
 	r.index.remove(l)
 	r.wheel.take(l)
 	r.silence.forget(l)
 
-	last := *prev
+	last := prev.version()
 	last.instance.Action = heureka.ActionDeleted
 	last.instance.LastUpdatedMS = ch.At.UnixMilli()
 	last.instance.Lease.EvictionMS = last.instance.LastUpdatedMS
-	ch.Record = last.record(l)
-	ch.Previous = &prev.instance
+	ch.Record = last.pack().record(l)
+	ch.Previous = prev.record(l)
 	r.cancelled.add(Event{At: ch.At, Key: ch.Key, Origin: ch.Origin, Reason: ch.Reason})
 	return r.report(ch)
 }
@@ -67,33 +71,33 @@ func (r *Registry) Seq() uint64 {
 }
 
 // account keeps the sums over all instances. Prev is nil for a new instance, next for one that goes.
-func (r *Registry) account(prev, next *version) {
+func (r *Registry) account(key heureka.Key, prev, next *stored) {
 	if prev != nil {
-		r.statuses.Add(prev.instance.Status, -1)
-		r.countStatus(prev, -1)
-		r.rate.Add(-r.weightOf(prev))
+		r.statuses.Add(prev.status, -1)
+		r.countStatus(key.App, prev.status, -1)
+		r.rate.Add(-r.weightOf(key.App, prev))
 	}
 	if next != nil {
-		r.statuses.Add(next.instance.Status, 1)
-		r.rate.Add(r.weightOf(next))
-		defer r.countStatus(next, 1) // once its application is known
+		r.statuses.Add(next.status, 1)
+		r.rate.Add(r.weightOf(key.App, next))
+		defer r.countStatus(key.App, next.status, 1) // once its application is known
 	}
 	switch {
 	case prev == nil:
 		r.size.Add(1)
-		r.countApp(next.instance.App, 1)
+		r.countApp(key.App, 1)
 		r.countClient(1)
 	case next == nil:
 		r.size.Add(-1)
-		r.countApp(prev.instance.App, -1)
+		r.countApp(key.App, -1)
 		r.countClient(-1)
 	}
 }
 
 // countStatus follows the statuses of an application.
-func (r *Registry) countStatus(v *version, n int64) {
-	a := r.apps[v.instance.App]
-	a.statuses.Add(v.instance.Status, n)
+func (r *Registry) countStatus(app string, s heureka.Status, n int64) {
+	a := r.apps[app]
+	a.statuses.Add(s, n)
 	r.apps[a.name] = a
 }
 
@@ -105,7 +109,7 @@ func (r *Registry) countApp(name string, n int) {
 		return
 	}
 	if a.name == "" {
-		a.name = name
+		a.name = strings.Clone(name) // which may be a part of something large
 	}
 	r.apps[a.name] = a
 }

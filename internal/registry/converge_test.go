@@ -95,7 +95,7 @@ type owned struct {
 func visible(r *registry.Registry) map[heureka.Key]owned {
 	all := map[heureka.Key]owned{}
 	for rec := range r.All() {
-		in := *rec.Instance
+		in := *rec.Instance()
 		in.Action, in.LastUpdatedMS = 0, 0
 		in.Lease = heureka.LeaseInfo{RenewalIntervalSecs: in.Lease.RenewalIntervalSecs, DurationSecs: in.Lease.DurationSecs}
 		all[in.Key()] = owned{in, rec.Owner()}

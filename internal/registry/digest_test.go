@@ -22,7 +22,7 @@ func TestDigestOfReplicatedOperations(t *testing.T) {
 		rec := a.find(c.Key.ID)
 		var stamp registry.Stamp
 		stamp, c.Status = rec.Stamp()
-		c.Set, c.Stamp = rec.Instance.OverriddenStatus != heureka.StatusUnknown, &stamp
+		c.Set, c.Stamp = rec.Instance().OverriddenStatus != heureka.StatusUnknown, &stamp
 		_, _ = b.Command(&c, registry.FromPeer, b.now)
 	}
 	register("x")

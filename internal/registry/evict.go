@@ -46,7 +46,7 @@ type Plan struct {
 func (p *Plan) Keys() []heureka.Key {
 	keys := make([]heureka.Key, len(p.chosen))
 	for i := range keys {
-		keys[i] = p.chosen[i].lease.instance().Key()
+		keys[i] = p.chosen[i].lease.key
 	}
 	return keys
 }
@@ -133,7 +133,7 @@ func (r *Registry) expiredLeases(t instant, grace time.Duration) []candidate {
 	for l := r.wheel.heads[expiredSlot]; l != nil; {
 		next := l.wheelNext
 		beat := l.beat.Load()
-		at := expiry(beat, l.current.Load().life, r.cfg.DoubledLeases)
+		at := expiry(beat, l.current.Load().life(), r.cfg.DoubledLeases)
 		switch {
 		case at >= t.at:
 			r.reseat(l, t.at)
@@ -165,10 +165,10 @@ func (r *Registry) evictAll(chosen []candidate, why string, t instant) int {
 			continue
 		}
 		v := c.lease.current.Load()
-		r.keepClear(v, t)
+		r.keepClear(c.lease.key, v, t)
 		r.drop(c.lease, Change{
-			Kind: Evicted, Origin: FromNode, At: t.wall, Key: v.instance.Key(),
-			Reason: r.reason(c.beat, v.life, t) + why, LastBeat: r.heartbeat(c, t),
+			Kind: Evicted, Origin: FromNode, At: t.wall, Key: c.lease.key,
+			Reason: r.reason(c.beat, v.life(), t) + why, LastBeat: r.heartbeat(c, t),
 		})
 		n++
 	}
@@ -178,9 +178,9 @@ func (r *Registry) evictAll(chosen []candidate, why string, t instant) int {
 
 // keepClear remembers that an override was removed of an instance that is evicted, so that what another node has not heard of that
 // yet does not bring the override back with it. An override that is set goes with its lease. With mu held.
-func (r *Registry) keepClear(v *version, t instant) {
+func (r *Registry) keepClear(key heureka.Key, v *stored, t instant) {
 	if o := v.override(); o.commanded() && !o.set {
-		r.bury(v.instance.Key(), tombstone{state{override: o, position: position{tombstone: true}}, t.at}, true)
+		r.bury(key, tombstone{state{override: o, position: position{tombstone: true}}, t.at}, true)
 	}
 }
 

@@ -114,7 +114,7 @@ func TestEvict4Random(t *testing.T) {
 		w.Evict(w.now)
 		var ids []string
 		for rec := range w.All() {
-			ids = append(ids, rec.Instance.ID)
+			ids = append(ids, rec.Instance().ID)
 		}
 		slices.Sort(ids)
 		return ids
@@ -191,7 +191,7 @@ func TestEvictChange(t *testing.T) {
 		w.register(instance("x"))
 		w.setStatus("x", heureka.StatusOutOfService)
 		w.renewAfter("x", 30*time.Second)
-		before := w.find("x").Instance
+		before := w.find("x")
 		w.advance(tt.wait + 300*time.Millisecond)
 		w.Evict(w.now)
 		ch := w.changes[len(w.changes)-1]
@@ -199,7 +199,7 @@ func TestEvictChange(t *testing.T) {
 			ch.Key != key("x") || ch.Previous != before || ch.Seq != 3 {
 			t.Errorf("change = %+v, want reason %q", ch, tt.want)
 		}
-		if in := ch.Record.Instance; in.Action != heureka.ActionDeleted || in.Lease.EvictionMS != w.ms() {
+		if in := ch.Record.Instance(); in.Action != heureka.ActionDeleted || in.Lease.EvictionMS != w.ms() {
 			t.Errorf("last state = %+v", in)
 		}
 		w.wantOverride("x", heureka.StatusUnknown, false)

@@ -98,7 +98,7 @@ func TestSP3Clients(t *testing.T) {
 	w.Evict(w.now)
 	want(1)
 	for rec := range w.All() {
-		w.cancelKey(rec.Instance.Key())
+		w.cancelKey(rec.Instance().Key())
 	}
 	want(0)
 	w.register(instance("d")) // zero is for ever

@@ -8,8 +8,7 @@ func (r *Registry) RecomputedDigest() [Buckets]uint64 {
 	defer r.mu.Unlock()
 	var d [Buckets]uint64
 	for l := range r.all() {
-		v := l.current.Load()
-		key := v.instance.Key()
+		v, key := l.current.Load(), l.key
 		d[bucketOf(key.ID)] ^= v.state().digest(key)
 	}
 	for b, tombs := range r.tombs.buckets {
@@ -63,7 +62,7 @@ func (r *Registry) MisplacedLeases() int {
 func (r *Registry) next(l *lease) time.Duration {
 	beat, v := l.beat.Load(), l.current.Load()
 	if l.silent.Load() > audible {
-		return expiry(beat, v.life, r.cfg.DoubledLeases)
+		return expiry(beat, v.life(), r.cfg.DoubledLeases)
 	}
 	return r.due(beat, v)
 }
@@ -72,7 +71,7 @@ func (r *Registry) next(l *lease) time.Duration {
 // all leases weigh.
 func (r *Registry) RecountedSilence() (weight, leases, rate int64) {
 	for l := range r.all() {
-		w := r.weightOf(l.current.Load())
+		w := r.weightOf(l.key.App, l.current.Load())
 		rate += w
 		if s := l.silent.Load(); s > audible {
 			weight += s - 1

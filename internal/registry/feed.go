@@ -5,8 +5,6 @@ import (
 	"errors"
 	"sync"
 	"unsafe"
-
-	"heureka.internal/heureka"
 )
 
 // ErrBehind tells a follower that changes it has not read are gone: it has to begin again with a picture of the whole.
@@ -19,7 +17,7 @@ type Feed struct {
 	maxBytes int64
 
 	mu    sync.Mutex
-	ring  []kept // the change of number s at s modulo its length; grows up to max
+	ring  []sized // the change of number s at s modulo its length; grows up to max
 	max   int
 	first uint64 // the oldest change that is kept; last+1 if none is
 	last  uint64
@@ -27,8 +25,8 @@ type Feed struct {
 	woken chan struct{} // closed at the next change; nil while nobody waits
 }
 
-// A kept change comes with its size.
-type kept struct {
+// A sized change comes with its size.
+type sized struct {
 	Change
 	size int64
 }
@@ -45,7 +43,7 @@ func (f *Feed) append(ch Change) {
 	case n == len(f.ring):
 		f.grow()
 	}
-	k := kept{ch, ch.Size()}
+	k := sized{ch, ch.Size()}
 	*f.at(ch.Seq) = k
 	f.last = ch.Seq
 	f.bytes += k.size
@@ -58,17 +56,17 @@ func (f *Feed) append(ch Change) {
 	}
 }
 
-func (f *Feed) at(seq uint64) *kept { return &f.ring[seq%uint64(len(f.ring))] }
+func (f *Feed) at(seq uint64) *sized { return &f.ring[seq%uint64(len(f.ring))] }
 
 func (f *Feed) drop() {
 	f.bytes -= f.at(f.first).size
-	*f.at(f.first) = kept{}
+	*f.at(f.first) = sized{}
 	f.first++
 }
 
 func (f *Feed) grow() {
 	old := f.ring
-	f.ring = make([]kept, min(max(2*len(old), 64), f.max))
+	f.ring = make([]sized, min(max(2*len(old), 64), f.max))
 	for s := f.first; s <= f.last; s++ {
 		*f.at(s) = old[s%uint64(len(old))]
 	}
@@ -127,26 +125,5 @@ func (f *Feed) Next(cursor uint64) <-chan struct{} {
 // Size returns how many bytes a change keeps alive, at most: it may share some of them with others.
 func (c *Change) Size() int64 {
 	n := int64(unsafe.Sizeof(*c)) + int64(len(c.Key.App)+len(c.Key.ID)+len(c.Reason)+len(c.Origin.Address)+len(c.Origin.Principal)+len(c.Origin.Note))
-	return n + sizeOf(c.Record.Instance) + sizeOf(c.Previous)
-}
-
-// sizeOf returns about how many bytes an instance takes.
-func sizeOf(in *heureka.Instance) int64 {
-	if in == nil {
-		return 0
-	}
-	n := len(in.ID) + len(in.HostName) + len(in.IPAddr) + len(in.HomePageURL) + len(in.StatusPageURL) + len(in.HealthCheckURL) +
-		len(in.SecureHealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress) + len(in.AppGroupName) + len(in.ASGName) + len(in.SID)
-	n += metadataSize(in.Metadata)
-	if in.DataCenter != nil {
-		n += metadataSize(in.DataCenter.Metadata)
-	}
-	return int64(unsafe.Sizeof(version{})) + int64(n)
-}
-
-func metadataSize(m heureka.Metadata) (n int) {
-	for k, v := range m.All() {
-		n += len(k) + len(v) + int(unsafe.Sizeof(heureka.MetadataEntry{}))
-	}
-	return n
+	return n + c.Record.size() + c.Previous.size()
 }

@@ -86,7 +86,7 @@ func TestFeedBoundedInBytes(t *testing.T) {
 		buf := make([]registry.Change, n)
 		_, _ = w.Feed().Read(last-uint64(n), buf)
 		for _, ch := range buf {
-			bytes += len(ch.Record.Instance.Metadata.Get("big"))
+			bytes += len(ch.Record.Instance().Metadata.Get("big"))
 		}
 		return n, bytes
 	}
@@ -182,7 +182,7 @@ func follow(t *testing.T, f *registry.Feed, last uint64, size int) {
 			continue
 		}
 		for _, ch := range buf[:n] {
-			if cursor++; ch.Seq != cursor || ch.Record.Instance == nil {
+			if cursor++; ch.Seq != cursor || ch.Record.Instance() == nil {
 				t.Errorf("change %d where %d was due", ch.Seq, cursor)
 				return
 			}

@@ -33,7 +33,7 @@ func (r *Registry) Heard(key heureka.Key, age time.Duration, from Origin, now ti
 	if l == nil || age < 0 {
 		return false
 	}
-	at, life := t.at-age, l.current.Load().life
+	at, life := t.at-age, l.current.Load().life()
 	if at <= beatTime(l.beat.Load()) || t.at > expiry(packBeat(at, true), life, r.cfg.DoubledLeases) {
 		return false
 	}

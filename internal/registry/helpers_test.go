@@ -164,7 +164,7 @@ func (w *world) find(id string) registry.Record {
 
 func (w *world) wantStatus(id string, want heureka.Status) {
 	w.t.Helper()
-	if got := w.find(id).Instance.Status; got != want {
+	if got := w.find(id).Instance().Status; got != want {
 		w.t.Errorf("status of %s = %v, want %v", id, got, want)
 	}
 }

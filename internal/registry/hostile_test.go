@@ -52,7 +52,7 @@ func TestOneIDInManyApplications(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if rec, ok := r.GetByID(id(7), hostileStart); !ok || rec.Instance.ID != id(7) {
+		if rec, ok := r.GetByID(id(7), hostileStart); !ok || rec.Instance().ID != id(7) {
 			t.Error("not found by id")
 		}
 		for i := range apps { // from the end to the beginning and back: heads, middles and tails go
@@ -103,8 +103,8 @@ func TestStampsFromTheFuture(t *testing.T) {
 		if tt.keeps {
 			want = tt.first
 		}
-		if rec, _ := r.Find(key); rec.Instance.LastDirtyMS != want {
-			t.Errorf("%s: %d stays, want %d", tt.name, rec.Instance.LastDirtyMS, want)
+		if rec, _ := r.Find(key); rec.Instance().LastDirtyMS != want {
+			t.Errorf("%s: %d stays, want %d", tt.name, rec.Instance().LastDirtyMS, want)
 		}
 		if err := r.Renew(key, registry.Renewal{DirtyMS: want, HasDirty: true}, registry.FromClient, hostileStart); err != nil {
 			t.Errorf("%s: heartbeat of the owner: %v", tt.name, err)
@@ -141,7 +141,7 @@ func TestStampsFromTheFutureConverge(t *testing.T) {
 			t.Errorf("%s the nodes differ", when)
 		}
 		for _, r := range []*registry.Registry{a, b} {
-			if rec, ok := r.Find(key); !ok || rec.Instance.LastDirtyMS != good.LastDirtyMS {
+			if rec, ok := r.Find(key); !ok || rec.Instance().LastDirtyMS != good.LastDirtyMS {
 				t.Errorf("%s a node has not got the owner's record", when)
 			}
 		}

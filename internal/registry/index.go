@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"strings"
 	"sync"
 
 	"heureka.internal/heureka"
@@ -35,7 +36,7 @@ func (s *stripe) find(key heureka.Key) *lease {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	l := s.leases[key.ID]
-	if l != nil && l.instance().App != key.App {
+	if l != nil && l.key.App != key.App {
 		return s.others[key]
 	}
 	return l
@@ -56,10 +57,11 @@ func (x *index) withID(id string) []*lease {
 	return all
 }
 
-// insert adds a lease whose key is not in the index.
-func (x *index) insert(l *lease) {
-	in := l.instance()
-	id := in.ResolvedID()
+// insert adds a lease under a key that is not in the index. The lease keeps the key, with this string for its application, and
+// apart from the memory of its first state, which does not last as long.
+func (x *index) insert(l *lease, key heureka.Key, app string) {
+	id := strings.Clone(key.ID)
+	l.key = heureka.Key{App: app, ID: id}
 	s := x.stripe(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,7 +76,7 @@ func (x *index) insert(l *lease) {
 	if s.others == nil { // the head stays, because the map shares its id
 		s.others = make(map[heureka.Key]*lease)
 	}
-	s.others[in.Key()] = l
+	s.others[l.key] = l
 	l.prev, l.next = head, head.next
 	if l.next != nil {
 		l.next.prev = l
@@ -84,18 +86,17 @@ func (x *index) insert(l *lease) {
 
 // remove takes a lease out.
 func (x *index) remove(l *lease) {
-	in := l.instance()
-	id := in.ResolvedID()
+	id := l.key.ID
 	s := x.stripe(id)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case l.prev != nil:
 		l.prev.next = l.next
-		delete(s.others, in.Key())
+		delete(s.others, l.key)
 	case l.next != nil:
 		s.leases[id] = l.next
-		delete(s.others, l.next.instance().Key())
+		delete(s.others, l.next.key)
 	default:
 		delete(s.leases, id)
 	}

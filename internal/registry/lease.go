@@ -6,30 +6,67 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/packed"
 )
 
-// A version is one state of an instance. It is immutable: a change makes a new one, so a reader that has loaded it sees
-// the instance, its override and its lease duration as they were together.
-type version struct {
-	instance heureka.Instance // as show leaves it
-	life     time.Duration    // of the lease: what the last registration asked for, clamped
-
+// A terms is what is asked of a version all the time: by heartbeats, the wheel and digests.
+type terms struct {
 	// What other nodes compare; see state.
 	dirtyMS int64
 	rev     uint64
 	content uint64
 	said    *said // nil: nothing
 
-	told  bool           // by another node, not by a client
-	owner string         // see Record.Owner
-	own   heureka.Status // the status without what operators say
+	lifeSecs int32          // of the lease: what the last registration asked for, clamped
+	told     bool           // by another node, not by a client
+	own      heureka.Status // the status without what operators say
 }
+
+func (v *terms) life() time.Duration { return time.Duration(v.lifeSecs) * time.Second }
+
+// A version is one state of an instance while it is being made.
+type version struct {
+	terms
+	instance heureka.Instance // as show leaves it
+	owner    string           // see Record.Owner
+}
+
+// A stored is a version as it is kept. It is immutable: a change makes a new one, so a reader that has loaded it sees
+// the instance, its override and its lease duration as they were together.
+type stored struct {
+	terms
+	instance     packed.Instance
+	owner        string
+	lastDirtyMS  int64
+	intervalSecs int32 // between heartbeats, at most maxLife
+	status       heureka.Status
+	overridden   heureka.Status
+}
+
+// pack returns v as it is kept.
+func (v *version) pack() *stored {
+	in := &v.instance
+	interval := int32(min(in.Lease.RenewalIntervalSecs, int64(maxLife/time.Second)))
+	return &stored{v.terms, packed.Of(in), v.owner, in.LastDirtyMS, interval, in.Status, in.OverriddenStatus}
+}
+
+// version returns s to be changed; nil for nil.
+func (s *stored) version() *version {
+	if s == nil {
+		return nil
+	}
+	return &version{s.terms, *s.instance.Unpack(), s.owner}
+}
+
+// bare returns what bare returns of a version.
+func (s *stored) bare() *version { return s.version().bare() }
 
 // A lease is the place of one instance in the registry, from its first registration until it is cancelled or evicted.
 // Everything but the wheel's fields is safe to read at any time; next is guarded by the stripe, the rest is written
 // under Registry.mu, except that renewals touch beat, shadow and silent without any lock.
 type lease struct {
-	current atomic.Pointer[version]
+	current atomic.Pointer[stored]
+	key     heureka.Key // set by index.insert
 
 	prev, next *lease // same id, other application; the head of the list has no prev
 
@@ -50,13 +87,13 @@ const gone = math.MinInt64
 // maxLife bounds Config.MaxLease (S-DEF-24), so that no sum of times in nanoseconds can overflow.
 const maxLife = 50 * 365 * 24 * time.Hour
 
-// lifeOf returns the duration of a lease of this many seconds on the wire. Longer ones than Config.MaxLease end after
-// that: an instance that died must not be listed for years because of a slip.
-func (r *Registry) lifeOf(secs int64) time.Duration {
+// lifeOf returns the duration of a lease of this many seconds on the wire, in seconds. Longer ones than Config.MaxLease end
+// after that: an instance that died must not be listed for years because of a slip.
+func (r *Registry) lifeOf(secs int64) int32 {
 	if secs <= 0 {
 		secs = heureka.DefaultLeaseDurationSecs
 	}
-	return time.Duration(min(secs, int64(r.cfg.MaxLease/time.Second))) * time.Second
+	return int32(min(secs, int64(r.cfg.MaxLease/time.Second)))
 }
 
 // packBeat makes one ordered word of a time since the registry's epoch and whether it is that of a renewal.
@@ -112,31 +149,11 @@ func expiry(beat int64, life time.Duration, doubled bool) time.Duration {
 	return beatTime(beat) + life
 }
 
-// instance returns the present state of the instance.
-func (l *lease) instance() *heureka.Instance { return &l.current.Load().instance }
-
 // record returns the present state of the instance with the lease.
 func (l *lease) record() Record { return l.current.Load().record(l) }
 
 // record returns this state of an instance with its lease.
-func (v *version) record(l *lease) Record {
-	return Record{Instance: &v.instance, lease: l, incarnation: incarnation(v.rev), owner: v.owner, own: v.own, said: v.said}
-}
-
-// Incarnation returns how often the record was registered again after a cancellation without a later LastDirtyMS. Nodes
-// tell each other, because nothing else says which of the two the cancellation was meant for.
-func (r Record) Incarnation() uint32 { return r.incarnation }
-
-// Lease returns the lease as the wire shows it at this moment (S-LEASE-8): the intervals and the times of registration,
-// of being up and of eviction are those of the record, the time of the last renewal is live. A Record that is not from a
-// Registry shows the lease of its instance.
-func (r Record) Lease() heureka.LeaseInfo {
-	info := r.Instance.Lease
-	if r.lease != nil {
-		info.LastRenewalMS = r.lease.lastRenewalMS()
-	}
-	return withLeaseDefaults(info)
-}
+func (s *stored) record(l *lease) Record { return Record{s, l} }
 
 // withLeaseDefaults replaces intervals that make no sense (W-FLD-8).
 func withLeaseDefaults(info heureka.LeaseInfo) heureka.LeaseInfo {

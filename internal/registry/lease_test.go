@@ -148,7 +148,7 @@ func TestLease8OfABareRecord(t *testing.T) {
 	in := instance("x", leased(0, 45))
 	in.Lease.LastRenewalMS = 7
 	want := heureka.LeaseInfo{RenewalIntervalSecs: 30, DurationSecs: 45, LastRenewalMS: 7}
-	if got := (registry.Record{Instance: in}).Lease(); got != want {
+	if got := registry.NewRecord(in).Lease(); got != want {
 		t.Errorf("Lease() = %+v, want %+v", got, want)
 	}
 }

@@ -196,7 +196,7 @@ func (x *machine) check(t *rapid.T) {
 	}
 	got := map[heureka.Key]heureka.Instance{}
 	for rec := range x.All() {
-		in := *rec.Instance
+		in := *rec.Instance()
 		in.Lease = rec.Lease()
 		got[in.Key()] = in
 	}
@@ -232,8 +232,8 @@ func (x *machine) check(t *rapid.T) {
 // checkChanges applies the new changes to a view, which must then be the registry.
 func (x *machine) checkChanges(t *rapid.T) {
 	for _, ch := range x.changes {
-		if !cmp.Equal(ch.Previous, x.view[ch.Key]) {
-			t.Fatalf("change %d has %+v as previous state, want %+v", ch.Seq, ch.Previous, x.view[ch.Key])
+		if !cmp.Equal(ch.Previous.Instance(), x.view[ch.Key]) {
+			t.Fatalf("change %d has %+v as previous state, want %+v", ch.Seq, ch.Previous.Instance(), x.view[ch.Key])
 		}
 		if x.seq++; ch.Seq != x.seq {
 			t.Fatalf("change %d follows %d", ch.Seq, x.seq-1)
@@ -241,13 +241,13 @@ func (x *machine) checkChanges(t *rapid.T) {
 		if ch.Removed() {
 			delete(x.view, ch.Key)
 		} else {
-			x.view[ch.Key] = ch.Record.Instance
+			x.view[ch.Key] = ch.Record.Instance()
 		}
 	}
 	x.changes = x.changes[:0]
 	got := map[heureka.Key]*heureka.Instance{}
 	for rec := range x.All() {
-		got[rec.Instance.Key()] = rec.Instance
+		got[rec.Instance().Key()] = rec.Instance()
 	}
 	if !cmp.Equal(got, x.view) {
 		t.Fatalf("applying all changes gives %v, the registry has %v", x.view, got)

@@ -105,14 +105,11 @@ func (s state) entry(key heureka.Key) Entry {
 }
 
 func (l *lease) entry(t instant) Entry {
-	v := l.current.Load()
-	e := v.state().entry(v.instance.Key())
+	v := l.current.Load().bare()
+	v.instance.Status = v.own
+	e := v.state().entry(l.key)
 	e.Age = l.age(t)
 	e.Instance, e.Owner = &v.instance, v.owner
-	if v.own != v.instance.Status || len(e.Metadata) > 0 {
-		e.Instance = &v.bare().instance
-		e.Instance.Status = v.own
-	}
 	return e
 }
 
@@ -188,7 +185,7 @@ func (r *Registry) mergeTombstone(l *lease, mine, joined state, e *Entry, t inst
 
 // mergeNew takes over an instance that this node does not have.
 func (r *Registry) mergeNew(joined state, e *Entry, t instant) bool {
-	life := r.lifeOf(e.Instance.Lease.DurationSecs)
+	life := time.Duration(r.lifeOf(e.Instance.Lease.DurationSecs)) * time.Second
 	if e.Age > expiry(packBeat(0, true), life, r.cfg.DoubledLeases) {
 		return false
 	}
@@ -204,25 +201,26 @@ func (r *Registry) mergeNew(joined state, e *Entry, t instant) bool {
 // mergeRecord takes over the parts of e that are later than those of l. Parts that differ only in their revision are
 // followed silently.
 func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant) bool {
-	prev := l.current.Load()
+	was := l.current.Load()
 	if joined.equal(&mine) {
-		if next := *prev; prev.ownerWith(e) != prev.owner { // neither readers nor digests see that
-			next.owner = prev.ownerWith(e)
+		if next := *was; was.ownerWith(e) != was.owner { // neither readers nor digests see that
+			next.owner = was.ownerWith(e)
 			l.current.Store(&next)
 		}
 		return false
 	}
+	prev := was.version()
 	ch := Change{Kind: Registered, Origin: e.From, At: t.wall, Key: e.Key}
 	if joined.position.content != mine.position.content {
-		r.put(l, r.merged(e, prev, joined, t), ch)
+		r.put(l, r.merged(e, was, joined, t), ch)
 		r.reseat(l, t.at)
 		return true
 	}
 	next := prev.bare()
-	next.owner = prev.ownerWith(e)
+	next.owner = was.ownerWith(e)
 	next.adopt(joined)
 	if looksLike(next, prev) {
-		r.replace(l, next, e.Key)
+		r.replace(l, next.pack(), e.Key)
 		return false
 	}
 	next.mark(l, t)
@@ -235,14 +233,14 @@ func (r *Registry) mergeRecord(l *lease, mine, joined state, e *Entry, t instant
 }
 
 // merged returns the version that e makes of prev, which may be nil.
-func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *version {
-	next := &version{told: true, owner: e.Owner, instance: *e.Instance, own: e.Instance.Status, life: r.lifeOf(e.Instance.Lease.DurationSecs)}
+func (r *Registry) merged(e *Entry, prev *stored, joined state, t instant) *version {
+	next := &version{instance: *e.Instance, owner: e.Owner}
+	next.told, next.own, next.lifeSecs = true, e.Instance.Status, r.lifeOf(e.Instance.Lease.DurationSecs)
 	if prev != nil {
 		next.owner = prev.ownerWith(e)
 	}
-	r.inherit(next, prev)
 	next.adopt(joined)
-	r.stamp(next, prev, t)
+	r.stamp(next, prev.version(), t)
 	return next
 }
 
@@ -250,6 +248,6 @@ func (r *Registry) merged(e *Entry, prev *version, joined state, t instant) *ver
 func (r *Registry) freshen(l *lease, e *Entry, t instant) {
 	heard := t.at - e.Age
 	if !e.Tombstone && heard > beatTime(l.beat.Load())+creep {
-		r.renew(l, heard, t.wall.Add(-e.Age), l.current.Load().life, r.tellers.of(&e.From))
+		r.renew(l, heard, t.wall.Add(-e.Age), l.current.Load().life(), r.tellers.of(&e.From))
 	}
 }

@@ -54,7 +54,7 @@ func TestMergeCases(t *testing.T) {
 	}{
 		{"a new instance", nothing, func(w *world) { w.register(instance("x", metadata("a", "1"))) }, nothing,
 			func(t *testing.T, w *world) {
-				if in := w.find("x").Instance; in.Metadata.Get("a") != "1" || in.Action != heureka.ActionAdded {
+				if in := w.find("x").Instance(); in.Metadata.Get("a") != "1" || in.Action != heureka.ActionAdded {
 					t.Errorf("record = %+v", in)
 				}
 			}},
@@ -63,7 +63,7 @@ func TestMergeCases(t *testing.T) {
 		{"metadata", both, func(w *world) {
 			w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "1"}}, registry.FromClient, w.now)
 		}, nothing, func(t *testing.T, w *world) {
-			if got := w.find("x").Instance.Metadata.Get("a"); got != "1" {
+			if got := w.find("x").Instance().Metadata.Get("a"); got != "1" {
 				t.Errorf("metadata = %q", got)
 			}
 		}},
@@ -76,7 +76,7 @@ func TestMergeCases(t *testing.T) {
 			func(w *world) { w.register(instance("x", dirty(2000), metadata("a", "1"))) },
 			func(t *testing.T, w *world) {
 				w.wantStatus("x", heureka.StatusOutOfService)
-				if got := w.find("x").Instance.Metadata.Get("a"); got != "1" {
+				if got := w.find("x").Instance().Metadata.Get("a"); got != "1" {
 					t.Errorf("metadata = %q", got)
 				}
 			}},
@@ -106,7 +106,7 @@ func TestMergeCases(t *testing.T) {
 		{"registered again by a client whose clock went back", func(w *world) { both(w); w.cancel("x") },
 			func(w *world) { w.register(instance("x", dirty(1))) }, nothing,
 			func(t *testing.T, w *world) {
-				if got := w.find("x").Instance.LastDirtyMS; got != 1 {
+				if got := w.find("x").Instance().LastDirtyMS; got != 1 {
 					t.Errorf("LastDirtyMS = %d, want 1", got)
 				}
 			}},
@@ -157,7 +157,7 @@ func TestMergeCases(t *testing.T) {
 func wantGone(t *testing.T, w *world) {
 	t.Helper()
 	if rec, ok := w.Find(key("x")); ok {
-		t.Errorf("x is still there: %+v", rec.Instance)
+		t.Errorf("x is still there: %+v", rec.Instance())
 	}
 }
 
@@ -183,7 +183,7 @@ func TestMergeChanges(t *testing.T) {
 		if ch.Origin != registry.FromSync || ch.Key != key("x") || !ch.At.Equal(b.now) {
 			t.Errorf("change = %+v", ch)
 		}
-		got = append(got, line{ch.Kind, ch.Record.Instance.Status, ch.Removed()})
+		got = append(got, line{ch.Kind, ch.Record.Instance().Status, ch.Removed()})
 	}
 	want := []line{
 		{registry.Registered, heureka.StatusDown, false},
@@ -213,7 +213,7 @@ func TestMergeOverrideAlone(t *testing.T) {
 		t.Fatalf("%d instances changed, want 1", n)
 	}
 	ch := b.changes[1]
-	in := ch.Record.Instance
+	in := ch.Record.Instance()
 	if ch.Kind != registry.StatusChanged || in.Status != heureka.StatusDown || in.Action != heureka.ActionModified ||
 		in.LastUpdatedMS != b.ms() || in.Lease.RegistrationMS != start.UnixMilli() {
 		t.Errorf("change = %+v of %+v", ch, in)
@@ -230,12 +230,12 @@ func TestMergeFollowsRevisionsSilently(t *testing.T) {
 	a.register(instance("x", metadata("a", "1")))
 	a.register(instance("x"))
 	wantSameDigest(t, a, b, false)
-	in := b.find("x").Instance
+	in := b.find("x").Instance()
 	if n := b.tell(a); n != 0 || len(b.changes) != 1 {
 		t.Errorf("%d instances changed", n)
 	}
 	wantSameDigest(t, a, b, true)
-	if diff := cmp.Diff(in, b.find("x").Instance); diff != "" {
+	if diff := cmp.Diff(in, b.find("x").Instance()); diff != "" {
 		t.Errorf("the record changed:\n%s", diff)
 	}
 	if n := a.tell(b); n != 0 {

@@ -4,7 +4,7 @@ import "cmp"
 
 // Owner returns the principal that registered the record. It is "" if nobody has shown who they are, or if the record came by
 // way of a server that keeps no owners.
-func (r Record) Owner() string { return r.owner }
+func (r Record) Owner() string { return r.state.owner }
 
 // registers returns whose a record is that o registers: a client's own, or whose a peer says.
 func (o *Origin) registers() string {
@@ -33,7 +33,7 @@ func ownerOf(next, prev *version, owner string, origin *Origin) string {
 }
 
 // ownerWith returns whose the record is once e has been merged.
-func (v *version) ownerWith(e *Entry) string {
+func (v *stored) ownerWith(e *Entry) string {
 	mine, theirs := position{dirtyMS: v.dirtyMS, rev: revOf(incarnation(v.rev))}, position{dirtyMS: e.DirtyMS, rev: revOf(incarnation(e.Rev))}
 	switch {
 	case e.Tombstone || theirs.less(mine):

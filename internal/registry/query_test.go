@@ -61,8 +61,8 @@ func TestQuery2ByID(t *testing.T) {
 	w.advance(80 * time.Second)
 	w.Renew(heureka.Key{App: "B", ID: "x"}, registry.Renewal{}, registry.FromClient, w.now)
 	w.advance(11 * time.Second)
-	if rec, ok := w.GetByID("x", w.now); !ok || rec.Instance.App != "B" {
-		t.Errorf("GetByID = %+v, %v, want that of B", rec.Instance, ok)
+	if rec, ok := w.GetByID("x", w.now); !ok || rec.Instance().App != "B" {
+		t.Errorf("GetByID = %+v, %v, want that of B", rec.Instance(), ok)
 	}
 	if _, ok := w.GetByID("X", w.now); ok {
 		t.Error("ids are not case-sensitive")
@@ -86,7 +86,7 @@ func TestReg6All(t *testing.T) {
 	}
 	var got []heureka.Key
 	for rec := range w.All() {
-		got = append(got, rec.Instance.Key())
+		got = append(got, rec.Instance().Key())
 	}
 	byKey := func(a, b heureka.Key) int { return strings.Compare(a.String(), b.String()) }
 	slices.SortFunc(got, byKey)
@@ -109,7 +109,7 @@ func TestReg6All(t *testing.T) {
 func TestReadsAreSnapshots(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x", metadata("a", "1")))
-	in := w.find("x").Instance
+	in := w.find("x").Instance()
 	before := *in
 	w.setStatus("x", heureka.StatusDown)
 	w.SetMetadata(key("x"), []heureka.MetadataEntry{{Key: "a", Value: "2"}}, registry.FromClient, w.now)

@@ -97,7 +97,7 @@ func (r *Registry) SetMetadata(key heureka.Key, entries []heureka.MetadataEntry,
 	if l == nil || r.hidden(l, t) {
 		return Change{}, fmt.Errorf("set metadata of %s: %w", key, heureka.ErrNotFound)
 	}
-	prev := l.current.Load()
+	prev := l.current.Load().version()
 	s := prev.state()
 	s.metadata = latest(s.metadata, r.commandsOf(entries, s.metadata, t))
 	next := prev.bare()
@@ -126,7 +126,7 @@ func (r *Registry) register(key heureka.Key, in *heureka.Instance, told Told, or
 	was := r.stateOf(l, key)
 	var prev *version
 	if l != nil {
-		prev = l.current.Load()
+		prev = l.current.Load().version()
 	} else {
 		l = new(lease)
 		if _, waits := r.parked[key]; was.override.set && !waits {
@@ -170,8 +170,7 @@ func (r *Registry) registration(in *heureka.Instance, prev *version, was state, 
 	if stays {
 		next.own, next.instance, next.told = prev.own, prev.bare().instance, prev.told
 	}
-	next.life = r.lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
-	r.inherit(next, prev)
+	next.lifeSecs = r.lifeOf(in.Lease.DurationSecs) // also when the record that stays asked for another one
 	s := state{override: was.override.echoed(n.OverriddenStatus)}
 	if prev != nil && was.position.next(n.LastDirtyMS, 0).sameRecord(was.position) {
 		s.metadata = was.metadata
@@ -266,22 +265,6 @@ func (r *Registry) room(key heureka.Key, origin Origin) error {
 		return ErrFull
 	}
 	return nil
-}
-
-// inherit takes over what outlives a registration, and shares what is the same as before or in other instances.
-func (r *Registry) inherit(v, prev *version) {
-	n := &v.instance
-	if prev == nil {
-		if a, ok := r.apps[n.App]; ok {
-			n.App = a.name
-		}
-		return
-	}
-	p := &prev.instance
-	n.App = p.App
-	if n.ID == p.ID {
-		n.ID = p.ID
-	}
 }
 
 // stamp sets what the server says of a newly registered instance (S-REGISTER-1 steps 9 to 11, W-REG-8).

@@ -30,14 +30,14 @@ func TestRegister1KeepsTheNewerRecord(t *testing.T) {
 				ch := w.register(instance("x", dirty(tt.dirty), func(in *heureka.Instance) { in.HostName = "second" }))
 
 				rec := w.find("x")
-				if rec.Instance.HostName != tt.wantHost || ch.Record.Instance != rec.Instance {
-					t.Errorf("host = %s, want %s; change has %s", rec.Instance.HostName, tt.wantHost, ch.Record.Instance.HostName)
+				if rec.Instance().HostName != tt.wantHost || ch.Record != rec {
+					t.Errorf("host = %s, want %s; change has %s", rec.Instance().HostName, tt.wantHost, ch.Record.Instance().HostName)
 				}
 				if got := rec.Lease(); got.RegistrationMS != w.ms() || got.LastRenewalMS != w.ms() {
 					t.Errorf("lease did not start anew at %d: %+v", w.ms(), got)
 				}
-				if rec.Instance.LastUpdatedMS != w.ms() {
-					t.Errorf("LastUpdatedMS = %d, want %d", rec.Instance.LastUpdatedMS, w.ms())
+				if rec.Instance().LastUpdatedMS != w.ms() {
+					t.Errorf("LastUpdatedMS = %d, want %d", rec.Instance().LastUpdatedMS, w.ms())
 				}
 			})
 		})
@@ -73,13 +73,13 @@ func TestRegister1StampsTheRecord(t *testing.T) {
 	want.Lease = heureka.LeaseInfo{
 		RenewalIntervalSecs: 30, DurationSecs: 90, RegistrationMS: w.ms(), LastRenewalMS: w.ms(), ServiceUpMS: w.ms(),
 	}
-	if diff := cmp.Diff(&want, ch.Record.Instance); diff != "" {
+	if diff := cmp.Diff(&want, ch.Record.Instance()); diff != "" {
 		t.Errorf("stored record (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(&before, sent); diff != "" {
 		t.Errorf("Register changed its argument:\n%s", diff)
 	}
-	if self := w.register(instance("self", app("OTHER"))); !self.Record.Instance.CoordinatingServer {
+	if self := w.register(instance("self", app("OTHER"))); !self.Record.Instance().CoordinatingServer {
 		t.Error("the node's own id is not marked as the coordinating server")
 	}
 }
@@ -88,7 +88,7 @@ func TestRegister1StampsTheRecord(t *testing.T) {
 func TestRegister1DirtyTimestampDefaultsToNow(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x"))
-	if got := w.register(instance("x", dirty(0))).Record.Instance.LastDirtyMS; got != w.ms() {
+	if got := w.register(instance("x", dirty(0))).Record.Instance().LastDirtyMS; got != w.ms() {
 		t.Errorf("LastDirtyMS = %d, want %d", got, w.ms())
 	}
 }
@@ -121,7 +121,7 @@ func TestRegister1InitialOverride(t *testing.T) {
 
 		w.register(instance("x", overridden(heureka.StatusDown)))
 		w.wantOverride("x", heureka.StatusOutOfService, true)
-		if got := w.find("x").Instance.OverriddenStatus; got != heureka.StatusOutOfService {
+		if got := w.find("x").Instance().OverriddenStatus; got != heureka.StatusOutOfService {
 			t.Errorf("OverriddenStatus = %v, want OUT_OF_SERVICE", got)
 		}
 	})
@@ -180,13 +180,13 @@ func TestRegister2IsNoRenewal(t *testing.T) {
 func TestRegister3Change(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x"))
-	first := w.find("x").Instance
+	first := w.find("x")
 	w.advance(time.Second)
 	w.registerFrom(registry.FromPeer, instance("x", dirty(1)))
 
 	got := w.changes[1]
 	if got.Seq != 2 || got.Kind != registry.Registered || got.Origin != registry.FromPeer || got.Key != key("x") ||
-		!got.At.Equal(w.now) || got.Previous != first || got.Record.Instance.LastDirtyMS != 1000 || got.Removed() {
+		!got.At.Equal(w.now) || got.Previous != first || got.Record.Instance().LastDirtyMS != 1000 || got.Removed() {
 		t.Errorf("change = %+v", got)
 	}
 }
@@ -219,25 +219,25 @@ func TestRegister5Metadata(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := w.find("x").Instance
+	in := w.find("x").Instance()
 	if diff := cmp.Diff(map[string]string{"zone": "z1", "a": "2", "b": ""}, in.Metadata.Map()); diff != "" {
 		t.Errorf("metadata (-want +got):\n%s", diff)
 	}
 	if in.Action != heureka.ActionAdded || in.LastDirtyMS != 1000 || in.Lease.RegistrationMS != w.ms() {
 		t.Errorf("record was not registered anew with its dirty timestamp: %+v", in)
 	}
-	if ch.Kind != registry.Registered || ch.Origin != registry.FromClient || ch.Record.Instance != in {
+	if ch.Kind != registry.Registered || ch.Origin != registry.FromClient || ch.Record != w.find("x") {
 		t.Errorf("change = %+v", ch)
 	}
 	w.wantStatus("x", heureka.StatusOutOfService)
 	w.wantOverride("x", heureka.StatusOutOfService, true)
 
 	w.register(instance("x", metadata("zone", "z2")))
-	if diff := cmp.Diff(map[string]string{"zone": "z2", "a": "2", "b": ""}, w.find("x").Instance.Metadata.Map()); diff != "" {
+	if diff := cmp.Diff(map[string]string{"zone": "z2", "a": "2", "b": ""}, w.find("x").Instance().Metadata.Map()); diff != "" {
 		t.Errorf("metadata after the client registered the same record again (-want +got):\n%s", diff)
 	}
 	w.register(instance("x", dirty(1001)))
-	if md := w.find("x").Instance.Metadata; len(md) != 0 {
+	if md := w.find("x").Instance().Metadata; len(md) != 0 {
 		t.Errorf("metadata after the client registered a new record = %v, want none", md)
 	}
 }
@@ -267,7 +267,7 @@ func TestSync6Adopt(t *testing.T) {
 	if _, err := w.Adopt(instance("x", dirty(1999), metadata("old", "1")), registry.FromPeer, w.now); err != nil {
 		t.Fatal(err)
 	}
-	in := w.find("x").Instance
+	in := w.find("x").Instance()
 	if in.LastDirtyMS != 2000 || len(in.Metadata) != 0 {
 		t.Errorf("an older record was adopted: %+v", in)
 	}

@@ -184,16 +184,16 @@ func (r *Registry) Override(key heureka.Key) (heureka.Status, bool) {
 	if l == nil {
 		return heureka.StatusUnknown, false
 	}
-	v := l.current.Load()
-	return v.instance.OverriddenStatus, v.override().set
+	s := l.current.Load()
+	return s.overridden, s.override().set
 }
 
 // Overrides returns all overrides. It visits every instance.
 func (r *Registry) Overrides() map[heureka.Key]heureka.Status {
 	all := make(map[heureka.Key]heureka.Status)
 	for l := range r.all() {
-		if v := l.current.Load(); v.override().set {
-			all[v.instance.Key()] = v.instance.OverriddenStatus
+		if s := l.current.Load(); s.override().set {
+			all[l.key] = s.overridden
 		}
 	}
 	return all
@@ -210,7 +210,7 @@ func (r *Registry) Recent() (registered, cancelled []Event) {
 // expired reports whether a lease has run out (S-LEASE-3).
 func (r *Registry) expired(l *lease, t instant) bool {
 	beat := l.beat.Load()
-	return beat == gone || t.at > expiry(beat, l.current.Load().life, r.cfg.DoubledLeases)
+	return beat == gone || t.at > expiry(beat, l.current.Load().life(), r.cfg.DoubledLeases)
 }
 
 // hidden reports whether queries for the single instance must not find it (S-QUERY-1), to whoever has observed t.

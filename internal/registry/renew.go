@@ -28,7 +28,7 @@ func (r *Registry) Renew(key heureka.Key, renewal Renewal, origin Origin, now ti
 	if !origin.Replicates() {
 		by = r.tellers.meet(&origin)
 	}
-	if v.instance.Status == heureka.StatusUnknown || !r.renew(l, t.at, t.wall, v.life, by) {
+	if v.status == heureka.StatusUnknown || !r.renew(l, t.at, t.wall, v.life(), by) {
 		return r.missing()
 	}
 	r.countRenewal(bucket, t)
@@ -49,18 +49,18 @@ func (r *Registry) missing() error {
 }
 
 // compare answers a heartbeat by the age of its record: steps 5 to 8 of W-RENEW-1.
-func (r *Registry) compare(l *lease, v *version, renewal *Renewal, origin *Origin, t instant) error {
-	mine := v.instance.LastDirtyMS
+func (r *Registry) compare(l *lease, v *stored, renewal *Renewal, origin *Origin, t instant) error {
+	mine := v.lastDirtyMS
 	switch {
 	case renewal.DirtyMS > mine:
 		if origin.By == ByPeer && renewal.overrides() {
-			r.storeOverride(v.instance.Key(), overrideState.replaced, renewal.Override, *origin, t)
+			r.storeOverride(l.key, overrideState.replaced, renewal.Override, *origin, t)
 		}
 		return ErrOutdated
 	case renewal.DirtyMS < mine && origin.By == ByPeer:
 		return &NewerError{Record: v.record(l)}
 	case renewal.DirtyMS == mine && origin.By == ByPeer && renewal.overrides() && !r.cfg.NoOverrideRepair:
-		r.storeOverride(v.instance.Key(), overrideState.echoed, renewal.Override, *origin, t)
+		r.storeOverride(l.key, overrideState.echoed, renewal.Override, *origin, t)
 	}
 	return nil
 }

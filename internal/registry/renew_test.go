@@ -98,7 +98,7 @@ func TestRenew1NewerErrorCarriesTheRecord(t *testing.T) {
 	w.register(instance("x"))
 	err := w.Renew(key("x"), renewal(1), registry.FromPeer, w.now)
 	newer, ok := errors.AsType[*registry.NewerError](err)
-	if !ok || newer.Record.Instance != w.find("x").Instance {
+	if !ok || newer.Record != w.find("x") {
 		t.Fatalf("Renew = %v, want the stored record", err)
 	}
 	if got, want := newer.Error(), "record of A/x is newer here"; got != want {
@@ -124,10 +124,10 @@ func TestRenew3StatusStays(t *testing.T) {
 		for _, override := range []heureka.Status{heureka.StatusUp, heureka.StatusOutOfService, heureka.StatusDown} {
 			w := newWorld(t, registry.Config{})
 			w.register(instance("x", status(s), overridden(override)))
-			before := w.find("x").Instance
+			before := w.find("x")
 			w.renew("x")
-			if after := w.find("x").Instance; after != before {
-				t.Errorf("%v with override %v: heartbeat changed %v to %v", s, override, before.Status, after.Status)
+			if after := w.find("x"); after != before {
+				t.Errorf("%v with override %v: heartbeat changed %v to %v", s, override, before.Status(), after.Status())
 			}
 		}
 	}
@@ -204,7 +204,7 @@ func TestSync3OverrideOfANewerPeer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			inBothSettings(t, registry.Config{}, func(t *testing.T, w *world) {
 				w.register(instance("x", overridden(tt.had)))
-				before := w.find("x").Instance
+				before := w.find("x")
 				w.advance(time.Second)
 				w.Renew(key("x"), tt.renewal, tt.origin, w.now)
 				w.wantStatus("x", tt.want)
@@ -215,7 +215,7 @@ func TestSync3OverrideOfANewerPeer(t *testing.T) {
 					return
 				}
 				ch := w.changes[len(w.changes)-1]
-				in := ch.Record.Instance
+				in := ch.Record.Instance()
 				if ch.Kind != registry.StatusChanged || ch.Origin != registry.FromPeer || ch.Previous != before {
 					t.Errorf("change = %+v", ch)
 				}
@@ -259,7 +259,7 @@ func TestSync7LostStatusUpdateIsRepaired(t *testing.T) {
 			w := newWorld(t, registry.Config{})
 			w.register(instance("x"))
 			tt.prepare(w)
-			if err := w.Renew(key("x"), renewal(w.find("x").Instance.LastDirtyMS, heureka.StatusOutOfService), registry.FromPeer, w.now); err != nil {
+			if err := w.Renew(key("x"), renewal(w.find("x").Instance().LastDirtyMS, heureka.StatusOutOfService), registry.FromPeer, w.now); err != nil {
 				t.Fatal(err)
 			}
 			w.wantStatus("x", tt.want)

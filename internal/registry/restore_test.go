@@ -38,7 +38,7 @@ func TestRestore(t *testing.T) {
 		"as it was": {func(*world) {}, func(t *testing.T, w *world) {
 			w.wantOverride("x", heureka.StatusOutOfService, true)
 			w.wantStatus("x", heureka.StatusOutOfService)
-			in := w.find("x").Instance
+			in := w.find("x").Instance()
 			if want := start.UnixMilli(); in.Lease.RegistrationMS != want || in.Lease.ServiceUpMS != want || in.Metadata.Get("a") != "1" {
 				t.Errorf("record = %+v, registered at %d", in, want)
 			}
@@ -48,7 +48,7 @@ func TestRestore(t *testing.T) {
 		}},
 		"registered meanwhile": {func(w *world) { w.register(instance("x", dirty(2000))) }, func(t *testing.T, w *world) {
 			w.wantOverride("x", heureka.StatusOutOfService, true)
-			if in := w.find("x").Instance; in.LastDirtyMS != 2000 || in.Metadata.Get("a") != "" {
+			if in := w.find("x").Instance(); in.LastDirtyMS != 2000 || in.Metadata.Get("a") != "" {
 				t.Errorf("record = %+v, want that of the registration", in)
 			}
 		}},

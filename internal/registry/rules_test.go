@@ -89,7 +89,7 @@ func TestRule4OverrideDoesNotMaskDown(t *testing.T) {
 		w.wantStatus("x", want)
 		w.renew("x")
 		w.wantStatus("x", want)
-		if got := w.find("x").Instance.OverriddenStatus; got != heureka.StatusOutOfService {
+		if got := w.find("x").Instance().OverriddenStatus; got != heureka.StatusOutOfService {
 			t.Errorf("OverriddenStatus with own status %v = %v, want OUT_OF_SERVICE", s, got)
 		}
 	}

@@ -15,17 +15,17 @@ const (
 
 // weightOf returns for how many heartbeats a minute, in millionths, a lease counts. The ring's own nodes count for
 // nothing: replication knows better whether they live.
-func (r *Registry) weightOf(v *version) int64 {
-	if v.instance.App == r.cfg.OwnApp {
+func (r *Registry) weightOf(app string, v *stored) int64 {
+	if app == r.cfg.OwnApp {
 		return 0
 	}
-	return min(60_000_000/v.instance.Lease.RenewalIntervalSecs, mostBeats*1_000_000)
+	return min(60_000_000/int64(v.intervalSecs), mostBeats*1_000_000)
 }
 
 // patience is how long after its last sign of life a lease is overdue: one interval and a half. A fleet that falls silent
 // at once is overdue as a whole before the first of its leases runs out, if leases last two and a half intervals.
-func (v *version) patience() time.Duration {
-	interval := time.Duration(min(v.instance.Lease.RenewalIntervalSecs, int64(maxLife/time.Second))) * time.Second
+func (v *stored) patience() time.Duration {
+	interval := time.Duration(v.intervalSecs) * time.Second
 	return interval + max(interval/2, leastPatience)
 }
 
@@ -100,13 +100,13 @@ func (r *Registry) deadline(l *lease, now time.Duration) time.Duration {
 	if due := r.due(beat, v); now <= due {
 		return due
 	}
-	r.silence.begin(l, beat, r.weightOf(v))
-	return expiry(beat, v.life, r.cfg.DoubledLeases)
+	r.silence.begin(l, beat, r.weightOf(l.key.App, v))
+	return expiry(beat, v.life(), r.cfg.DoubledLeases)
 }
 
 // due returns when a lease with this beat is overdue, which is when it runs out at the latest.
-func (r *Registry) due(beat int64, v *version) time.Duration {
-	return min(beatTime(beat)+v.patience(), expiry(beat, v.life, r.cfg.DoubledLeases))
+func (r *Registry) due(beat int64, v *stored) time.Duration {
+	return min(beatTime(beat)+v.patience(), expiry(beat, v.life(), r.cfg.DoubledLeases))
 }
 
 // seat puts a lease that is in no slot of the wheel where it belongs. With mu held.

@@ -87,7 +87,7 @@ func longestSilentFirst(a, b Silent) int {
 // silent describes a lease, and reports whether it is overdue.
 func (r *Registry) silent(l *lease, t instant) (Silent, bool) {
 	beat, v := l.beat.Load(), l.current.Load()
-	s := Silent{Key: v.instance.Key(), Status: v.instance.Status}
+	s := Silent{Key: l.key, Status: v.status}
 	if beat == gone {
 		return s, false
 	}
@@ -95,7 +95,7 @@ func (r *Registry) silent(l *lease, t instant) (Silent, bool) {
 	if age, ok := l.restoredAge(t); ok {
 		s.Heard = t.wall.Add(-age)
 	}
-	s.RunsOut = t.wall.Add(expiry(beat, v.life, r.cfg.DoubledLeases) - t.at)
+	s.RunsOut = t.wall.Add(expiry(beat, v.life(), r.cfg.DoubledLeases) - t.at)
 	return s, t.at > r.due(beat, v)
 }
 
@@ -152,7 +152,7 @@ func (r *Registry) ofReleased(expired []candidate) []candidate {
 		return nil
 	}
 	out := slices.DeleteFunc(slices.Clone(expired), func(c candidate) bool {
-		return expiry(c.beat, c.lease.current.Load().life, r.cfg.DoubledLeases) >= r.released
+		return expiry(c.beat, c.lease.current.Load().life(), r.cfg.DoubledLeases) >= r.released
 	})
 	if len(out) == 0 {
 		r.released = 0 // done

@@ -103,9 +103,9 @@ func (s state) cancelled() state {
 }
 
 // state returns what nodes compare about v.
-func (v *version) state() state { return state{v.position(), v.override(), v.metadata()} }
+func (v *terms) state() state { return state{v.position(), v.override(), v.metadata()} }
 
-func (v *version) position() position {
+func (v *terms) position() position {
 	return position{dirtyMS: v.dirtyMS, rev: v.rev, content: v.content}
 }
 

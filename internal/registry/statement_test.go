@@ -59,7 +59,7 @@ func TestLease5CompensationIsForTicks(t *testing.T) {
 // S-REGISTER-4: the node's own instance is an ordinary one: it counts, and it is evicted.
 func TestRegister4OwnInstance(t *testing.T) {
 	inBothSettings(t, registry.Config{OwnID: "node", DisableSelfPreservation: true}, func(t *testing.T, w *world) {
-		if ch := w.register(instance("node")); !ch.Record.Instance.CoordinatingServer {
+		if ch := w.register(instance("node")); !ch.Record.Instance().CoordinatingServer {
 			t.Error("the node's own instance is not marked")
 		}
 		if got := w.Stats(w.now).Instances; got != 1 {

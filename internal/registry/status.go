@@ -70,9 +70,9 @@ func (r *Registry) Command(c *Command, origin Origin, now time.Time) (changed bo
 }
 
 // changes reports whether c changes anything that can be seen.
-func (c *Command) changes(v *version) bool {
+func (c *Command) changes(v *stored) bool {
 	if c.Set {
-		return v.instance.Status != c.Status
+		return v.status != c.Status
 	}
 	return v.override().set
 }
@@ -95,12 +95,12 @@ func (r *Registry) follow(l *lease, was state, c *Command, origin Origin, t inst
 	if !was.override.less(told) {
 		return false
 	}
-	prev := l.current.Load()
+	prev := l.current.Load().version()
 	next := prev.bare()
 	was.override = told
 	next.adopt(was)
 	if looksLike(next, prev) {
-		r.replace(l, next, c.Key)
+		r.replace(l, next.pack(), c.Key)
 		return false
 	}
 	r.commitStatus(l, next, c.Set, Change{Kind: StatusChanged, Origin: origin, At: t.wall, Key: c.Key})
@@ -111,7 +111,7 @@ func (r *Registry) follow(l *lease, was state, c *Command, origin Origin, t inst
 func (r *Registry) restate(l *lease, s state, key heureka.Key) {
 	next := l.current.Load().bare()
 	next.adopt(s)
-	r.replace(l, next, key)
+	r.replace(l, next.pack(), key)
 }
 
 // looksLike reports whether nobody but other nodes can tell a from b, two versions with the same record.
@@ -129,7 +129,7 @@ func (r *Registry) touch(key heureka.Key, origin Origin, t instant) (*lease, err
 	if origin.By == ByPeer {
 		r.countReplication(t)
 	}
-	r.renew(l, t.at, t.wall, l.current.Load().life, r.tellers.of(&origin))
+	r.renew(l, t.at, t.wall, l.current.Load().life(), r.tellers.of(&origin))
 	return l, nil
 }
 

@@ -62,12 +62,12 @@ func TestStatus2RenewsTheLease(t *testing.T) {
 func TestStatus3Set(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x", status(heureka.StatusStarting)))
-	before := w.find("x").Instance
+	before := w.find("x")
 	w.advance(time.Second)
 	w.setStatus("x", heureka.StatusUp)
 
 	rec := w.find("x")
-	in := rec.Instance
+	in := rec.Instance()
 	if in.Status != heureka.StatusUp || in.OverriddenStatus != heureka.StatusUp || in.Action != heureka.ActionModified ||
 		in.LastUpdatedMS != w.ms() || in.LastDirtyMS != 1000 {
 		t.Errorf("record = %+v", in)
@@ -77,7 +77,7 @@ func TestStatus3Set(t *testing.T) {
 	}
 	w.wantOverride("x", heureka.StatusUp, true)
 	ch := w.changes[1]
-	if ch.Kind != registry.StatusChanged || ch.Origin != registry.FromClient || ch.Previous != before || ch.Record.Instance != in {
+	if ch.Kind != registry.StatusChanged || ch.Origin != registry.FromClient || ch.Previous != before || ch.Record != rec {
 		t.Errorf("change = %+v", ch)
 	}
 	w.renew("x")
@@ -90,11 +90,11 @@ func TestStatus3DirtyTimestamp(t *testing.T) {
 		w := newWorld(t, registry.Config{})
 		w.register(instance("x"))
 		w.SetOverride(key("x"), heureka.StatusDown, tt.sent, registry.FromClient, w.now)
-		if got := w.find("x").Instance.LastDirtyMS; got != tt.want {
+		if got := w.find("x").Instance().LastDirtyMS; got != tt.want {
 			t.Errorf("SetOverride with %d: LastDirtyMS = %d, want %d", tt.sent, got, tt.want)
 		}
 		w.ClearOverride(key("x"), heureka.StatusUp, tt.sent+1, registry.FromClient, w.now)
-		if got, want := w.find("x").Instance.LastDirtyMS, max(tt.want, tt.sent+1); got != want {
+		if got, want := w.find("x").Instance().LastDirtyMS, max(tt.want, tt.sent+1); got != want {
 			t.Errorf("ClearOverride with %d: LastDirtyMS = %d, want %d", tt.sent+1, got, want)
 		}
 	}
@@ -105,11 +105,11 @@ func TestStatus3SameStatus(t *testing.T) {
 	for _, s := range allStatuses {
 		w := newWorld(t, registry.Config{})
 		w.register(instance("x", status(s)))
-		before := w.find("x").Instance
+		before := w.find("x").Instance()
 		if err := w.SetOverride(key("x"), s, 5000, registry.FromClient, w.now); err != nil {
 			t.Fatal(err)
 		}
-		if !cmp.Equal(w.find("x").Instance, before) || len(w.changes) != 1 {
+		if !cmp.Equal(w.find("x").Instance(), before) || len(w.changes) != 1 {
 			t.Errorf("override of %v with %v changed the record", s, s)
 		}
 		w.wantOverride("x", heureka.StatusUnknown, false)
@@ -125,13 +125,13 @@ func TestStatus5Clear(t *testing.T) {
 		w.advance(time.Second)
 		w.clearStatus("x", s)
 
-		in := w.find("x").Instance
+		in := w.find("x").Instance()
 		if in.Status != s || in.OverriddenStatus != heureka.StatusUnknown || in.Action != heureka.ActionModified ||
 			in.LastUpdatedMS != w.ms() {
 			t.Errorf("record after clearing with %v = %+v", s, in)
 		}
 		w.wantOverride("x", heureka.StatusUnknown, false)
-		if ch := w.changes[2]; ch.Kind != registry.StatusChanged || ch.Previous.Status != heureka.StatusOutOfService {
+		if ch := w.changes[2]; ch.Kind != registry.StatusChanged || ch.Previous.Status() != heureka.StatusOutOfService {
 			t.Errorf("change = %+v", ch)
 		}
 	}
@@ -141,9 +141,9 @@ func TestStatus5Clear(t *testing.T) {
 func TestStatus5NothingToClear(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x"))
-	before := w.find("x").Instance
+	before := w.find("x").Instance()
 	w.ClearOverride(key("x"), heureka.StatusDown, 5000, registry.FromClient, w.now)
-	if !cmp.Equal(w.find("x").Instance, before) || len(w.changes) != 1 {
+	if !cmp.Equal(w.find("x").Instance(), before) || len(w.changes) != 1 {
 		t.Error("clearing no override changed the record")
 	}
 }
@@ -182,7 +182,7 @@ func TestCancel2Removes(t *testing.T) {
 	w := newWorld(t, registry.Config{})
 	w.register(instance("x"))
 	w.setStatus("x", heureka.StatusOutOfService)
-	before := w.find("x").Instance
+	before := w.find("x")
 	w.advance(time.Second)
 	if err := w.Cancel(key("x"), registry.FromPeer, w.now); err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestCancel2Removes(t *testing.T) {
 	if ch.Kind != registry.Cancelled || ch.Origin != registry.FromPeer || ch.Previous != before || !ch.Removed() {
 		t.Errorf("change = %+v", ch)
 	}
-	in := ch.Record.Instance
+	in := ch.Record.Instance()
 	if in.Action != heureka.ActionDeleted || in.LastUpdatedMS != w.ms() || in.Status != heureka.StatusOutOfService {
 		t.Errorf("last state = %+v", in)
 	}
@@ -243,7 +243,7 @@ func TestCancel1ForgetsTheOverride(t *testing.T) {
 	w.advance(time.Second)
 	ch := w.register(instance("x"))
 	w.wantStatus("x", heureka.StatusUp)
-	if ch.Previous != nil || ch.Record.Lease().ServiceUpMS != w.ms() {
+	if !ch.Previous.IsZero() || ch.Record.Lease().ServiceUpMS != w.ms() {
 		t.Errorf("the new registration remembers the old one: %+v", ch)
 	}
 }
@@ -274,7 +274,7 @@ func TestStatusTellsOfItsHeartbeat(t *testing.T) {
 	w.register(instance("1"))
 	w.advance(20 * time.Second)
 	w.setStatus("1", heureka.StatusDown)
-	if got := w.changes[len(w.changes)-1].Record.Instance.Lease.LastRenewalMS; got != w.ms()+90_000 { // a lease later, see S-LEASE-2
+	if got := w.changes[len(w.changes)-1].Record.Instance().Lease.LastRenewalMS; got != w.ms()+90_000 { // a lease later, see S-LEASE-2
 		t.Errorf("the lease was renewed at %d, want a lease after %d", got, w.ms())
 	}
 }

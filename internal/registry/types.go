@@ -28,48 +28,14 @@ type Change struct {
 	Origin   Origin
 	At       time.Time
 	Key      heureka.Key
-	Record   Record            // the state after the change; the last state when removed
-	Previous *heureka.Instance // the state before, nil if the instance is new
-	Reason   string            // for people: why an instance was evicted
-	LastBeat Heartbeat         // of an instance that was evicted
+	Record   Record    // the state after the change; the last state when removed
+	Previous Record    // the state before, zero if the instance is new
+	Reason   string    // for people: why an instance was evicted
+	LastBeat Heartbeat // of an instance that was evicted
 }
 
 // Removed reports whether the instance is gone after the change.
 func (c *Change) Removed() bool { return c.Kind == Cancelled || c.Kind == Evicted }
-
-// A Record is an instance with its lease. The instance is immutable; the lease is live.
-type Record struct {
-	Instance    *heureka.Instance
-	lease       *lease
-	incarnation uint32
-	own         heureka.Status
-	owner       string
-	said        *said
-}
-
-// Own returns the status that the instance's client says, which operators may outrank.
-func (r Record) Own() heureka.Status { return r.own }
-
-// Stamp returns when the last command about the status was given; a zero Clock if nobody knows. The status is that of the command.
-func (r Record) Stamp() (Stamp, heureka.Status) {
-	if r.said == nil {
-		return Stamp{}, heureka.StatusUnknown
-	}
-	o := &r.said.override
-	return Stamp{Clock: o.clock, Rev: o.rev, About: o.about}, o.status
-}
-
-// MetadataCommand returns what an operator has set as metadata of this key.
-func (r Record) MetadataCommand(key string) (c MetadataCommand, ok bool) {
-	if r.said == nil {
-		return c, false
-	}
-	i, ok := findCommand(r.said.metadata, key)
-	if ok {
-		c = r.said.metadata[i]
-	}
-	return c, ok
-}
 
 // A Renewal is what a heartbeat says about its instance.
 type Renewal struct {
@@ -83,5 +49,5 @@ type Renewal struct {
 type NewerError struct{ Record Record }
 
 func (e *NewerError) Error() string {
-	return "record of " + e.Record.Instance.Key().String() + " is newer here"
+	return "record of " + e.Record.Key().String() + " is newer here"
 }

@@ -28,7 +28,7 @@ func (w *wheel) push(l *lease, slot int32) {
 	}
 	w.heads[slot] = l
 	if slot == expiredSlot {
-		w.expired[l.instance().App]++
+		w.expired[l.key.App]++
 	}
 }
 
@@ -44,7 +44,7 @@ func (w *wheel) take(l *lease) {
 	}
 	l.wheelPrev, l.wheelNext = nil, nil
 	if l.slot == expiredSlot {
-		w.uncount(l.instance().App)
+		w.uncount(l.key.App)
 	}
 }
 

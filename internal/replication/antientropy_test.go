@@ -33,7 +33,7 @@ func (n *node) seed(id string) {
 func (n *node) keepAlive(d time.Duration) {
 	var ids []string
 	for rec := range n.reg.All() {
-		ids = append(ids, rec.Instance.ID)
+		ids = append(ids, rec.Instance().ID)
 	}
 	for range int(d / (30 * time.Second)) {
 		for _, id := range ids {

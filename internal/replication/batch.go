@@ -64,33 +64,33 @@ func (b *Batch) Fill(src Records, now time.Time) []wire.ReplicationItem {
 }
 
 func (b *Batch) fill(e *entry, rec *registry.Record, now time.Time) {
-	in := rec.Instance
-	o := b.current(e, in, now)
+	o, status := b.current(e, rec, now), rec.Status()
 	add := func(a wire.ReplicationAction, s heureka.Status) *wire.ReplicationItem {
 		b.items = append(b.items, wire.ReplicationItem{
 			App: e.key.App, ID: e.key.ID, Action: a,
-			LastDirtyMS: in.LastDirtyMS, HasLastDirty: true, Status: s.String(),
+			LastDirtyMS: rec.LastDirtyMS(), HasLastDirty: true, Status: s.String(),
 		})
 		return &b.items[len(b.items)-1]
 	}
-	overridden := in.OverriddenStatus != heureka.StatusUnknown
+	overridden := rec.OverriddenStatus() != heureka.StatusUnknown
 	if o&opRegister != 0 {
-		it := add(wire.Register, in.Status)
-		it.Instance, it.Incarnation, it.Owner, it.MetadataStamps = in, rec.Incarnation(), rec.Owner(), metadataStamps(rec)
-		if it.HasOwn = overridden || rec.Own() != in.Status; it.HasOwn {
+		in := rec.Instance()
+		it := add(wire.Register, status)
+		it.Instance, it.Incarnation, it.Owner, it.MetadataStamps = in, rec.Incarnation(), rec.Owner(), metadataStamps(rec, in.Metadata)
+		if it.HasOwn = overridden || rec.Own() != status; it.HasOwn {
 			it.Own = rec.Own()
 		}
 	}
 	switch {
 	case o&opOverride == 0:
 	case overridden: // rather than the status, which may be the instance's own in spite of the override (S-RULE-4)
-		add(wire.StatusUpdate, in.OverriddenStatus).Stamp = stampOf(rec)
+		add(wire.StatusUpdate, rec.OverriddenStatus()).Stamp = stampOf(rec)
 	default: // also after an update to the status it had anyway, which records no override (S-STATUS-3)
-		add(wire.DeleteStatusOverride, in.Status).Stamp = stampOf(rec)
+		add(wire.DeleteStatusOverride, status).Stamp = stampOf(rec)
 	}
 	if o&opBeat != 0 {
-		if it := add(wire.Heartbeat, in.Status); overridden {
-			it.OverriddenStatus = in.OverriddenStatus.String()
+		if it := add(wire.Heartbeat, status); overridden {
+			it.OverriddenStatus = rec.OverriddenStatus().String()
 		}
 	}
 }
@@ -101,16 +101,16 @@ func stampOf(rec *registry.Record) *wire.Stamp {
 	w := &wire.Stamp{
 		Time: s.Clock.Time, Node: s.Clock.Node, Rev: s.Rev, DirtyMS: s.About.DirtyMS, RecordRev: s.About.Rev, Restored: heureka.StatusUnknown,
 	}
-	if rec.Instance.OverriddenStatus == heureka.StatusUnknown {
+	if rec.OverriddenStatus() == heureka.StatusUnknown {
 		w.Restored = status
 	}
 	return w
 }
 
-// metadataStamps returns when operators set which entries of a record's metadata.
-func metadataStamps(rec *registry.Record) []wire.MetadataStamp {
+// metadataStamps returns when operators set which entries of a record's metadata, which is md.
+func metadataStamps(rec *registry.Record, md heureka.Metadata) []wire.MetadataStamp {
 	var stamps []wire.MetadataStamp
-	for i, e := range rec.Instance.Metadata {
+	for i, e := range md {
 		if c, ok := rec.MetadataCommand(e.Key); ok {
 			stamps = append(stamps, wire.MetadataStamp{Place: i, Time: c.Clock.Time, Node: c.Clock.Node})
 		}
@@ -119,14 +119,14 @@ func metadataStamps(rec *registry.Record) []wire.MetadataStamp {
 }
 
 // current returns what is still worth sending of e.
-func (b *Batch) current(e *entry, in *heureka.Instance, now time.Time) ops {
+func (b *Batch) current(e *entry, rec *registry.Record, now time.Time) ops {
 	o := e.ops
 	if o&opCancel != 0 {
 		// It has been registered again since, here or elsewhere. A cancel could end just that, if the peer has heard of it by
 		// another way; the new record ends the old one too, except for its override.
 		o = o&^(opCancel|opBeat) | opRegister | opOverride
 	}
-	interval := renewalInterval(in)
+	interval := renewalInterval(rec)
 	maxAge := b.maxAge
 	if o&opRegister != 0 {
 		maxAge = max(maxAge, interval)
@@ -146,9 +146,9 @@ func (b *Batch) current(e *entry, in *heureka.Instance, now time.Time) ops {
 }
 
 // renewalInterval is how long a heartbeat is worth sending: then the next one is due (S-REPL-3).
-func renewalInterval(in *heureka.Instance) time.Duration {
+func renewalInterval(rec *registry.Record) time.Duration {
 	const unknown, most = 90, 24 * 3600
-	secs := in.Lease.RenewalIntervalSecs
+	secs := rec.RenewalIntervalSecs()
 	if secs <= 0 {
 		secs = unknown
 	}

@@ -311,7 +311,7 @@ func TestCancelledIncarnation(t *testing.T) {
 		}
 		rec, _ := b.reg.Find(keyOf("1"))
 		b.cancel("1")
-		if _, err := b.reg.Register(rec.Instance, registry.FromClient, time.Now()); err != nil {
+		if _, err := b.reg.Register(rec.Instance(), registry.FromClient, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		b.peers.Add(wire.Register, keyOf("1"), time.Now())

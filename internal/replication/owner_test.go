@@ -65,7 +65,7 @@ func TestJavaForgetsOwners(t *testing.T) {
 		a.registerAs("shop", "1")
 		r.wait(time.Second)
 		rec, _ := b.reg.Find(keyOf("1"))
-		ownerless := *rec.Instance
+		ownerless := *rec.Instance()
 		_, _ = b.reg.Register(&ownerless, registry.FromPeer, time.Now())
 		b.peers.Add(wire.Register, keyOf("1"), time.Now())
 		r.wait(time.Second)

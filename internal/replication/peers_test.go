@@ -326,8 +326,8 @@ func TestSync6Adopt(t *testing.T) {
 		a.renew("1")
 		r.wait(2 * time.Second)
 		rec, _ := a.reg.Find(keyOf("1"))
-		if rec.Instance.HomePageURL != "http://newer/" || a.statusOf("1") != "OUT_OF_SERVICE/OUT_OF_SERVICE" {
-			t.Errorf("a has %q %s", rec.Instance.HomePageURL, a.statusOf("1"))
+		if rec.Instance().HomePageURL != "http://newer/" || a.statusOf("1") != "OUT_OF_SERVICE/OUT_OF_SERVICE" {
+			t.Errorf("a has %q %s", rec.Instance().HomePageURL, a.statusOf("1"))
 		}
 		if got := c.got(); !cmp.Equal(got, []string{"Heartbeat 1"}) {
 			t.Errorf("c received %q", got)
@@ -351,8 +351,8 @@ func TestSync8LaterDateStays(t *testing.T) {
 				b.renew("1")
 				r.wait(time.Minute)
 				for _, n := range []*node{a, b} {
-					if rec, ok := n.reg.Find(keyOf("1")); !ok || rec.Instance.HomePageURL != "http://later/" {
-						t.Errorf("%s has %+v", n.name, rec.Instance)
+					if rec, ok := n.reg.Find(keyOf("1")); !ok || rec.Instance().HomePageURL != "http://later/" {
+						t.Errorf("%s has %+v", n.name, rec.Instance())
 					}
 				}
 			})

@@ -55,7 +55,7 @@ func TestProtocolIsTheSameInEveryRelease(t *testing.T) {
 		again, _ := a.reg.Find(keyOf("1"))
 		a.cancel("1")
 		r.wait(5 * time.Second)
-		a.learn("1", func(in *heureka.Instance) { *in = *again.Instance }) // only its incarnation tells it from the cancelled one
+		a.learn("1", func(in *heureka.Instance) { *in = *again.Instance() }) // only its incarnation tells it from the cancelled one
 		a.peers.Add(wire.Register, keyOf("1"), time.Now())
 		r.wait(5 * time.Second)
 		a.override("1", heureka.StatusOutOfService)

@@ -23,7 +23,7 @@ type records map[heureka.Key]*heureka.Instance
 
 func (r records) Find(key heureka.Key) (registry.Record, bool) {
 	in, ok := r[key]
-	return registry.Record{Instance: in}, ok
+	return registry.NewRecord(in), ok
 }
 
 func keyOf(id string) heureka.Key { return heureka.Key{App: "APP", ID: id} }

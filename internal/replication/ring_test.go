@@ -246,7 +246,7 @@ func (n *node) perform(it *wire.ReplicationItem) wire.ReplicationResult {
 	}
 	switch newer, conflict := errors.AsType[*registry.NewerError](err); {
 	case conflict:
-		return wire.ReplicationResult{StatusCode: 409, Instance: newer.Record.Instance, Owner: newer.Record.Owner()}
+		return wire.ReplicationResult{StatusCode: 409, Instance: newer.Record.Instance(), Owner: newer.Record.Owner()}
 	case err != nil:
 		return wire.ReplicationResult{StatusCode: 404}
 	}
@@ -263,7 +263,7 @@ func (n *node) document() []byte {
 			b = append(b, f.Separator()...)
 		}
 		first = false
-		b = f.AppendInstance(b, rec.Instance, rec.Lease())
+		b = f.AppendInstance(b, rec.Instance(), rec.Lease())
 	}
 	b = f.AppendAppTail(b)
 	return f.AppendDocTail(b, 1, "")
@@ -339,7 +339,7 @@ func (n *node) statusOf(id string) string {
 	if !ok {
 		return "missing"
 	}
-	return rec.Instance.Status.String() + "/" + rec.Instance.OverriddenStatus.String()
+	return rec.Instance().Status.String() + "/" + rec.Instance().OverriddenStatus.String()
 }
 
 // got returns what came in batches since the last call.

@@ -78,8 +78,8 @@ func TestSyncFromJava(t *testing.T) {
 			t.Fatalf("Sync = %+v", got)
 		}
 		rec, _ := b.reg.Find(keyOf("1"))
-		if rec.Instance.HomePageURL != "http://newer/" || b.statusOf("0") != a.statusOf("0") || b.reg.Len() != 3 {
-			t.Errorf("1 has %q, 0 is %s, %d instances", rec.Instance.HomePageURL, b.statusOf("0"), b.reg.Len())
+		if rec.Instance().HomePageURL != "http://newer/" || b.statusOf("0") != a.statusOf("0") || b.reg.Len() != 3 {
+			t.Errorf("1 has %q, 0 is %s, %d instances", rec.Instance().HomePageURL, b.statusOf("0"), b.reg.Len())
 		}
 	})
 }
@@ -157,8 +157,8 @@ func TestSyncAsksEveryPeer(t *testing.T) {
 			t.Errorf("asked %q, want %q", order, want)
 		}
 		rec, _ := b.reg.Find(keyOf("both"))
-		if !b.has("only a") || !b.has("only c") || rec.Instance.HomePageURL != "http://c" {
-			t.Errorf("both is from %s", rec.Instance.HomePageURL)
+		if !b.has("only a") || !b.has("only c") || rec.Instance().HomePageURL != "http://c" {
+			t.Errorf("both is from %s", rec.Instance().HomePageURL)
 		}
 		for copied := range b.peers.Sync(t.Context()) {
 			if copied.Peer != url("dead") {
@@ -415,8 +415,8 @@ func TestSyncSkipsWhatTheRegistryRefuses(t *testing.T) {
 			t.Errorf("Sync = %+v, b has %d", got, b.reg.Len())
 		}
 		for rec := range b.reg.All() {
-			if rec.Instance.Key() == (heureka.Key{}) || rec.Instance.App == "" {
-				t.Errorf("took %+v", rec.Instance)
+			if rec.Instance().Key() == (heureka.Key{}) || rec.Instance().App == "" {
+				t.Errorf("took %+v", rec.Instance())
 			}
 		}
 	})

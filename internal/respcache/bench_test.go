@@ -86,7 +86,7 @@ var kept struct {
 }
 
 func change(seq uint64, in *heureka.Instance, at time.Time) registry.Change {
-	return registry.Change{Seq: seq, Kind: registry.Registered, At: at, Key: in.Key(), Record: registry.Record{Instance: in}}
+	return registry.Change{Seq: seq, Kind: registry.Registered, At: at, Key: in.Key(), Record: registry.NewRecord(in)}
 }
 
 var fullGzip = respcache.Query{Kind: respcache.All, Form: wire.Form{Format: wire.JSON}, Gzip: true}

@@ -23,7 +23,7 @@ func (b *block) add(s segment) {
 
 // joint returns the separator before piece p.
 func (v variant) joint(before, after *leaf, p *piece) segment {
-	if before.last().Instance.App == after.first().Instance.App {
+	if before.last().App() == after.first().App() {
 		return separators[v]
 	}
 	return p.next
@@ -114,7 +114,7 @@ func (e *encoder) between(before, after *group) segment {
 func appendDocHead(b []byte, f wire.Form, t *tree, version int64, hash string) []byte {
 	b = f.AppendDocHead(b, version, hash)
 	if len(t.groups) > 0 {
-		b = f.AppendAppHead(b, t.groups[0].leaves[0].first().Instance.App)
+		b = f.AppendAppHead(b, t.groups[0].leaves[0].first().App())
 	}
 	return b
 }

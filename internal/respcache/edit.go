@@ -5,7 +5,6 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
-	"heureka.internal/heureka/internal/wire"
 )
 
 // How many leaves a group has. Leaves are limited by the weight of their records: a full one of 256 KiB splits into halves
@@ -27,7 +26,7 @@ func roomy(limit int) int { return limit * 3 / 4 }
 func newLeaf(records []registry.Record) *leaf {
 	l := &leaf{records: records}
 	for _, r := range records {
-		l.weight += wire.Size(r.Instance)
+		l.weight += r.Weight()
 	}
 	return l
 }
@@ -45,12 +44,12 @@ func (t *tree) put(r registry.Record) (after *tree, old registry.Record) {
 	if len(t.groups) == 0 {
 		return t.first(r), old
 	}
-	p := t.place(r.Instance.Key())
+	p := t.place(r.Key())
 	l := t.at(p)
-	next := &leaf{weight: l.weight + wire.Size(r.Instance)}
+	next := &leaf{weight: l.weight + r.Weight()}
 	if p.found {
 		old = l.records[p.record]
-		next.weight -= wire.Size(old.Instance)
+		next.weight -= old.Weight()
 		next.records = with(l.records, p.record, r)
 	} else {
 		next.records = insert(l.records, p.record, r)
@@ -66,7 +65,7 @@ func (t *tree) remove(k heureka.Key) (after *tree, old registry.Record, found bo
 	}
 	l := t.at(p)
 	old = l.records[p.record]
-	next := &leaf{weight: l.weight - wire.Size(old.Instance), records: without(l.records, p.record)}
+	next := &leaf{weight: l.weight - old.Weight(), records: without(l.records, p.record)}
 	return t.replace(p, next), old, true
 }
 
@@ -90,9 +89,9 @@ func (t *tree) replace(p place, l *leaf) *tree {
 
 // split halves a leaf where its two parts weigh most alike; both get a record.
 func (l *leaf) split() (a, b *leaf) {
-	n, weight := 1, wire.Size(l.records[0].Instance)
+	n, weight := 1, l.records[0].Weight()
 	for n < len(l.records)-1 {
-		next := weight + wire.Size(l.records[n].Instance)
+		next := weight + l.records[n].Weight()
 		if weight+next > l.weight { // what remains is nearer to a half without the next one
 			break
 		}

@@ -18,7 +18,7 @@ var start = time.Unix(1_700_000_000, 0)
 
 func registered(seq uint64, app, id string) registry.Change {
 	in := &heureka.Instance{App: app, ID: id, Status: heureka.StatusUp, DataCenter: heureka.OwnDataCenter, VIPAddress: "v"}
-	return registry.Change{Seq: seq, At: start, Key: in.Key(), Record: registry.Record{Instance: in}}
+	return registry.Change{Seq: seq, At: start, Key: in.Key(), Record: registry.NewRecord(in)}
 }
 
 // crowd lets many readers ask while lock is held, and returns how many different answers they got.
@@ -100,7 +100,7 @@ func TestPurgeCountsChanges(t *testing.T) {
 func TestMergedChangesAreBounded(t *testing.T) {
 	c := newCache(Config{Regions: []RegionConfig{{Name: "east"}}})
 	c.Apply(registered(1, "A", "1"))
-	in := *registered(2, "A", "1").Record.Instance
+	in := *registered(2, "A", "1").Record.Instance()
 	for i := range 1000 {
 		in.Action = heureka.ActionAdded
 		if i%2 == 1 {
@@ -132,7 +132,7 @@ func TestEveryChunkHasItsTurn(t *testing.T) {
 	for _, g := range c.local.state().live.groups {
 		for _, l := range g.leaves {
 			if p := l.pieces[variantOf(q.Form)].Load(); !p.thorough {
-				t.Fatalf("chunk from %s had no turn in 2100 of %d", l.first().Instance.ID, len(c.local.state().live.groups)*64)
+				t.Fatalf("chunk from %s had no turn in 2100 of %d", l.first().Instance().ID, len(c.local.state().live.groups)*64)
 			}
 		}
 	}

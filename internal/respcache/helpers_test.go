@@ -95,7 +95,7 @@ func (f *fixture) remove(app, id string) {
 func (f *fixture) apply(kind registry.ChangeKind, in *heureka.Instance) {
 	f.seq++
 	f.noted[in.Key()] = noted{in: in, at: f.now}
-	f.cache.Apply(registry.Change{Seq: f.seq, Kind: kind, At: f.now, Key: in.Key(), Record: registry.Record{Instance: in}})
+	f.cache.Apply(registry.Change{Seq: f.seq, Kind: kind, At: f.now, Key: in.Key(), Record: registry.NewRecord(in)})
 }
 
 // get returns the decoded text of the answer to q.

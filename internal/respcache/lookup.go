@@ -22,11 +22,11 @@ type lookup struct {
 
 // found is an answer and what it was made of.
 type found struct {
-	answer    *Answer
-	mirror    *mirror
-	seq       uint64              // of the state it shows
-	instances []*heureka.Instance // of applications: it shows every state that has the same ones
-	expires   time.Time
+	answer  *Answer
+	mirror  *mirror
+	seq     uint64            // of the state it shows
+	records []registry.Record // of applications: it shows every state that has the same ones
+	expires time.Time
 }
 
 // A selection is what a lookup shall show: part of one state.
@@ -74,21 +74,20 @@ func (f *found) shows(sel *selection) bool {
 	case sel.query.Kind != App:
 		return f.seq >= sel.changed
 	}
-	return sel.holds(f.instances)
+	return sel.holds(f.records)
 }
 
-// holds reports whether the application has exactly these instances. A change replaces an instance, so comparing
-// pointers is enough.
-func (sel *selection) holds(instances []*heureka.Instance) bool {
+// holds reports whether the application has exactly these instances, in this state.
+func (sel *selection) holds(shown []registry.Record) bool {
 	for records := range sel.state.live.app(sel.query.Name) {
 		for _, r := range records {
-			if len(instances) == 0 || instances[0] != r.Instance {
+			if len(shown) == 0 || shown[0] != r {
 				return false
 			}
-			instances = instances[1:]
+			shown = shown[1:]
 		}
 	}
-	return len(instances) == 0
+	return len(shown) == 0
 }
 
 // lookup answers a query for one application or VIP.
@@ -136,7 +135,7 @@ func (l *lookup) update(sel *selection, now time.Time, set *settings) (*Answer, 
 // weight returns about how long the document is.
 func (sel *selection) weight() (sum int) {
 	for r := range sel.records() {
-		sum += wire.Size(r.Instance)
+		sum += r.Weight()
 	}
 	return sum
 }
@@ -151,7 +150,7 @@ func (sel selection) records() iter.Seq[registry.Record] {
 		for _, app := range apps {
 			for own := range sel.state.live.app(app) {
 				for _, r := range own {
-					if sel.query.Kind != App && !hasVIP(vipsOf(sel.query.Kind, r.Instance), sel.query.Name) {
+					if sel.query.Kind != App && !hasVIP(vipsOf(sel.query.Kind, r), sel.query.Name) {
 						continue
 					}
 					if !yield(r) {
@@ -166,24 +165,25 @@ func (sel selection) records() iter.Seq[registry.Record] {
 func (sel *selection) find() *found {
 	f := &found{mirror: sel.mirror, seq: sel.state.seq}
 	if sel.query.Kind == App {
-		f.answer, f.instances = sel.applicationDocument()
+		f.answer, f.records = sel.applicationDocument()
 	} else {
 		f.answer = sel.vipDocument()
 	}
 	return f
 }
 
-func (sel *selection) applicationDocument() (a *Answer, instances []*heureka.Instance) {
+func (sel *selection) applicationDocument() (a *Answer, shown []registry.Record) {
 	form := sel.query.Form
 	b := form.AppendApplicationHead(nil, sel.query.Name)
 	for r := range sel.records() {
-		if len(instances) > 0 {
+		if len(shown) > 0 {
 			b = append(b, form.Separator()...)
 		}
-		b = form.AppendApplicationInstance(b, r.Instance, r.Lease())
-		instances = append(instances, r.Instance)
+		in, lease := r.Shown()
+		b = form.AppendApplicationInstance(b, in, lease)
+		shown = append(shown, r)
 	}
-	return NewAnswer(form.Format, "", form.AppendApplicationTail(b)), instances
+	return NewAnswer(form.Format, "", form.AppendApplicationTail(b)), shown
 }
 
 // vipDocument holds the instances that have the VIP, with a hash of their own (S-CACHE-14).
@@ -192,7 +192,7 @@ func (sel *selection) vipDocument() *Answer {
 	var counts heureka.StatusCounts
 	for r := range sel.records() {
 		records = append(records, r)
-		counts.Add(r.Instance.Status, 1)
+		counts.Add(r.Status(), 1)
 	}
 	return NewAnswer(sel.query.Form.Format, "", appendVIPDocument(nil, sel.query.Form, records, counts.Hash()))
 }
@@ -203,7 +203,7 @@ const vipVersion = -1
 func appendVIPDocument(b []byte, f wire.Form, records []registry.Record, hash string) []byte {
 	b = f.AppendDocHead(b, vipVersion, hash)
 	if len(records) > 0 {
-		b = f.AppendAppHead(b, records[0].Instance.App)
+		b = f.AppendAppHead(b, records[0].App())
 		b = appendRecords(b, f, records)
 		b = f.AppendAppTail(b)
 	}

@@ -32,7 +32,7 @@ func (c *Cache) follow(last registry.Record, at time.Time) {
 }
 
 func (m *merged) follow(last registry.Record, at time.Time) {
-	k := last.Instance.Key()
+	k := last.Key()
 	old, had := m.mirror.state().live.get(k)
 	switch r, ok := m.winner(k); {
 	case !ok && had:
@@ -64,14 +64,14 @@ func (m *merged) fill() {
 	s := &state{live: local.live, recent: local.recent.of(nil), counts: local.counts}
 	for _, r := range m.regions {
 		for rec := range r.mirror.state().live.all() {
-			if r.lists(rec.Instance.App) {
+			if r.lists(rec.App()) {
 				s.add(rec)
 			}
 		}
 	}
 	for _, n := range m.notes() {
 		rec := n.record
-		if shown, ok := s.live.get(rec.Instance.Key()); ok {
+		if shown, ok := s.live.get(rec.Key()); ok {
 			rec = shown
 		}
 		m.mirror.note(s, rec, n.at)
@@ -83,9 +83,9 @@ func (m *merged) fill() {
 func (s *state) add(r registry.Record) {
 	var old registry.Record
 	s.live, old = s.live.put(r)
-	s.counts.Add(r.Instance.Status, 1)
-	if old.Instance != nil {
-		s.counts.Add(old.Instance.Status, -1)
+	s.counts.Add(r.Status(), 1)
+	if !old.IsZero() {
+		s.counts.Add(old.Status(), -1)
 	}
 }
 
@@ -110,8 +110,8 @@ func (m *mirror) notes(lists func(app string) bool) []note {
 	var out []note
 	recent := m.state().recent
 	for _, c := range latest(m.changes, recent) {
-		in := c.in.Value() // recent keeps it
-		if rec, _ := recent.get(in.Key()); lists(in.App) {
+		noted, _ := c.of.Record() // recent keeps it
+		if rec, _ := recent.get(noted.Key()); lists(rec.App()) {
 			out = append(out, note{record: rec, at: c.at})
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
-	"weak"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
@@ -29,7 +28,7 @@ type mirror struct {
 // A change remembers when an instance came into state.recent. It does not keep the instance: there may have been a later change,
 // and of one that was cancelled hardly anything is to be left.
 type change struct {
-	in weak.Pointer[heureka.Instance]
+	of registry.Ref
 	at time.Time
 }
 
@@ -47,8 +46,8 @@ func (m *mirror) set(r registry.Record, at time.Time) {
 	s := m.next()
 	var old registry.Record
 	s.live, old = s.live.put(r)
-	s.counts.Add(r.Instance.Status, 1)
-	m.vips.add(r.Instance, s.seq) // before forget, so that a VIP that stays is not dropped and made again
+	s.counts.Add(r.Status(), 1)
+	m.vips.add(r, s.seq) // before forget, so that a VIP that stays is not dropped and made again
 	m.forget(s, old)
 	m.note(s, r, at)
 }
@@ -57,7 +56,7 @@ func (m *mirror) set(r registry.Record, at time.Time) {
 // instance that the mirror does not have is no change.
 func (m *mirror) drop(last registry.Record, at time.Time) {
 	s := m.next()
-	live, old, found := s.live.remove(last.Instance.Key())
+	live, old, found := s.live.remove(last.Key())
 	if !found {
 		return
 	}
@@ -75,21 +74,21 @@ func (m *mirror) next() *state {
 
 // forget takes a record that is no longer live, if there was one, out of counts and index.
 func (m *mirror) forget(s *state, old registry.Record) {
-	if old.Instance == nil {
+	if old.IsZero() {
 		return
 	}
-	s.counts.Add(old.Instance.Status, -1)
-	m.vips.remove(old.Instance, s.seq)
+	s.counts.Add(old.Status(), -1)
+	m.vips.remove(old, s.seq)
 }
 
 // note puts r among the recent changes and publishes s.
 func (m *mirror) note(s *state, r registry.Record, at time.Time) {
 	var old registry.Record
 	s.recent, old = s.recent.put(r)
-	if old.Instance == nil {
+	if old.IsZero() {
 		m.noted++
 	}
-	m.changes = append(m.changes, change{in: weak.Make(r.Instance), at: at})
+	m.changes = append(m.changes, change{of: r.Ref(), at: at})
 	if len(m.changes) > 2*m.noted+64 {
 		m.changes = latest(m.changes, s.recent)
 	}
@@ -100,11 +99,11 @@ func (m *mirror) note(s *state, r registry.Record, at time.Time) {
 // instances, however often one of them changes.
 func latest(changes []change, recent *tree) (out []change) {
 	for _, c := range changes {
-		in := c.in.Value()
-		if in == nil {
+		noted, ok := c.of.Record()
+		if !ok {
 			continue
 		}
-		if r, _ := recent.get(in.Key()); r.Instance == in {
+		if r, _ := recent.get(noted.Key()); c.of.Is(r) {
 			out = append(out, c)
 		}
 	}
@@ -120,16 +119,16 @@ func (m *mirror) purge(cutoff time.Time) {
 	if n == 0 {
 		return
 	}
-	old := make(map[weak.Pointer[heureka.Instance]]bool, n)
+	old := make(map[registry.Ref]bool, n)
 	for _, c := range m.changes[:n] {
-		old[c.in] = true
+		old[c.of] = true
 	}
 	for _, c := range m.changes[n:] {
-		delete(old, c.in) // noted again since
+		delete(old, c.of) // noted again since
 	}
 	m.changes = slices.Clone(m.changes[n:])
 	s := m.next()
-	s.recent = s.recent.filter(func(r registry.Record) bool { return !old[weak.Make(r.Instance)] })
+	s.recent = s.recent.filter(func(r registry.Record) bool { return !old[r.Ref()] })
 	if noted := s.recent.len(); noted < m.noted {
 		m.noted = noted
 		m.current.Store(s)

@@ -59,7 +59,7 @@ func (v variant) encode(l *leaf, now time.Time, thorough bool) *piece {
 	buf := texts.Get().(*[]byte)
 	text := appendRecords((*buf)[:0], v.form(), l.records)
 	p := &piece{at: now, thorough: thorough}
-	p.next = glue(appendNext(nil, v.form(), l.first().Instance.App))
+	p.next = glue(appendNext(nil, v.form(), l.first().App()))
 	level := quickLevel
 	if thorough {
 		level = thoroughLevel
@@ -73,15 +73,16 @@ func (v variant) encode(l *leaf, now time.Time, thorough bool) *piece {
 
 // appendRecords appends records from behind the head of the first one's application to before the tail of the last one's.
 func appendRecords(b []byte, f wire.Form, records []registry.Record) []byte {
-	app := records[0].Instance.App
+	app := records[0].App()
 	for i, r := range records {
-		if in := r.Instance; in.App != app {
+		in, lease := r.Shown()
+		if in.App != app {
 			app = in.App
 			b = appendNext(b, f, app)
 		} else if i > 0 {
 			b = append(b, f.Separator()...)
 		}
-		b = f.AppendInstance(b, r.Instance, r.Lease())
+		b = f.AppendInstance(b, in, lease)
 	}
 	return b
 }

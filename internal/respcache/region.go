@@ -75,14 +75,14 @@ func (r *Region) Counts() heureka.StatusCounts { return r.mirror.state().counts 
 // Instance returns one instance of the region, white list or not (S-REGION-7).
 func (r *Region) Instance(k heureka.Key) (*heureka.Instance, bool) {
 	rec, ok := r.mirror.state().live.get(k)
-	return rec.Instance, ok
+	return rec.Instance(), ok
 }
 
 // InstanceByID returns the region's first instance with this id, of any application. It goes through the whole region.
 func (r *Region) InstanceByID(id string) (*heureka.Instance, bool) {
 	for rec := range r.mirror.state().live.all() {
-		if rec.Instance.ResolvedID() == id {
-			return rec.Instance, true
+		if rec.Key().ID == id {
+			return rec.Instance(), true
 		}
 	}
 	return nil, false
@@ -115,14 +115,14 @@ func (r *Region) Replace(apps []*heureka.Application, now time.Time) {
 		for _, in := range app.Instances {
 			in = received(app, in, false)
 			seen[in.Key()] = true
-			if old, ok := have.get(in.Key()); !ok || !sameInstance(old.Instance, in) {
+			if old, ok := have.get(in.Key()); !ok || !sameInstance(old.Instance(), in) {
 				updates = append(updates, update{instance: in})
 			}
 		}
 	}
 	for rec := range have.all() {
-		if !seen[rec.Instance.Key()] {
-			updates = append(updates, update{instance: deleted(rec.Instance), gone: true})
+		if !seen[rec.Key()] {
+			updates = append(updates, update{instance: deleted(rec.Instance()), gone: true})
 		}
 	}
 	r.apply(updates, now)
@@ -141,7 +141,7 @@ func (r *Region) applySome(updates []update, now time.Time) {
 	r.cache.mu.Lock()
 	defer r.cache.mu.Unlock()
 	for _, u := range updates {
-		rec := registry.Record{Instance: u.instance}
+		rec := registry.NewRecord(u.instance)
 		if u.gone {
 			r.mirror.drop(rec, now)
 		} else {

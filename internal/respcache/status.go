@@ -37,11 +37,11 @@ type AppView struct {
 func (c *Cache) Apps() []AppView {
 	var apps []AppView
 	for r := range c.Records() {
-		if n := len(apps); n == 0 || apps[n-1].Name != r.Instance.App {
-			apps = append(apps, AppView{Name: r.Instance.App})
+		if n := len(apps); n == 0 || apps[n-1].Name != r.App() {
+			apps = append(apps, AppView{Name: r.App()})
 		}
 		last := &apps[len(apps)-1]
-		last.Instances = append(last.Instances, r.Instance)
+		last.Instances = append(last.Instances, r.Instance())
 	}
 	return apps
 }

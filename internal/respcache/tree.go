@@ -38,10 +38,11 @@ func (l *leaf) last() registry.Record  { return l.records[len(l.records)-1] }
 
 // compare orders records by key.
 func compare(r registry.Record, k heureka.Key) int {
-	if c := strings.Compare(r.Instance.App, k.App); c != 0 {
+	own := r.Key()
+	if c := strings.Compare(own.App, k.App); c != 0 {
 		return c
 	}
-	return strings.Compare(r.Instance.ResolvedID(), k.ID)
+	return strings.Compare(own.ID, k.ID)
 }
 
 // A place is where a record is or would be.
@@ -118,7 +119,7 @@ func (t *tree) app(name string) iter.Seq[[]registry.Record] {
 		p := t.place(heureka.Key{App: name})
 		for ; p.group < len(t.groups); p = (place{group: p.group + 1}) {
 			for _, l := range t.groups[p.group].leaves[p.leaf:] {
-				if l.first().Instance.App > name {
+				if l.first().App() > name {
 					return
 				}
 				if own := l.app(name); len(own) > 0 && !yield(own) {
@@ -131,7 +132,7 @@ func (t *tree) app(name string) iter.Seq[[]registry.Record] {
 
 // app returns the records of one application.
 func (l *leaf) app(name string) []registry.Record {
-	from := sort.Search(len(l.records), func(i int) bool { return l.records[i].Instance.App >= name })
-	n := sort.Search(len(l.records)-from, func(i int) bool { return l.records[from+i].Instance.App > name })
+	from := sort.Search(len(l.records), func(i int) bool { return l.records[i].App() >= name })
+	n := sort.Search(len(l.records)-from, func(i int) bool { return l.records[from+i].App() > name })
 	return l.records[from : from+n]
 }

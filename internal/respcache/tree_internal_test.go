@@ -11,12 +11,11 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
-	"heureka.internal/heureka/internal/wire"
 )
 
 // rec returns a record that weighs about as much as is asked for.
 func rec(app, id string, weight int) registry.Record {
-	return registry.Record{Instance: &heureka.Instance{App: app, ID: id, HomePageURL: long[:weight]}}
+	return registry.NewRecord(&heureka.Instance{App: app, ID: id, HomePageURL: long[:weight]})
 }
 
 var long = strings.Repeat("x", 20_000)
@@ -97,7 +96,7 @@ func (m *treeModel) fewer(t *rapid.T) {
 
 func (m *treeModel) filter(t *rapid.T) {
 	app := key(t).App
-	keep := func(r registry.Record) bool { return r.Instance.App != app }
+	keep := func(r registry.Record) bool { return r.Instance().App != app }
 	m.tree = m.tree.filter(keep)
 	maps.DeleteFunc(m.records, func(_ heureka.Key, r registry.Record) bool { return !keep(r) })
 }
@@ -123,7 +122,7 @@ func (m *treeModel) check(t *rapid.T) {
 	checkNodes(t, m.tree)
 	m.checkApps(t, want)
 	for _, k := range []heureka.Key{{App: "APP", ID: "before"}, key(t), {App: "ZZ", ID: "behind"}} {
-		if got, ok := m.tree.get(k); got != m.records[k] || ok != (got.Instance != nil) {
+		if got, ok := m.tree.get(k); got != m.records[k] || ok == got.IsZero() {
 			t.Fatalf("get(%v) = %v, %v; want %v", k, got, ok, m.records[k])
 		}
 	}
@@ -138,7 +137,7 @@ func checkNodes(t *rapid.T, tr *tree) {
 		for _, l := range g.leaves {
 			w, heaviest := 0, 0
 			for _, r := range l.records {
-				w, heaviest = w+wire.Size(r.Instance), max(heaviest, wire.Size(r.Instance))
+				w, heaviest = w+r.Weight(), max(heaviest, r.Weight())
 			}
 			if w == 0 || w != l.weight || w-heaviest > tr.limit {
 				t.Fatalf("a leaf of %d records that weigh %d, the heaviest %d, says it weighs %d", len(l.records), w, heaviest, l.weight)
@@ -153,7 +152,7 @@ func (m *treeModel) checkApps(t *rapid.T, all []registry.Record) {
 		for records := range m.tree.app(name) {
 			got = append(got, records...)
 		}
-		want := slices.DeleteFunc(slices.Clone(all), func(r registry.Record) bool { return r.Instance.App != name })
+		want := slices.DeleteFunc(slices.Clone(all), func(r registry.Record) bool { return r.Instance().App != name })
 		if !slices.Equal(got, want) {
 			t.Fatalf("app(%q) has %d records, want %d", name, len(got), len(want))
 		}
@@ -194,7 +193,7 @@ func TestFilterKeepsUntouchedNodes(t *testing.T) {
 	for i := range 2000 {
 		tr, _ = tr.put(rec("APP", fmt.Sprintf("%04d", i), 300))
 	}
-	kept := tr.filter(func(r registry.Record) bool { return r.Instance.ID != "0000" })
+	kept := tr.filter(func(r registry.Record) bool { return r.Instance().ID != "0000" })
 	if len(tr.groups) < 3 || len(kept.groups) != len(tr.groups) {
 		t.Fatalf("%d groups, %d of them kept", len(tr.groups), len(kept.groups))
 	}

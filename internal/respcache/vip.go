@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // A vipIndex says which applications have instances with a VIP. Nearly always that is one application, so it is much
@@ -43,25 +43,27 @@ func hasVIP(list, name string) bool {
 }
 
 // vipsOf returns the list in which VIPs of this kind are looked up.
-func vipsOf(kind Kind, in *heureka.Instance) string {
+func vipsOf(kind Kind, r registry.Record) string {
+	plain, secure := r.VIPs()
 	if kind == SecureVIP {
-		return in.SecureVIPAddress
+		return secure
 	}
-	return in.VIPAddress
+	return plain
 }
 
-// add counts the VIPs of in: every piece of both lists (S-DEF-9).
-func (x *vipIndex) add(in *heureka.Instance, seq uint64) { x.count(in, 1, seq) }
+// add counts the VIPs of r: every piece of both lists (S-DEF-9).
+func (x *vipIndex) add(r registry.Record, seq uint64) { x.count(r, 1, seq) }
 
 // remove takes them out again.
-func (x *vipIndex) remove(in *heureka.Instance, seq uint64) { x.count(in, -1, seq) }
+func (x *vipIndex) remove(r registry.Record, seq uint64) { x.count(r, -1, seq) }
 
-func (x *vipIndex) count(in *heureka.Instance, n int, seq uint64) {
+func (x *vipIndex) count(r registry.Record, n int, seq uint64) {
 	if x == nil {
 		return
 	}
-	countVIPs(x.plain, in.VIPAddress, in.App, n, seq)
-	countVIPs(x.secure, in.SecureVIPAddress, in.App, n, seq)
+	plain, secure := r.VIPs()
+	countVIPs(x.plain, plain, r.App(), n, seq)
+	countVIPs(x.secure, secure, r.App(), n, seq)
 }
 
 func countVIPs(index map[string]*vipEntry, list, app string, n int, seq uint64) {

@@ -5,14 +5,15 @@ import (
 	"testing"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // The index forgets applications without instances that have a VIP, and VIPs that nobody has: names come and go.
 func TestVIPIndexForgets(t *testing.T) {
 	x := newVIPIndex()
-	a := &heureka.Instance{App: "A", VIPAddress: "shared,own", SecureVIPAddress: "secure"}
-	b := &heureka.Instance{App: "B", VIPAddress: "shared"}
-	for i, in := range []*heureka.Instance{a, a, b} {
+	a := registry.NewRecord(&heureka.Instance{App: "A", VIPAddress: "shared,own", SecureVIPAddress: "secure"})
+	b := registry.NewRecord(&heureka.Instance{App: "B", VIPAddress: "shared"})
+	for i, in := range []registry.Record{a, a, b} {
 		x.add(in, uint64(i))
 	}
 	apps := func(want ...string) {

@@ -194,13 +194,13 @@ func (n *node) changed(ch registry.Change) {
 	case ch.Kind == registry.Evicted:
 		n.evicted++
 		n.s.judge.gone(n, ch.Key)
-	case ch.Previous == nil && !ch.Removed():
-		n.came.Add(n.now(), ch.Record.Instance.Lease.RenewalIntervalSecs)
+	case ch.Previous.IsZero() && !ch.Removed():
+		n.came.Add(n.now(), ch.Record.RenewalIntervalSecs())
 	}
 	if !ch.Removed() {
-		n.s.judge.unmixed(n, ch.Record.Instance)
+		n.s.judge.unmixed(n, ch.Record.Instance())
 	}
-	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin.By], n.name, ch.Key.ID, int(ch.Record.Instance.Status))
+	n.s.note(kindNames[ch.Kind]+originNames[ch.Origin.By], n.name, ch.Key.ID, int(ch.Record.Status()))
 }
 
 var (
@@ -302,7 +302,8 @@ func (n *node) Instance(key heureka.Key) (*heureka.Instance, heureka.LeaseInfo, 
 	if !ok {
 		return nil, heureka.LeaseInfo{}, heureka.ErrNotFound
 	}
-	return rec.Instance, rec.Lease(), nil
+	in, lease := rec.Shown()
+	return in, lease, nil
 }
 
 // InstanceByID implements httpapi.Backend: nobody asks.

@@ -75,7 +75,7 @@ func (s *sim) command(n *node, c *client, kind int) {
 	}
 	metadata := func(key string) {
 		entry := heureka.MetadataEntry{Key: key, Value: fmt.Sprint(s.now)}
-		if n.SetMetadata(c.key, []heureka.MetadataEntry{entry}, registry.FromClient) == nil && rec.Instance.LastDirtyMS == c.in.LastDirtyMS {
+		if n.SetMetadata(c.key, []heureka.MetadataEntry{entry}, registry.FromClient) == nil && rec.LastDirtyMS() == c.in.LastDirtyMS {
 			s.judge.acknowledged(n, c, key)
 		}
 	}
@@ -104,7 +104,7 @@ func (n *node) left(c *client, key string) string {
 		return fmt.Sprint(set, s)
 	}
 	rec, _ := n.reg.Find(c.key)
-	value, set := rec.Instance.Metadata.Lookup(key)
+	value, set := rec.Instance().Metadata.Lookup(key)
 	return fmt.Sprint(set, value)
 }
 
