@@ -143,6 +143,11 @@ func FuzzDecodeApplications(f *testing.F) {
 		for _, form := range []wire.Form{fullJSON, fullXML} {
 			_, _ = wire.DecodeApplication(form.Format, body)
 			apps, err := wire.DecodeApplications(form.Format, body)
+			if form == fullJSON {
+				if _, arriving := eachOf(body, 7, 1+len(body)/3); (arriving == nil) != (err == nil) {
+					t.Errorf("as a whole: %v; while it arrives: %v", err, arriving)
+				}
+			}
 			if err != nil {
 				checkError(t, body, err)
 				continue

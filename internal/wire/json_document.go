@@ -1,11 +1,16 @@
 package wire
 
-import "heureka.internal/heureka"
+import (
+	"cmp"
+
+	"heureka.internal/heureka"
+)
 
 // A documentReader decodes the documents that a server sends, leniently.
 type documentReader struct {
 	scanner
 	record record
+	use    func(in *heureka.Instance) // gets each instance as it comes; nil: the document is kept
 }
 
 func newDocumentReader(body []byte) *documentReader {
@@ -66,7 +71,9 @@ func (d *documentReader) applications(apps *heureka.Applications) {
 		case "application":
 			apps.Apps = nil
 			for range d.list {
-				apps.Apps = appendNamed(apps.Apps, d.application())
+				if app := d.application(); d.use == nil {
+					apps.Apps = appendNamed(apps.Apps, app)
+				}
 			}
 		default:
 			d.skip()
@@ -105,13 +112,18 @@ func (d *documentReader) application() *heureka.Application {
 		case "instance":
 			app.Instances = nil
 			for range d.list {
-				app.Instances = appendReachable(app.Instances, d.listed())
+				d.add(app, d.listed())
 			}
 		default:
 			d.skip()
 		}
 	}
 	keepUsable(app)
+	if d.use != nil {
+		for _, in := range app.Instances {
+			d.use(in)
+		}
+	}
 	return app
 }
 
@@ -132,12 +144,29 @@ func appendReachable(list []*heureka.Instance, in *heureka.Instance) []*heureka.
 	return append(list, in)
 }
 
+// add adds an instance to its application. If the document is not kept, only those wait that still need a name.
+func (d *documentReader) add(app *heureka.Application, in *heureka.Instance) {
+	if d.use == nil || in == nil || in.App == "" && app.Name == "" {
+		app.Instances = appendReachable(app.Instances, in)
+		if d.use != nil && len(app.Instances) > maxNameless {
+			d.fail("too many instances before the name of their application")
+		}
+		return
+	}
+	in.App = cmp.Or(in.App, app.Name)
+	if reachable(in) {
+		d.use(in)
+	}
+}
+
 // listed reads an instance of a list. One that makes no sense is skipped and nil, so that it does not cost the client
 // the rest of the document (W-GOCLI-8); broken JSON still does.
 func (d *documentReader) listed() *heureka.Instance {
-	pos, depth := d.pos, d.depth
+	d.hold()
+	pos, depth, window := d.pos, d.depth, d.window
+	d.window = nil // what may be read again must stay where it is
 	in := d.instance(&d.record)
-	if in == nil {
+	if d.window = window; in == nil {
 		d.pos, d.depth, d.err = pos, depth, nil
 		d.skip()
 	}

@@ -2,8 +2,6 @@ package wire
 
 import (
 	"bytes"
-	"errors"
-	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -17,6 +15,7 @@ const maxDepth = 64
 type scanner struct {
 	data    []byte
 	pos     int
+	window  *window // over a body of which data is a part; nil: data is all
 	depth   int
 	lenient bool // client side: bear what W-JLEG-2 lists
 	limits  Limits
@@ -38,10 +37,16 @@ const (
 // newScanner begins after a byte order mark (W-JDEC-1).
 func newScanner(data []byte, lenient bool) scanner {
 	s := scanner{data: data, lenient: lenient}
-	if bytes.HasPrefix(data, []byte("\uFEFF")) {
-		s.pos = len("\uFEFF")
-	}
+	s.skipMark()
 	return s
+}
+
+const byteOrderMark = "\uFEFF"
+
+func (s *scanner) skipMark() {
+	if bytes.HasPrefix(s.data, []byte(byteOrderMark)) {
+		s.pos = len(byteOrderMark)
+	}
 }
 
 // failure returns err as an error, nil if there is none.
@@ -54,7 +59,7 @@ func (s *scanner) failure() error {
 
 func (s *scanner) fail(msg string) {
 	if s.err == nil {
-		s.err = &SyntaxError{Offset: int64(s.pos), Msg: msg}
+		s.err = &SyntaxError{Offset: s.window.offset() + int64(s.pos), Msg: msg}
 	}
 }
 
@@ -78,7 +83,7 @@ func (s *scanner) unexpected(want string) {
 
 // peek skips white space and returns the byte after it, 0 at the end.
 func (s *scanner) peek() byte {
-	for s.pos < len(s.data) {
+	for s.pos < len(s.data) || s.more() {
 		switch c := s.data[s.pos]; c {
 		case ' ', '\n', '\t', '\r':
 			s.pos++
@@ -140,12 +145,13 @@ func (s *scanner) members(yield func(name []byte) bool) {
 			s.unexpected("a member name")
 			return
 		}
+		s.hold()
 		from := s.pos + 1
 		name := s.string()
-		to := s.pos - 1
+		written := s.data[from:max(from, s.pos-1)]
 		ok := s.punctuation(':') && yield(name)
 		if s.err != nil {
-			s.err.within(s.data[from:max(from, to)])
+			s.err.within(written)
 		}
 		if !ok {
 			return
@@ -195,6 +201,7 @@ func (s *scanner) null() bool {
 	if s.peek() != 'n' {
 		return false
 	}
+	s.hold()
 	s.literal("null")
 	return true
 }
@@ -204,6 +211,7 @@ func (s *scanner) scalar() ([]byte, token) {
 	if s.err != nil {
 		return nil, noToken
 	}
+	s.hold()
 	switch c := s.peek(); {
 	case c == '"':
 		return s.string(), stringToken
@@ -405,96 +413,4 @@ func hexRune[T string | []byte](b T) (rune, bool) {
 		}
 	}
 	return r, true
-}
-
-// integer reads a whole number from a number or a text (W-JDEC-4).
-func (s *scanner) integer() int64 {
-	t, kind := s.scalar()
-	return s.within(t, kind, math.MinInt64, math.MaxInt64)
-}
-
-// integer32 reads a number that the reference holds in 32 bits.
-func (s *scanner) integer32() int64 {
-	t, kind := s.scalar()
-	return s.within(t, kind, math.MinInt32, math.MaxInt32)
-}
-
-// within returns the whole number that a scalar stands for. One that is out of bounds refuses a body on the server, and
-// is 0 in a text, as on the reference; a client takes the nearest.
-func (s *scanner) within(t []byte, kind token, low, high int64) int64 {
-	switch kind {
-	case trueToken:
-		return 1
-	case falseToken:
-		return 0
-	}
-	n, fits := lenientInt(t)
-	switch {
-	case fits && low <= n && n <= high:
-		return n
-	case s.lenient:
-		return max(low, min(n, high))
-	case kind == numberToken:
-		s.fail("number out of range")
-	}
-	return 0
-}
-
-// lenientInt reads text as a whole number: fractions are cut off, and what is no number is 0 (W-JDEC-4). A number of more
-// than 64 bits does not fit: n is the nearest.
-func lenientInt(t []byte) (n int64, fits bool) {
-	t = bytes.TrimSpace(t)
-	if n, ok := decimal(t); ok {
-		return n, true
-	}
-	if n, err := strconv.ParseInt(string(t), 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		return n, err == nil
-	}
-	for _, c := range t {
-		if !isDigit(c) && c != '.' && c|0x20 != 'e' && c != '+' && c != '-' {
-			return 0, true
-		}
-	}
-	f, _ := strconv.ParseFloat(string(t), 64) // ±Inf beyond its range, 0 if malformed
-	switch {
-	case f >= math.MaxInt64:
-		return math.MaxInt64, false
-	case f <= math.MinInt64:
-		return math.MinInt64, false
-	}
-	return int64(f), true
-}
-
-// decimal reads up to 18 digits with an optional minus sign: all real numbers of the protocol.
-func decimal(t []byte) (int64, bool) {
-	digits := t
-	if len(t) > 0 && t[0] == '-' {
-		digits = t[1:]
-	}
-	if len(digits) == 0 || len(digits) > 18 {
-		return 0, false
-	}
-	var n int64
-	for _, c := range digits {
-		if !isDigit(c) {
-			return 0, false
-		}
-		n = n*10 + int64(c-'0')
-	}
-	if len(digits) < len(t) {
-		n = -n
-	}
-	return n, true
-}
-
-// boolean reads a truth value (W-JDEC-5): of texts only "true" is true, of whole numbers all but zero.
-func (s *scanner) boolean() bool {
-	t, kind := s.scalar()
-	switch kind {
-	case stringToken:
-		return string(t) == "true"
-	case numberToken:
-		return !bytes.ContainsAny(t, ".eE") && s.within(t, kind, math.MinInt32, math.MaxInt32) != 0
-	}
-	return kind == trueToken
 }
