@@ -89,13 +89,17 @@ func (c *Conn) readBody(reply *Reply, resp *http.Response, req Request, quiet *s
 	if limit <= 0 {
 		limit = c.cfg.MaxBytes
 	}
+	encoding := resp.Header.Get("Content-Encoding")
+	if req.arriving != nil {
+		return limited(quiet.reader(resp.Body), encoding, limit, func(r io.Reader) error { return req.arriving(reply, r) })
+	}
 	buf := new(bytes.Buffer)
 	if req.pooled {
 		buf = buffers.Get().(*bytes.Buffer)
 		buf.Reset()
 		reply.buf = buf
 	}
-	err := readAll(buf, quiet.reader(resp.Body), resp.Header.Get("Content-Encoding"), limit)
+	err := readAll(buf, quiet.reader(resp.Body), encoding, limit)
 	if err != nil {
 		reply.release()
 		return err
@@ -120,12 +124,20 @@ func (r *Reply) release() {
 // readAll reads and decompresses a body. The limit is on what comes out, because a few bytes of gzip can stand for
 // gigabytes.
 func readAll(buf *bytes.Buffer, body io.Reader, encoding string, limit int64) error {
+	return limited(body, encoding, limit, func(r io.Reader) error {
+		_, err := buf.ReadFrom(r)
+		return err
+	})
+}
+
+// limited lets read have a decompressed body. Of one that is too large it has got more than the limit.
+func limited(body io.Reader, encoding string, limit int64, read func(io.Reader) error) error {
 	switch strings.ToLower(encoding) {
 	case "", "identity":
 	case "gzip", "x-gzip":
 		zr, err := newGzipReader(body)
 		if errors.Is(err, io.EOF) {
-			return nil // gzip of nothing at all: an empty body
+			return read(http.NoBody) // gzip of nothing at all: an empty body
 		}
 		if err != nil {
 			return err
@@ -135,11 +147,11 @@ func readAll(buf *bytes.Buffer, body io.Reader, encoding string, limit int64) er
 	default:
 		return fmt.Errorf("unknown content encoding %q", encoding)
 	}
-	n, err := buf.ReadFrom(io.LimitReader(body, limit+1))
-	if n > limit {
-		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
+	rest := &io.LimitedReader{R: body, N: limit + 1}
+	if err := read(rest); rest.N > 0 {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
 }
 
 // newGzipReader takes a reader from the pool, or makes the first.

@@ -57,6 +57,7 @@ func TestAnswers(t *testing.T) {
 		{"empty gzip", zippedAnswer(""), remote.ErrEmpty, "empty answer"},
 		{"204", status(204), remote.ErrEmpty, "empty answer"},
 		{"truncated JSON", answer("application/json", emptyRegistry[:40]), nil, "unreadable application/json"},
+		{"gzip without its checksum", zippedAnswer(zipped(emptyRegistry)[:len(zipped(emptyRegistry))-8]), io.ErrUnexpectedEOF, "unexpected EOF"},
 		{"truncated gzip", zippedAnswer(zipped(emptyRegistry)[:30]), io.ErrUnexpectedEOF, "unexpected EOF"},
 		{"gzip that is none", zippedAnswer(emptyRegistry), gzip.ErrHeader, "gzip"},
 		{"unknown encoding", func(w http.ResponseWriter, _ *http.Request) {
@@ -75,15 +76,18 @@ func TestAnswers(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := serve(t, tt.handler, nil)
-				_, err := f.conn.Apps(t.Context(), remote.Query{})
-				if (err == nil) != (tt.says == "") {
-					t.Fatalf("error = %v", err)
-				}
-				if err != nil && (!strings.Contains(err.Error(), tt.says) || !strings.HasPrefix(err.Error(), "fetch registry")) {
-					t.Errorf("error = %v, want it to begin with the operation and say %q", err, tt.says)
-				}
-				if tt.is != nil && !errors.Is(err, tt.is) {
-					t.Errorf("error %v is not %v", err, tt.is)
+				_, whole := f.conn.Apps(t.Context(), remote.Query{})
+				_, arriving := f.conn.EachInstance(t.Context(), func(*heureka.Instance) {})
+				for _, err := range []error{whole, arriving} {
+					if (err == nil) != (tt.says == "") {
+						t.Fatalf("error = %v", err)
+					}
+					if err != nil && (!strings.Contains(err.Error(), tt.says) || !strings.HasPrefix(err.Error(), "fetch registry")) {
+						t.Errorf("error = %v, want it to begin with the operation and say %q", err, tt.says)
+					}
+					if tt.is != nil && !errors.Is(err, tt.is) {
+						t.Errorf("error %v is not %v", err, tt.is)
+					}
 				}
 			})
 		})
@@ -106,6 +110,9 @@ func TestEndlessBodies(t *testing.T) {
 				f := serve(t, h, func(cfg *remote.Config) { cfg.MaxRegistryBytes, cfg.MaxBytes = 100<<10, 10<<10 })
 				if _, err := f.conn.Apps(t.Context(), remote.Query{}); !errors.Is(err, remote.ErrTooLarge) {
 					t.Errorf("Apps: %v", err)
+				}
+				if _, err := f.conn.EachInstance(t.Context(), func(*heureka.Instance) {}); !errors.Is(err, remote.ErrTooLarge) {
+					t.Errorf("EachInstance: %v", err)
 				}
 				if _, err := f.conn.Application(t.Context(), "A"); !errors.Is(err, remote.ErrTooLarge) {
 					t.Errorf("Application: %v", err)

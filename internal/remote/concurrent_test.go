@@ -18,7 +18,9 @@ import (
 )
 
 // registryOf is a document with n instances named after tag, compressed.
-func registryOf(tag string, n int) string {
+func registryOf(tag string, n int) string { return zipped(plainRegistry(tag, n)) }
+
+func plainRegistry(tag string, n int) string {
 	form := wire.Form{Format: wire.JSON}
 	b := form.AppendDocHead(nil, 1, fmt.Sprintf("UP_%d_", n))
 	b = form.AppendAppHead(b, "APP")
@@ -30,7 +32,7 @@ func registryOf(tag string, n int) string {
 		in.App, in.ID, in.HostName = "APP", fmt.Sprint(tag, i), strings.Repeat(tag, 50)
 		b = form.AppendInstance(b, in, in.Lease)
 	}
-	return zipped(string(form.AppendDocTail(form.AppendAppTail(b), 1, "")))
+	return string(form.AppendDocTail(form.AppendAppTail(b), 1, ""))
 }
 
 // TestPooledBodiesAreNotMixedUp: what was decoded stays as it was when the buffer it came from is used again, and readers

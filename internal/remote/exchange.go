@@ -26,6 +26,9 @@ type Request struct {
 	Limit  int64       // of the answer; 0 stands for Config.MaxBytes
 
 	pooled bool // the reply's body may come from a pool: the caller must release it
+	// arriving reads the body instead, while it comes.
+	arriving func(reply *Reply, body io.Reader) error
+
 	unread bool // nobody wants the body: whatever it is, the status alone counts (W-GOCLI-3)
 }
 

@@ -60,7 +60,8 @@ type Config struct {
 	// being sent or received. A large answer may take longer as a whole (C-HT-4). Zero: only the context limits a call.
 	ReadTimeout time.Duration
 
-	// MaxRegistryBytes limits Apps, Delta, VIP and SVIP, MaxBytes all other answers. Zero stands for the defaults.
+	// MaxRegistryBytes limits Apps, EachInstance, Delta, VIP and SVIP, MaxBytes all other answers. Zero stands for the
+	// defaults.
 	MaxRegistryBytes, MaxBytes int64
 }
 
