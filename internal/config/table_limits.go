@@ -120,7 +120,7 @@ var fixed = [][4]string{
 	{"request from a node that compares registries", "32 MiB, 256 buckets", "413, 400", refusedBy("too-large")},
 	{"such requests at a time", "1 of a proven peer, 4 of all others", "503", refusedBy("busy")},
 	{"records of a peer that are remembered as beyond the limits above", "65536, 5 min", "not taken over, not requested again", "heureka_peer_refused_records_total"},
-	{"response read from a peer", "24 MiB, a whole registry 512 MiB", "retried later; a node that cannot copy its peers' registry is not ready", ""},
+	{"response read from a peer", "24 MiB; a whole registry, which is taken over while it arrives, 4 GiB", "retried later; a node that cannot copy its peers' registry is not ready", ""},
 	{"batch senders whose last number is remembered", "1024 proven peers, 1024 others", "all of them are forgotten", ""},
 	{"nonces kept of possible peers", "64 of 64 bytes for each peer, one of each address", "the oldest is dropped", ""},
 	{"key of an instance reported by another node", "8 KiB", "left out", ""},

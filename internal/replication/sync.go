@@ -14,12 +14,11 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
-	"heureka.internal/heureka/internal/remote"
 	"heureka.internal/heureka/internal/wire"
 )
 
 const (
-	maxRegistry  = 512 << 20       // of a whole registry, decompressed
+	maxRegistry  = 4 << 30         // of a whole registry, decompressed; it is never held as a whole
 	syncPatience = 2 * time.Minute // with one peer that keeps sending
 	leaveAfter   = 8 * time.Second // more than a silent peer is given, usually
 )
@@ -188,9 +187,22 @@ func answered(err error) bool {
 	return refused || errors.Is(err, errNotHeureka) || errors.Is(err, errOtherProtocol)
 }
 
-// copyApps takes over the records that any server lists. It reports whether they are young.
+// copyApps takes over the records that any server lists, as they arrive. It reports whether they are young.
 func (ps *Peers) copyApps(ctx context.Context, p *peer, c *Copied) bool {
-	doc, err := p.conn.Apps(ctx, remote.Query{})
+	seen := span{oldest: math.MaxInt64, ring: math.MaxInt64}
+	refused, refusal := 0, error(nil)
+	header, err := p.conn.EachInstance(ctx, func(in *heureka.Instance) {
+		seen.add(in, ps.cfg.App)
+		c.Instances++
+		changed, err := ps.takeOver(in, p, ps.cfg.Now())
+		if changed {
+			c.Changed++
+		}
+		if err != nil {
+			refused, refusal = refused+1, err
+		}
+	})
+	p.refusing(refusal)
 	if err != nil {
 		c.Err = err
 		if status, ok := errors.AsType[*heureka.StatusError](err); ok &&
@@ -199,63 +211,50 @@ func (ps *Peers) copyApps(ctx context.Context, p *peer, c *Copied) bool {
 		}
 		return false
 	}
-	now, refused := ps.cfg.Now(), 0
-	for _, app := range doc.Apps.Apps {
-		for _, in := range app.Instances {
-			c.Instances++
-			changed, failure := ps.takeOver(in, p, now)
-			if changed {
-				c.Changed++
-			}
-			if failure != nil {
-				refused, err = refused+1, failure
-			}
-		}
-	}
-	p.refusing(err)
 	if 2*refused > c.Instances { // a bad record costs that record, most records are the registry
-		c.Err = fmt.Errorf("%w: %d of %d instances, %v", ErrUncopied, refused, c.Instances, err)
+		c.Err = fmt.Errorf("%w: %d of %d instances, %v", ErrUncopied, refused, c.Instances, refusal)
 	}
-	heurekas := doc.Header.Get(wire.HeaderVersion) != "" // perhaps of a node without peers: it has opened when it answers
-	if !heurekas {
-		c.Whole = now.Sub(ps.ringBegan(doc.Apps, now))
+	if header.Get(wire.HeaderVersion) != "" { // perhaps of a node without peers: it has opened when it answers
+		return false
 	}
-	return !heurekas && young(doc.Apps)
+	now := ps.cfg.Now()
+	c.Whole = now.Sub(seen.ringBegan(now))
+	return seen.young()
 }
 
-// ringBegan returns when the first of the ring's nodes registered with the server that lists these instances, which has been up since
-// then; now if it lists none. Other servers than heureka do not say since when they have their registry, and when they start they
-// register anew whatever they copy.
-func (ps *Peers) ringBegan(apps *heureka.Applications, now time.Time) time.Time {
-	began := now
-	for _, app := range apps.Apps {
-		if ps.cfg.App == "" || app.Name != ps.cfg.App {
-			continue
-		}
-		for _, in := range app.Instances {
-			if at := time.UnixMilli(in.Lease.RegistrationMS); in.Lease.RegistrationMS > 0 && at.Before(began) {
-				began = at
-			}
-		}
+// A span is what the instances that another server than heureka lists tell of its age, by its clock. Such servers do not say since
+// when they have their registry, and when they start they register anew whatever they copy.
+type span struct {
+	oldest, newest int64
+	ring           int64 // when the first of the ring's own nodes registered
+}
+
+// add takes in one more instance; those of the application app are the ring's nodes.
+func (s *span) add(in *heureka.Instance, app string) {
+	l := &in.Lease
+	s.oldest = min(s.oldest, l.RegistrationMS)
+	s.newest = max(s.newest, l.RegistrationMS, l.LastRenewalMS-l.DurationSecs*1000) // W-FLD-9
+	if app != "" && in.App == app && l.RegistrationMS > 0 {
+		s.ring = min(s.ring, l.RegistrationMS)
 	}
-	return began
+}
+
+// ringBegan returns when the first of the ring's nodes registered with the server, which has been up since then; now if it lists
+// none.
+func (s *span) ringBegan(now time.Time) time.Time {
+	if began := time.UnixMilli(s.ring); began.Before(now) {
+		return began
+	}
+	return now
 }
 
 // errYoung is the error of a server that may have started a moment ago.
 var errYoung = fmt.Errorf("%w: it is not heureka, and nothing in its registry is older than %s", heureka.ErrNotReady, QuietToOpen)
 
-// young reports whether a registry lists nobody, or only what has come within QuietToOpen, by the clock of its server. Other
-// servers than heureka do not say that they have just started, and answer at once with the few that they have heard of.
-func young(apps *heureka.Applications) bool {
-	oldest, newest := int64(math.MaxInt64), int64(0)
-	for _, app := range apps.Apps {
-		for _, in := range app.Instances {
-			l := in.Lease
-			oldest = min(oldest, l.RegistrationMS)
-			newest = max(newest, l.RegistrationMS, l.LastRenewalMS-l.DurationSecs*1000) // W-FLD-9
-		}
-	}
-	return oldest > 0 && newest-oldest < QuietToOpen.Milliseconds()
+// young reports whether a registry lists nobody, or only what has come within QuietToOpen. Other servers than heureka do not say
+// that they have just started, and answer at once with the few that they have heard of.
+func (s *span) young() bool {
+	return s.oldest > 0 && s.newest-s.oldest < QuietToOpen.Milliseconds()
 }
 
 // takeOver registers a record unless there is one that is as new, or was.
