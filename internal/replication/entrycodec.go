@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka"
@@ -40,27 +43,53 @@ type bucketRequest struct {
 // for again.
 type bucketsAnswer struct {
 	Protocol int        `json:"protocol,omitempty"`
-	Entries  entryList  `json:"entries"`
 	Rest     numberList `json:"rest,omitempty"`
 
-	size int // about
+	entries []readEntry // "entries", which encoding/json would go through four times
+}
+
+// A readEntry is one of an answer, or what is wrong with it.
+type readEntry struct {
+	registry.Entry
+	bad error
+}
+
+// readAnswer reads the entries on all processors: most of a copy is that.
+func readAnswer(doc []byte) (a bucketsAnswer, err error) {
+	doc, list := wire.CutMember(doc, "entries")
+	if err := json.Unmarshal(doc, &a); err != nil || list == nil || bytes.Equal(list, noRecord) {
+		return a, err
+	}
+	docs, err := wire.Elements(list, maxEntries)
+	if err != nil {
+		return a, err
+	}
+	a.entries = make([]readEntry, len(docs))
+	const atOnce = 64
+	var next atomic.Int64
+	var reading sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(docs)/atOnce+1) {
+		reading.Go(func() {
+			for end := int(next.Add(atOnce)); end-atOnce < len(docs); end = int(next.Add(atOnce)) {
+				for i := end - atOnce; i < min(end, len(docs)); i++ {
+					a.entries[i].Entry, a.entries[i].bad = ReadRecord(docs[i])
+				}
+			}
+		})
+	}
+	reading.Wait()
+	return a, nil
 }
 
 // Lists that refuse more than there can be, before it has taken memory: three bytes of JSON can make a hundred.
 type (
 	bucketsList []bucketRequest
-	entryList   []entryDoc
 	numberList  []int
 	commandList []commandDoc
 )
 
 func (l *bucketsList) UnmarshalJSON(b []byte) (err error) {
 	*l, err = counted[bucketRequest](b, registry.Buckets)
-	return err
-}
-
-func (l *entryList) UnmarshalJSON(b []byte) (err error) {
-	*l, err = counted[entryDoc](b, maxEntries)
 	return err
 }
 

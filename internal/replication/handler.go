@@ -97,8 +97,8 @@ const maxStrangers = 4
 // room reports whether there is memory for so many bytes.
 func (ps *Peers) room(bytes int) bool { return ps.cfg.Room == nil || ps.cfg.Room(int64(bytes)) }
 
-// encodingCost is how many times the size of an answer is needed to encode it: with buffers that grow.
-const encodingCost = 4
+// encodingCost is how many times the size of an answer is needed to encode it: in a buffer that grows.
+const encodingCost = 2
 
 // Buckets gives answer the entries that the asker lacks. It refuses with 400 if it asks for what there is not, and with 503 if it
 // asks for too much at a time or more than there is memory for, or asks a node that does not answer reads yet without having proved
@@ -108,7 +108,7 @@ func (ps *Peers) Buckets(address string, h http.Header, body []byte, answer func
 	case ps.cfg.DisableAntiEntropy:
 		return http.StatusNotFound
 	case !speaks(h.Get(HeaderProtocol)):
-		answer(encoded(bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}))
+		answer(newAnswer().end())
 		return 0
 	}
 	from := ps.meet(address, h)
@@ -116,16 +116,13 @@ func (ps *Peers) Buckets(address string, h http.Header, body []byte, answer func
 		return http.StatusServiceUnavailable
 	}
 	defer ps.end(from)
-	if !ps.room(maxBucketsBatch) {
+	if !ps.room(encodingCost * maxBucketsBatch) {
 		return http.StatusServiceUnavailable
 	}
-	doc := answerTo(ps.cfg.Store, body, ps.cfg.Now())
-	switch {
-	case doc == nil:
+	doc := AnswerBuckets(ps.cfg.Store, body, ps.cfg.Now())
+	if doc == nil {
 		return http.StatusBadRequest
-	case !ps.room(encodingCost * doc.size):
-		return http.StatusServiceUnavailable
 	}
-	answer(encoded(doc))
+	answer(doc)
 	return 0
 }

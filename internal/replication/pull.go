@@ -60,16 +60,16 @@ func (p *Pull) Request(now time.Time) []byte {
 
 // Take merges an answer.
 func (p *Pull) Take(doc []byte, now time.Time) error {
-	var answer bucketsAnswer
-	if err := json.Unmarshal(doc, &answer); err != nil {
+	answer, err := readAnswer(doc)
+	if err != nil {
 		return err
 	}
-	if len(answer.Rest) > p.asked || len(answer.Rest) == p.asked && len(answer.Entries) == 0 {
+	if len(answer.Rest) > p.asked || len(answer.Rest) == p.asked && len(answer.entries) == 0 {
 		return fmt.Errorf("none of %d requested buckets arrived", p.asked)
 	}
 	before, fresh := p.store.Digest(), p.fresh
-	for i := range answer.Entries {
-		p.bad = cmp.Or(p.bad, p.merge(&answer.Entries[i], now)) // a bad record costs that record
+	for i := range answer.entries {
+		p.bad = cmp.Or(p.bad, p.merge(&answer.entries[i], now)) // a bad record costs that record
 	}
 	if len(answer.Rest) == p.asked && (p.fresh == fresh || p.fresh > maxRefused) && p.store.Digest() == before {
 		answer.Rest = answer.Rest[1:] // what came of this bucket is not taken over: it would come again for ever
@@ -79,10 +79,10 @@ func (p *Pull) Take(doc []byte, now time.Time) error {
 }
 
 // merge merges one entry. The error is that of one that makes no sense.
-func (p *Pull) merge(d *entryDoc, now time.Time) error {
-	e, err := d.entry()
-	if err != nil {
-		return err
+func (p *Pull) merge(read *readEntry, now time.Time) error {
+	e := read.Entry
+	if read.bad != nil {
+		return read.bad
 	}
 	if !e.Valid() {
 		return fmt.Errorf("invalid entry %.200q", e.Key)
@@ -131,18 +131,11 @@ const maxWholeMS = int64(100 * 365 * 24 * time.Hour / time.Millisecond)
 
 // AnswerBuckets returns the entries that the asker lacks; nil if it asks for what there is not.
 func AnswerBuckets(store Store, body []byte, now time.Time) []byte {
-	if answer := answerTo(store, body, now); answer != nil {
-		return encoded(answer)
-	}
-	return nil
-}
-
-func answerTo(store Store, body []byte, now time.Time) *bucketsAnswer {
 	var ask bucketsRequest
 	if json.Unmarshal(body, &ask) != nil {
 		return nil
 	}
-	answer := &bucketsAnswer{Protocol: Protocol, Entries: []entryDoc{}}
+	a := newAnswer()
 	var asked [registry.Buckets]bool
 	for _, b := range ask.Buckets {
 		if b.Bucket < 0 || b.Bucket >= registry.Buckets {
@@ -152,17 +145,28 @@ func answerTo(store Store, body []byte, now time.Time) *bucketsAnswer {
 			continue
 		}
 		asked[b.Bucket] = true
-		if !answer.add(store, b, now) {
-			answer.Rest = append(answer.Rest, b.Bucket)
+		if !a.add(store, b, now) {
+			a.rest = append(a.rest, b.Bucket)
 		}
 	}
-	return answer
+	return a.end()
+}
+
+// An answering is a bucketsAnswer while it is put together.
+type answering struct {
+	doc     []byte
+	entries int
+	rest    []int
+}
+
+func newAnswer() *answering {
+	return &answering{doc: fmt.Appendf(nil, `{"protocol":%d,"entries":[`, Protocol)}
 }
 
 // add adds what the asker lacks of a bucket. It reports whether that is all: an answer ends before the record that would make
 // it too large, but for the first, so that the largest legal one fits and each answer brings something.
-func (a *bucketsAnswer) add(store Store, b bucketRequest, now time.Time) bool {
-	if a.size > maxBucketsBatch {
+func (a *answering) add(store Store, b bucketRequest, now time.Time) bool {
+	if a.size() > maxBucketsBatch {
 		return false
 	}
 	entries := store.Bucket(b.Bucket, now)
@@ -177,13 +181,27 @@ func (a *bucketsAnswer) add(store Store, b bucketRequest, now time.Time) bool {
 		if !lacks[entries[i].Digest()] {
 			continue
 		}
-		d := docOf(&entries[i])
-		if a.size += len(d.Instance) + len(d.App) + len(d.ID) + entryOverhead; a.size > maxBucketsBatch && len(a.Entries) > 0 {
+		before := len(a.doc)
+		if a.entries > 0 {
+			a.doc = append(a.doc, ',')
+		}
+		a.doc = AppendRecord(a.doc, &entries[i])
+		if a.entries++; a.entries > 1 && a.size() > maxBucketsBatch {
+			a.doc, a.entries = a.doc[:before], maxEntries // nothing more fits
 			return false
 		}
-		a.Entries = append(a.Entries, d)
 	}
 	return true
+}
+
+func (a *answering) size() int { return len(a.doc) + a.entries*entryOverhead }
+
+func (a *answering) end() []byte {
+	a.doc = append(a.doc, ']')
+	if a.rest != nil {
+		a.doc = append(append(a.doc, `,"rest":`...), encoded(a.rest)...)
+	}
+	return append(a.doc, '}')
 }
 
 // NonZero returns the buckets that are not empty.

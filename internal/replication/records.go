@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/wire"
 )
 
 // RecordForm is the form of the lines of AppendRecord. Members may be added: a node leaves out those that it does not know.
@@ -25,9 +26,11 @@ func AppendRecord(b []byte, e *registry.Entry) []byte {
 
 // ReadRecord reads such a line. Whether it makes sense is for the registry to judge.
 func ReadRecord(line []byte) (registry.Entry, error) {
+	head, record := wire.CutMember(line, "record") // most of it: encoding/json would go through it three times
 	var d entryDoc
-	if err := json.Unmarshal(line, &d); err != nil {
+	if err := json.Unmarshal(head, &d); err != nil {
 		return registry.Entry{}, err
 	}
+	d.Instance = record
 	return d.entry()
 }

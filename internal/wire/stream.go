@@ -72,17 +72,19 @@ func (s *scanner) hold() {
 	}
 }
 
-func (s *scanner) holdValue() {
+// holdValue returns where the value ends that begins at pos, by its brackets and quotes alone: what is in them is for those to
+// judge who read it.
+func (s *scanner) holdValue() (end int) {
 	depth, quoted := 0, false
 	for i := s.pos; ; i++ {
 		for i >= len(s.data) {
-			if i-s.pos > maxHeld {
+			if s.window != nil && i-s.pos > maxHeld {
 				s.fail("value too large")
-				return
+				return len(s.data)
 			}
 			before := s.pos
 			if !s.more() {
-				return
+				return len(s.data)
 			}
 			i -= before - s.pos
 		}
@@ -96,13 +98,15 @@ func (s *scanner) holdValue() {
 			continue
 		case c == '{' || c == '[':
 			depth++
+		case depth == 0 && (c <= ' ' || c == ',' || c == ':' || c == '}' || c == ']'):
+			return i // after a number or a word
 		case c == '}' || c == ']':
 			depth--
-		case c > ' ' && c != ',' && c != ':': // within a number or a word
+		default:
 			continue
 		}
-		if depth <= 0 && !quoted {
-			return
+		if depth == 0 && !quoted {
+			return i + 1
 		}
 	}
 }
