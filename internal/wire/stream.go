@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"io"
 
 	"heureka.internal/heureka"
@@ -92,9 +93,7 @@ func (s *scanner) holdValue() (end int) {
 		case c == '"':
 			quoted = !quoted
 		case quoted:
-			if c == '\\' {
-				i++
-			}
+			i += pastText(s.data[i:])
 			continue
 		case c == '{' || c == '[':
 			depth++
@@ -109,4 +108,16 @@ func (s *scanner) holdValue() (end int) {
 			return i + 1
 		}
 	}
+}
+
+// pastText returns how far it is to the byte before the next quote, or to the one that is escaped before that.
+func pastText(b []byte) int {
+	end := bytes.IndexByte(b, '"')
+	if end < 0 {
+		end = len(b)
+	}
+	if escape := bytes.IndexByte(b[:end], '\\'); escape >= 0 {
+		return escape + 1
+	}
+	return end - 1
 }
