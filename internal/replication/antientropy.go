@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"heureka.internal/heureka/internal/registry"
@@ -141,26 +143,57 @@ func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err e
 	return d, err
 }
 
-// pull merges what the node has in these buckets and this one has not. It returns how many instances changed here.
+// pull merges what the node has in these buckets and this one has not. It returns how many instances changed here. Many buckets
+// are shared by two pulls that take turns to ask: while one merges an answer, the next one is under way.
 func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err error) {
-	now := f.peer.set.cfg.Now
-	p := NewPull(f.store, registry.Origin{By: f.by, Address: f.conn.URL()}, buckets)
-	p.gate = &f.peer.gate
-	defer func() {
+	parts := [][]int{buckets}
+	if half := len(buckets) / 2; half >= bucketsAtOnce {
+		parts = [][]int{buckets[:half], buckets[half:]}
+	}
+	origin := registry.Origin{By: f.by, Address: f.conn.URL()}
+	pulls, turn := make([]*Pull, len(parts)), make(chan struct{}, 1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var pulling sync.WaitGroup
+	var failed atomic.Bool
+	for i, part := range parts {
+		p := NewPull(f.store, origin, part)
+		p.gate, pulls[i] = &f.peer.gate, p
+		pulling.Go(func() {
+			if err := f.carryOut(ctx, p, turn); err != nil {
+				failed.Store(true)
+				cancel(err)
+			}
+		})
+	}
+	pulling.Wait()
+	for _, p := range pulls {
+		changed += p.Changed
 		f.received, f.refused = f.received+p.Received, f.refused+p.Refused
 		f.peer.refusing(p.no)
-	}()
+	}
+	if failed.Load() {
+		err = context.Cause(ctx)
+	}
+	return changed, err
+}
+
+// carryOut asks for what a pull wants when it has the turn to.
+func (f *fetcher) carryOut(ctx context.Context, p *Pull, turn chan struct{}) error {
+	now := f.peer.set.cfg.Now
 	for body := p.Request(now()); body != nil; body = p.Request(now()) {
+		turn <- struct{}{}
 		doc, err := f.ask(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body})
+		<-turn
 		if err != nil {
-			return p.Changed, err
+			return err
 		}
 		if err := p.Take(doc, now()); err != nil {
-			return p.Changed, fmt.Errorf("%s%s: %w", f.conn.URL(), bucketsPath, err)
+			return fmt.Errorf("%s%s: %w", f.conn.URL(), bucketsPath, err)
 		}
 	}
 	if err := p.Err(); err != nil {
-		return p.Changed, fmt.Errorf("%s: %w", f.conn.URL(), err)
+		return fmt.Errorf("%s: %w", f.conn.URL(), err)
 	}
-	return p.Changed, nil
+	return nil
 }

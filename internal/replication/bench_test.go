@@ -78,3 +78,41 @@ func serveBench(b *testing.B, n *memnet.Network, reg *registry.Registry) (stop f
 	wg.Go(func() { _ = srv.Serve(ln) })
 	return func() { _ = srv.Close(); wg.Wait() }
 }
+
+// What a node pays that copies the registry of another one: for each instance, without the network between them.
+func BenchmarkPull(b *testing.B) {
+	const instances = 50_000
+	store := func() *registry.Registry {
+		reg, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
+		if err != nil {
+			b.Fatal(err)
+		}
+		return reg
+	}
+	from, now := store(), time.Now()
+	for i := range instances {
+		if _, err := from.Register(instance(fmt.Sprint("instance-", i)), registry.FromClient, now); err != nil {
+			b.Fatal(err)
+		}
+	}
+	var serving, taking time.Duration
+	for b.Loop() {
+		digest := from.Digest()
+		p := replication.NewPull(store(), registry.FromSync, replication.NonZero(&digest))
+		for body := p.Request(now); body != nil; body = p.Request(now) {
+			began := time.Now()
+			doc := replication.AnswerBuckets(from, body, now)
+			serving += time.Since(began)
+			began = time.Now()
+			if err := p.Take(doc, now); err != nil {
+				b.Fatal(err)
+			}
+			taking += time.Since(began)
+		}
+		if p.Changed != instances {
+			b.Fatalf("%d of %d instances came", p.Changed, instances)
+		}
+	}
+	b.ReportMetric(float64(serving.Nanoseconds())/float64(b.N*instances), "ns-serving/instance")
+	b.ReportMetric(float64(taking.Nanoseconds())/float64(b.N*instances), "ns-taking/instance")
+}
