@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"runtime"
+	"sync"
 	"time"
 
 	"heureka.internal/heureka"
@@ -55,7 +57,48 @@ type restoring struct {
 	known    bool      // only what others know as well: somebody would know whoever else were still there
 	commands bool      // only overrides
 
-	instances, overrides, gone, bad int
+	counts
+}
+
+type counts struct{ instances, overrides, gone, bad int }
+
+// restoreBatch is how many records a worker takes at a time.
+const restoreBatch = 256
+
+// all restores all records on all processors: their order does not matter, a key has but one.
+func (r *restoring) all(kept *snapshot.Loaded) error {
+	batches := make(chan [][]byte)
+	workers := make([]restoring, runtime.GOMAXPROCS(0))
+	var working sync.WaitGroup
+	for i := range workers {
+		workers[i] = *r
+		working.Go(func() {
+			for batch := range batches {
+				for _, record := range batch {
+					workers[i].take(record)
+				}
+			}
+		})
+	}
+	var batch [][]byte
+	err := kept.Each(func(record []byte) {
+		if batch = append(batch, bytes.Clone(record)); len(batch) == restoreBatch {
+			batches <- batch
+			batch = nil
+		}
+	})
+	batches <- batch
+	close(batches)
+	working.Wait()
+	for i := range workers {
+		r.add(&workers[i].counts)
+	}
+	return err
+}
+
+func (c *counts) add(more *counts) {
+	c.instances, c.overrides = c.instances+more.instances, c.overrides+more.overrides
+	c.gone, c.bad = c.gone+more.gone, c.bad+more.bad
 }
 
 // restoreSnapshot puts back what a snapshot has, nil for none, and returns how many instances that are. Whole is for how long nothing
@@ -67,7 +110,7 @@ func (s *Server) restoreSnapshot(kept *snapshot.Loaded, whole time.Duration) (in
 	began := time.Now()
 	age := max(0, began.Sub(kept.At))
 	r := restoring{reg: s.reg, terms: &s.node.terms, taken: kept.At, known: whole > age, commands: age > freshFor}
-	if err := kept.Each(r.take); err != nil {
+	if err := r.all(kept); err != nil {
 		s.log.Error("snapshot not read to its end", "err", err)
 	}
 	s.keeper.note(func(st *keptStatus) { st.Restored = r.instances })
