@@ -19,8 +19,9 @@ const fleetWorkers = 256
 // errLate counts a request of an open loop that found no free worker for a whole interval.
 var errLate = errors.New("request was due while all workers waited for the server")
 
-// fleet sends each client's heartbeat and poll when they are due, whether or not the server keeps up.
-func (t *target) fleet(ctx context.Context) {
+// fleet sends each client's heartbeat and poll when they are due, whether or not the server keeps up. Before it is measured, there
+// are only heartbeats, so that no lease runs out.
+func (t *target) fleet(ctx context.Context, measured bool) {
 	type due struct {
 		client int
 		poll   bool
@@ -31,7 +32,13 @@ func (t *target) fleet(ctx context.Context) {
 	for range fleetWorkers {
 		wg.Go(func() {
 			for d := range queue {
-				t.fleetRequest(ctx, d.client, d.poll, d.at)
+				if d.poll && !measured {
+					continue
+				}
+				n, err := t.fleetRequest(ctx, d.client, d.poll)
+				if measured && ctx.Err() == nil {
+					t.recordFleet(d.poll, time.Since(d.at), n, err)
+				}
 			}
 		})
 	}
@@ -47,28 +54,28 @@ func (t *target) fleet(ctx context.Context) {
 		case queue <- d:
 		case <-ctx.Done():
 		case <-time.After(t.cfg.Interval):
-			t.record(t.cfg.Interval, 0, errLate)
+			if measured {
+				t.record(t.cfg.Interval, 0, errLate)
+			}
 		}
 	}
 	close(queue)
 	wg.Wait()
 }
 
-func (t *target) fleetRequest(ctx context.Context, client int, poll bool, at time.Time) {
-	var n int64
-	var err error
+func (t *target) fleetRequest(ctx context.Context, client int, poll bool) (int64, error) {
 	if poll {
-		n, err = t.do(ctx, http.MethodGet, "apps/delta", nil)
-	} else {
-		n, err = t.heartbeat(ctx, instanceOf(client%t.cfg.Instances))
+		return t.do(ctx, http.MethodGet, "apps/delta", nil)
 	}
-	if ctx.Err() == nil {
-		t.record(time.Since(at), n, err)
-		if poll {
-			t.polls.add(time.Since(at))
-		} else {
-			t.beats.add(time.Since(at))
-		}
+	return t.heartbeat(ctx, instanceOf(client%t.cfg.Instances))
+}
+
+func (t *target) recordFleet(poll bool, took time.Duration, n int64, err error) {
+	t.record(took, n, err)
+	if poll {
+		t.polls.add(took)
+	} else {
+		t.beats.add(took)
 	}
 }
 

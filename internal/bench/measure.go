@@ -33,7 +33,7 @@ func (t *target) measure(ctx context.Context) (*Result, error) {
 func (t *target) load(ctx context.Context) error {
 	switch t.cfg.Mode {
 	case Fleet:
-		t.fleet(ctx)
+		t.fleet(ctx, true)
 		return nil
 	case Propagation:
 		return t.propagation(ctx)

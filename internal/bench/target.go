@@ -158,6 +158,7 @@ func (t *target) settle(ctx context.Context) {
 	defer cancel()
 	if t.cfg.Mode == Fleet {
 		changing.Go(func() { t.change(ctx) })
+		changing.Go(func() { t.fleet(ctx, false) })
 	}
 	full, err := t.do(ctx, http.MethodGet, "apps/", nil)
 	if err != nil {
