@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"heureka.internal/heureka"
@@ -111,7 +112,9 @@ func (r *Registry) choose(t instant) (Eviction, []candidate) {
 	size := r.Len()
 	e.Expired = len(expired)
 	e.Limit = size - int(float64(size)*r.cfg.RenewalPercentThreshold)
-	if !allowed {
+	if allowed {
+		expired = slices.DeleteFunc(expired, func(c candidate) bool { return r.recovers(c.beat, c.lease.current.Load(), t) })
+	} else {
 		expired = r.ofReleased(expired)
 		e.Released = len(expired) > 0
 	}

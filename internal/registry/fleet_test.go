@@ -140,6 +140,63 @@ func TestSPPartition(t *testing.T) {
 	}
 }
 
+// A partition heals at any moment between two ticks: protection ends when 85 % are heard again, and the others still have the time
+// to be heard, too. Meanwhile nobody is evicted, and nobody who asks for a single instance hears that it is gone.
+func TestSPPartitionHealsAtAnyMoment(t *testing.T) {
+	for phase := range 60 {
+		w := newWorld(t, registry.Config{})
+		w.OpenForTraffic(0, w.now)
+		f := newFleet(w, 100, uint64(phase), time.Second)
+		f.run(5*time.Minute, func() {})
+		for i := range f.due {
+			f.dead[i] = true
+		}
+		f.run(5*time.Minute+time.Duration(phase)*time.Second, func() {})
+		f.dead = map[int]bool{}
+		for i := range f.due { // whenever each was due during the partition, its next heartbeat comes within an interval
+			f.due[i] = w.now.Add(time.Duration(f.rnd.Int64N(int64(30 * time.Second))))
+		}
+		f.run(2*time.Minute, func() {
+			for i := range f.due {
+				if _, ok := w.Get(key(fmt.Sprintf("i%03d", i)), w.now); !ok {
+					t.Fatalf("healed %d s after a tick: instance %d is not found at %v, %d are there", phase, i, w.now.Sub(start), w.Len())
+				}
+			}
+		})
+		if s := w.Stats(w.now); !s.EvictionAllowed || s.Evictions > 0 {
+			t.Errorf("healed %d s after a tick: %+v", phase, s)
+		}
+	}
+}
+
+// Who is dead when a partition heals goes after the others have had that time, and an emergency that comes and goes does not keep it.
+func TestSPPartitionHealsButForSome(t *testing.T) {
+	w := newWorld(t, registry.Config{})
+	w.OpenForTraffic(0, w.now)
+	f := newFleet(w, 100, 1, time.Second)
+	f.run(5*time.Minute, func() {})
+	for i := range f.due {
+		f.dead[i] = true
+	}
+	f.run(5*time.Minute, func() {})
+	f.dead = map[int]bool{0: true, 1: true}
+	healed := w.now
+	f.run(5*time.Minute, func() {
+		w.Advance(w.now)
+		if gone := 100 - w.Len(); gone > 0 && w.now.Sub(healed) < 45*time.Second {
+			t.Fatalf("%d are gone %v after the partition has healed", gone, w.now.Sub(healed))
+		}
+		// Every minute, more than 15 % are late for a while, until shortly before the tick.
+		since := w.now.Sub(healed)
+		for i := 2; i < 30; i++ {
+			f.dead[i] = since%time.Minute > 5*time.Second && since%time.Minute < 55*time.Second
+		}
+	})
+	if w.Len() != 98 {
+		t.Errorf("%d instances are listed, want 98: two are dead", w.Len())
+	}
+}
+
 // A restart: clients hear 404, register, and none of it looks like an emergency.
 func TestSPRestartIsNoEmergency(t *testing.T) {
 	w := newWorld(t, registry.Config{})

@@ -120,12 +120,34 @@ func (r *Registry) evictionAllowed(t instant) bool {
 		return true
 	}
 	if r.enoughRenewals(t) {
-		r.guarded.Store(nil)
+		r.endProtection(t)
 		return true
 	}
 	since := r.guardedSince(t.wall)
 	limit := r.cfg.SelfPreservationMaxDuration
 	return limit > 0 && t.wall.Sub(since) >= limit
+}
+
+// A protection is one that has ended, since the epoch.
+type protection struct{ from, to time.Duration }
+
+// endProtection notes that enough renewals arrive, if there were too few before.
+func (r *Registry) endProtection(t instant) {
+	if since := r.guarded.Load(); since != nil && r.guarded.CompareAndSwap(since, nil) {
+		r.protection.Store(&protection{t.at - t.wall.Sub(*since), t.at})
+	}
+}
+
+// recovers reports whether a lease ran out in the last protection, which may have been noticed late, or since, and its holder has
+// not had the time to be heard again: protection ends when most are. The reference's meter lags by a minute, which does the same
+// for its clients.
+func (r *Registry) recovers(beat int64, v *stored, t instant) bool {
+	p := r.protection.Load()
+	if p == nil || r.cfg.CountBeats {
+		return false
+	}
+	enough := min(v.patience(), v.life())
+	return t.at < p.to+enough && expiry(beat, v.life(), r.cfg.DoubledLeases) >= p.from-enough
 }
 
 // guardedSince returns when it was first noticed that too few renewals arrive, which is now if nobody has.

@@ -36,6 +36,8 @@ type Registry struct {
 	metering atomic.Int64              // when it was called first: where completed minutes begin; notOpened
 	guarded  atomic.Pointer[time.Time] // since when too few renewals arrive; nil if enough do
 
+	protection atomic.Pointer[protection] // the last one that has ended
+
 	mu         sync.Mutex
 	seq        uint64
 	apps       map[string]app
@@ -215,5 +217,9 @@ func (r *Registry) expired(l *lease, t instant) bool {
 
 // hidden reports whether queries for the single instance must not find it (S-QUERY-1), to whoever has observed t.
 func (r *Registry) hidden(l *lease, t instant) bool {
-	return r.expired(l, t) && (l.beat.Load() == gone || r.evictionAllowed(t))
+	if !r.expired(l, t) {
+		return false
+	}
+	beat := l.beat.Load()
+	return beat == gone || r.evictionAllowed(t) && !r.recovers(beat, l.current.Load(), t)
 }

@@ -285,18 +285,23 @@ type before struct {
 	size      int
 	expired   int
 	protected bool // by the judge's own count
+	recovers  bool // was protected until a moment ago: who is expired has time to be heard again
 	chosen    int  // of those whom the tick has chosen, those that are still expired
 }
 
 func (j *judge) beforeTick(n *node) before {
 	c := n.recount()
-	return before{size: n.reg.Len(), expired: c.expired, protected: c.present <= float64(int(c.expected*0.85)) && c.overdue >= 2}
+	return before{
+		size: n.reg.Len(), expired: c.expired, protected: c.present <= float64(int(c.expected*0.85)) && c.overdue >= 2,
+		recovers: n.guarded > 0 && n.s.now-n.guarded <= c.patience+advanceInterval,
+	}
 }
 
 // A census is docs/self-preservation.md, counted lease by lease.
 type census struct {
 	expected, present float64
 	overdue, expired  int
+	patience          time.Duration // the longest after which one is overdue
 }
 
 func (n *node) recount() (c census) {
@@ -308,7 +313,9 @@ func (n *node) recount() (c census) {
 			interval, life := seconds(e.Instance.Lease.RenewalIntervalSecs), seconds(e.Instance.Lease.DurationSecs)
 			weight := min(60/interval.Seconds(), 12)
 			c.expected += weight
-			if e.Age > min(interval+max(interval/2, time.Second), life) {
+			patience := min(interval+max(interval/2, time.Second), life)
+			c.patience = max(c.patience, patience)
+			if e.Age > patience {
 				c.overdue++
 			} else {
 				c.present += weight
@@ -327,7 +334,7 @@ func seconds(n int64) time.Duration { return time.Duration(n) * time.Second }
 func (j *judge) planned(n *node, b before, chosen int) {
 	late := n.thawed // which leases are given time for
 	n.thawed = false
-	if limit := b.limit(); !late && !b.protected && chosen < min(b.expired, limit) {
+	if limit := b.limit(); !late && !b.protected && !b.recovers && chosen < min(b.expired, limit) {
 		j.s.fail("", "%s is about to evict %d of %d expired instances, although enough are heard to evict %d", n.name, chosen, b.expired, limit)
 	}
 	if says, is := n.reg.Stats(n.now()).Overdue, n.recount().overdue; says != is {

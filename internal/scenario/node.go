@@ -40,6 +40,7 @@ type node struct {
 	knownFrom       time.Duration
 	thaws           time.Duration // when it goes on if it stands still
 	thawed          bool          // it has stood still since the last tick
+	guarded         time.Duration // when it was protected last
 
 	up    bool
 	life  int // counts starts
@@ -89,7 +90,7 @@ func (n *node) start() {
 	}
 	n.life++
 	n.up, n.open, n.began, n.came = true, false, n.s.now, new(replication.Arrivals)
-	n.thaws, n.thawed = 0, false
+	n.thaws, n.thawed, n.guarded = 0, false, 0
 	if n.life > 1 {
 		n.move()
 	}
@@ -260,6 +261,7 @@ func (n *node) decide(r *round) {
 	if _, open := n.join.Open(&r.Round, n.came, n.now()); open || n.s.opt.Bug.opens(&r.Round) {
 		n.openForTraffic()
 		n.s.after(evictionInterval, n.inThisLife(n.tick))
+		n.s.after(advanceInterval, n.inThisLife(n.advance))
 		return
 	}
 	if r.Unfound {

@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"time"
+
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/replication"
 )
@@ -28,6 +30,18 @@ func (n *node) tick() {
 		return
 	}
 	n.s.after(replication.MaxAsking, carryOut)
+}
+
+// advanceInterval is that of the server's upkeep.
+const advanceInterval = time.Second
+
+// advance notices protection when it begins and ends, as the server does.
+func (n *node) advance() {
+	n.s.after(advanceInterval, n.inThisLife(n.advance))
+	n.reg.Advance(n.now())
+	if !n.reg.EvictionAllowed(n.now()) {
+		n.guarded = n.s.now
+	}
 }
 
 // askHeard asks all peers that can be asked; done is called when all have answered. It reports false if there are none.
