@@ -167,19 +167,14 @@ type commandDoc struct {
 // noRecord stands for an instance of which nothing is said but its override, as in snapshots: see registry.Entry.OnlyOverride.
 var noRecord = json.RawMessage("null")
 
-func docOf(e *registry.Entry) entryDoc {
+// headOf returns all that is said of an entry but its record.
+func headOf(e *registry.Entry) entryDoc {
 	d := entryDoc{
 		App: e.Key.App, ID: e.Key.ID, DirtyMS: e.DirtyMS, Rev: e.Rev, OverrideRev: e.OverrideRev, AgeMS: e.Age.Milliseconds(), Owner: e.Owner,
 		Operators: operatorsOf(e),
 	}
 	if e.HasOverride {
 		d.Override = e.Override.String()
-	}
-	switch {
-	case e.OnlyOverride():
-		d.Instance = noRecord
-	case !e.Tombstone:
-		d.Instance = wire.AppendRegistration(nil, e.Instance)
 	}
 	return d
 }

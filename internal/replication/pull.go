@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"heureka.internal/heureka/internal/registry"
@@ -13,6 +14,7 @@ import (
 const (
 	bucketsAtOnce   = 32
 	maxBucketsBatch = 8 << 20                           // the size after which an answer leaves the rest for another request
+	usualEntry      = 1500                              // of one with its record; buffers grow where it is more
 	entryOverhead   = 64                                // of each entry, in that size
 	maxEntries      = maxBucketsBatch/entryOverhead + 1 // that an answer can have
 	maxDigest       = 64 << 10
@@ -177,6 +179,7 @@ func (a *answering) add(store Store, b bucketRequest, now time.Time) bool {
 	for have := b.Have; len(have) >= 8; have = have[8:] { // whatever the asker says it has, it takes no memory here
 		delete(lacks, binary.BigEndian.Uint64(have))
 	}
+	a.doc = slices.Grow(a.doc, min(len(lacks)*usualEntry, max(maxBucketsBatch-len(a.doc), 0)))
 	for i := range entries {
 		if !lacks[entries[i].Digest()] {
 			continue

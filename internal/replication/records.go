@@ -12,15 +12,16 @@ const RecordForm = "entries 1"
 
 // AppendRecord appends what a node knows about a key as one line without its end, as for a peer: for a snapshot of its registry.
 func AppendRecord(b []byte, e *registry.Entry) []byte {
-	d := docOf(e)
-	record := d.Instance
-	d.Instance = nil
-	b = append(b, encoded(d)...)
-	if record == nil {
+	b = append(b, encoded(headOf(e))...)
+	if e.Tombstone {
 		return b
 	}
-	b = append(b[:len(b)-1], `,"record":`...) // what is valid already need not be looked through again
-	b = append(b, record...)
+	b = append(b[:len(b)-1], `,"record":`...) // encoding/json need not look through it
+	if e.OnlyOverride() {
+		b = append(b, noRecord...)
+	} else {
+		b = wire.AppendRegistration(b, e.Instance)
+	}
 	return append(b, '}')
 }
 
