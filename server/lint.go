@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/url"
 	"time"
 
@@ -9,9 +10,12 @@ import (
 	"heureka.internal/heureka/internal/lint"
 )
 
-// lintInterval is how often a node looks at all registrations for the number of faults. Whoever asks for the faults
-// themselves has them found anew.
-const lintInterval = 30 * time.Second
+// lintInterval is how often a node looks at all registrations for the number of faults, lintRest how many times as long as that took
+// it rests at least: a million instances take seconds. Whoever asks for the faults themselves has them found anew.
+const (
+	lintInterval = 30 * time.Second
+	lintRest     = 300
+)
 
 // mostFaults is how many faults one answer names.
 const mostFaults = 10_000
@@ -27,10 +31,18 @@ func (s *Server) faultsNow(now time.Time) []lint.Finding {
 	return lint.Check(instances, happened, now)
 }
 
-// lookForFaults counts them, for the metrics and the pages.
-func (s *Server) lookForFaults(now time.Time) {
-	found := lint.Count(s.faultsNow(now))
-	s.faults.Store(&found)
+// lookForFaults counts them, for the metrics and the pages, until ctx ends.
+func (s *Server) lookForFaults(ctx context.Context) {
+	for wait := lintInterval; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-time.After(wait):
+			found := lint.Count(s.faultsNow(now))
+			s.faults.Store(&found)
+			wait = max(lintInterval-time.Since(now), lintRest*time.Since(now))
+		}
+	}
 }
 
 // A lintDoc is the answer of GET lint.

@@ -41,7 +41,7 @@ func (s *Server) Run(ctx context.Context) {
 		wg.Go(func() { s.runAudit(ctx) })
 	}
 	wg.Go(func() { s.follow(ctx) })
-	wg.Go(func() { every(ctx, lintInterval, s.lookForFaults) })
+	wg.Go(func() { s.lookForFaults(ctx) })
 	wg.Go(func() { s.logEvents(ctx) })
 	if s.peers != nil {
 		wg.Go(func() { s.peers.Run(ctx) })
