@@ -91,7 +91,7 @@ func startRing(t *testing.T) (addrs []string) {
 	own := tlsconftest.New(t).Sign(time.Now().Add(time.Hour)) // so that there is something to tell of TLS
 	for i, ln := range lns[:2] {
 		srv, err := server.New(server.Config{HostName: "localhost", Port: ln.Addr().(*net.TCPAddr).Port, MyURL: urls[i], ShutdownTimeout: time.Second,
-			ServiceURLs: map[string][]string{"defaultZone": urls}, WaitTimeWhenSyncEmpty: -1,
+			ServiceURLs: map[string][]string{"defaultZone": urls}, WaitTimeWhenSyncEmpty: -1, DataDir: t.TempDir(),
 			Audit: server.Audit{Writer: io.Discard}, AcceptPlain: true, TLS: server.TLS{TLSFiles: server.TLSFiles{Certificate: string(own.Cert), PrivateKey: string(own.PEM)}}})
 		if err != nil {
 			t.Fatal(err)
