@@ -149,7 +149,7 @@ func (l *Listener) ConnState(raw net.Conn, s http.ConnState) {
 		if s == http.StateIdle {
 			c.giveHead()
 		}
-		c.idleSince.Store(time.Now().UnixNano())
+		c.idleSince.Store(c.progress.Load()) // when the answer began to leave: the clock was read then
 	default:
 		c.known.Store(true)
 		c.idleSince.Store(0)
