@@ -18,6 +18,9 @@ import (
 // a node that crashes again and again gives a new lease each time. An older one tells what operators have said of those who come back.
 const freshFor = time.Hour
 
+// aheadFor is by how much a snapshot may be of the future. Beyond that the clock was set back, and how old it is nobody knows.
+const aheadFor = 5 * time.Minute
+
 // openAlone opens a node that asks no peer: with what it has kept.
 func (s *Server) openAlone(why string, kept *snapshot.Loaded) {
 	n := s.restoreSnapshot(kept, 0)
@@ -108,13 +111,17 @@ func (s *Server) restoreSnapshot(kept *snapshot.Loaded, whole time.Duration) (in
 		return 0
 	}
 	began := time.Now()
-	age := max(0, began.Sub(kept.At))
-	r := restoring{reg: s.reg, terms: &s.node.terms, taken: kept.At, known: whole > age, commands: age > freshFor}
+	age, ahead := max(0, began.Sub(kept.At)), kept.At.Sub(began)
+	ofFuture := ahead > aheadFor
+	r := restoring{reg: s.reg, terms: &s.node.terms, taken: kept.At, known: whole > age && !ofFuture, commands: age > freshFor || ofFuture}
 	if err := r.all(kept); err != nil {
 		s.log.Error("snapshot not read to its end", "err", err)
 	}
 	s.keeper.note(func(st *keptStatus) { st.Restored = r.instances })
-	if r.commands {
+	switch {
+	case ofFuture:
+		s.log.Warn("snapshot is of the future, its age is unknown, only overrides are taken from it", "taken", kept.At, "ahead", ahead.Round(time.Second), "at_most", aheadFor)
+	case r.commands:
 		s.log.Warn("snapshot too old to tell who is there, only overrides are taken from it", "age", age.Round(time.Second), "at_most", freshFor)
 	}
 	s.log.Info("registry restored from snapshot", "instances", r.instances, "overrides", r.overrides, "records", kept.Count, "gone_meanwhile", r.gone,

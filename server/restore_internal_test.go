@@ -2,8 +2,10 @@ package server
 
 import (
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,5 +50,45 @@ func TestRestoreCountsEveryRecord(t *testing.T) {
 	}
 	if want := (counts{instances: n, overrides: (n + 9) / 10, bad: bad}); r.counts != want || s.reg.Len() != n || s.node.terms.len() != ends {
 		t.Errorf("%+v, want %+v; %d instances, %d endings", r.counts, want, s.reg.Len(), s.node.terms.len())
+	}
+}
+
+// A snapshot that was taken a little later than now, by clocks that differ a little, tells who is there. One that is hours ahead may be
+// of any age, after the clock was set back: it tells what operators have said.
+func TestSnapshotOfTheFuture(t *testing.T) {
+	for _, tt := range []struct {
+		ahead, whole time.Duration
+		instances    int
+	}{{-time.Minute, 0, 10}, {time.Minute, 0, 10}, {6 * time.Minute, 0, 0}, {6 * time.Minute, time.Hour, 0}, {24 * 365 * time.Hour, 0, 0}} {
+		dir, now := t.TempDir(), time.Now()
+		var lines [][]byte
+		for i := range 10 {
+			in := benchInstance(i)
+			e := registry.Entry{Key: in.Key(), Instance: in, DirtyMS: in.LastDirtyMS, Rev: 1, HasOverride: i == 0, Override: heureka.StatusDown, OverrideRev: 1}
+			lines = append(lines, replication.AppendRecord(nil, &e))
+		}
+		store, err := snapshot.Open(dir, "holder")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = store.Save(snapshot.Header{Records: replication.RecordForm, At: now.Add(tt.ahead)}, slices.Values(lines))
+		store.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log strings.Builder
+		s, err := New(Config{Rand: rand.NewPCG(1, 2), DataDir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := s.restoreSnapshot(s.keeper.load(), tt.whole)
+		s.keeper.close()
+		overrides := len(s.reg.Parked(now))
+		if n != tt.instances || s.reg.Len() != tt.instances || overrides != 1-n/10 {
+			t.Errorf("%v ahead: %d restored, %d there, want %d; %d overrides wait", tt.ahead, n, s.reg.Len(), tt.instances, overrides)
+		}
+		if says := strings.Contains(log.String(), "snapshot is of the future"); says != (n == 0) {
+			t.Errorf("%v ahead: the log:\n%s", tt.ahead, log.String())
+		}
 	}
 }
