@@ -29,6 +29,8 @@ type keeper struct {
 	phase  *phases
 	log    *slog.Logger
 
+	restore func(*snapshot.Loaded) // what the registry does not know
+
 	store *snapshot.Store // nil: not opened, or another process has it. The start's, after the opening run's
 
 	mu   sync.Mutex
@@ -58,8 +60,9 @@ func (s *Server) newKeeper() *keeper {
 	id := s.cfg.Instance.ResolvedID()
 	return &keeper{
 		dir: s.cfg.DataDir, node: id, ownApp: s.cfg.Instance.App, reg: s.reg, terms: &s.node.terms, phase: s.phase, log: logs.Named(s.log, logs.Server),
-		holder: fmt.Sprintf("node %s, process %d, started %s", id, os.Getpid(), s.node.started.UTC().Format(time.RFC3339)),
-		kept:   keptStatus{Dir: s.cfg.DataDir},
+		restore: func(kept *snapshot.Loaded) { s.restoreSnapshot(kept, 0) },
+		holder:  fmt.Sprintf("node %s, process %d, started %s", id, os.Getpid(), s.node.started.UTC().Format(time.RFC3339)),
+		kept:    keptStatus{Dir: s.cfg.DataDir},
 	}
 }
 
@@ -93,12 +96,9 @@ func (k *keeper) load() *snapshot.Loaded {
 	if k.store == nil {
 		return nil
 	}
-	l, wrong := k.store.Load(replication.RecordForm)
-	for _, err := range wrong {
-		k.log.Error("snapshot unreadable", "err", err)
-	}
+	l, unreadable := k.read()
 	if l == nil {
-		k.log.Info("snapshot not found", "dir", k.dir, "unreadable", len(wrong))
+		k.log.Info("snapshot not found", "dir", k.dir, "unreadable", unreadable)
 		return nil
 	}
 	if l.Node != k.node {
@@ -106,6 +106,15 @@ func (k *keeper) load() *snapshot.Loaded {
 	}
 	k.note(func(st *keptStatus) { st.At, st.Count = l.At, l.Count })
 	return l
+}
+
+// read returns the last snapshot that can be read, nil if there is none, and how many cannot.
+func (k *keeper) read() (l *snapshot.Loaded, unreadable int) {
+	l, wrong := k.store.Load(replication.RecordForm)
+	for _, err := range wrong {
+		k.log.Error("snapshot unreadable", "err", err)
+	}
+	return l, len(wrong)
 }
 
 func (k *keeper) note(change func(*keptStatus)) {
@@ -188,8 +197,20 @@ func (k *keeper) save(at time.Time) (snapshot.Saved, error) {
 		if err := k.open(); err != nil {
 			return snapshot.Saved{}, err
 		}
+		k.takeOver()
 	}
 	return k.store.Save(snapshot.Header{Records: replication.RecordForm, Node: k.node, At: at}, k.records(at))
+}
+
+// takeOver restores what is in a directory that could not be had before, if another process has written it: the next snapshot takes
+// its place, and what only that process knew would be lost.
+func (k *keeper) takeOver() {
+	l, _ := k.read()
+	if l == nil || l.At.Equal(k.status().At) {
+		return
+	}
+	k.log.Info("directory taken over, with a snapshot that this process has not read", "dir", k.dir, "written_by", l.Node, "taken", l.At)
+	k.restore(l)
 }
 
 // records yields what the registry knows, a part at a time, so that nobody waits for the whole. Ages are of one moment.

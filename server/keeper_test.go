@@ -2,8 +2,10 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -281,19 +283,64 @@ func TestTwoProcessesOnOneDirectory(t *testing.T) {
 	})
 }
 
-// A process of the same node that came too early takes the directory over.
+// A process of the same node that came too early takes the directory over, with what the other one knew last. Who was cancelled here
+// meanwhile stays gone.
 func TestTheSameNodeTakesTheDirectoryOver(t *testing.T) {
 	keeping(t, func(r *rig) {
-		r.register("x")
+		r.register("x", "gone")
 		cfg := r.config()
 		cfg.Logger = r.logger()
-		_, stop := startBeside(r.t, cfg)
+		second, stop := startBeside(r.t, cfg)
 		defer stop()
+		for _, do := range []struct{ method, path string }{{http.MethodPost, "ORDERS"}, {http.MethodDelete, "ORDERS/gone"}} {
+			req := httptest.NewRequest(do.method, "/eureka/apps/"+do.path, strings.NewReader(strings.ReplaceAll(orders, `"x"`, `"gone"`)))
+			req.Header.Set("Content-Type", "application/json")
+			answer := httptest.NewRecorder()
+			if second.Handler().ServeHTTP(answer, req); answer.Code/100 != 2 {
+				r.t.Fatalf("%s %s: %d", do.method, do.path, answer.Code)
+			}
+		}
 		time.Sleep(15 * time.Second)
+		r.setStatus("x", heureka.StatusOutOfService) // as the first process alone knows
 		r.stop()
 		time.Sleep(15 * time.Second)
 		if !strings.Contains(r.log.String(), "snapshots written again") {
 			t.Errorf("the second process does not take the directory over:\n%s", r.log.String())
+		}
+		in, ok := second.Instance(heureka.Key{App: "ORDERS", ID: "x"})
+		if _, back := second.Instance(heureka.Key{App: "ORDERS", ID: "gone"}); !ok || in.OverriddenStatus != heureka.StatusOutOfService || back {
+			t.Errorf("the second process has x: %t, overridden to %v; who is cancelled: %t\n%s", ok, in.OverriddenStatus, back, r.log.String())
+		}
+		if n := strings.Count(r.log.String(), "directory taken over"); n != 1 {
+			t.Errorf("the log tells %d times of the directory", n)
+		}
+	})
+}
+
+// A directory that comes only when the node works already, as a late mount does, is read before it is written.
+func TestDirectoryThatComesLate(t *testing.T) {
+	keeping(t, func(r *rig) {
+		r.register("x")
+		r.stop()
+		kept := r.data
+		away := kept + ".away"
+		if err := errors.Join(os.Rename(kept, away), os.WriteFile(kept, nil, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		r.start(r.config())
+		r.register("y")
+		time.Sleep(15 * time.Second)
+		if err := errors.Join(os.Remove(kept), os.Rename(away, kept)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(15 * time.Second)
+		if !r.has("x") || !r.has("y") {
+			t.Errorf("x %t, y %t", r.has("x"), r.has("y"))
+		}
+		r.stop()
+		r.start(r.config())
+		if !r.has("x") || !r.has("y") {
+			t.Errorf("after the next start: x %t, y %t", r.has("x"), r.has("y"))
 		}
 	})
 }
