@@ -2,12 +2,14 @@ package server
 
 import (
 	"context"
+	"iter"
 	"net/url"
 	"time"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/lint"
+	"heureka.internal/heureka/internal/registry"
 )
 
 // lintInterval is how often a node looks at all registrations for the number of faults, lintRest how many times as long as that took
@@ -23,12 +25,27 @@ const mostFaults = 10_000
 // faultsNow looks at all registrations of this node, and at what has happened to them.
 func (s *Server) faultsNow(now time.Time) []lint.Finding {
 	records, _ := s.cache.Local()
-	var instances []*heureka.Instance
-	for rec := range records {
-		instances = append(instances, rec.Instance())
-	}
 	happened, _, _ := s.history.Changes(changes.Query{Since: now.Add(-time.Hour)}, now)
-	return lint.Check(instances, happened, now)
+	return lint.Check(byApp(records), happened, now)
+}
+
+// byApp gathers records that are in order, one application at a time: all of a large registry would take as much memory as the node.
+func byApp(records iter.Seq[registry.Record]) iter.Seq[[]*heureka.Instance] {
+	return func(yield func([]*heureka.Instance) bool) {
+		var app []*heureka.Instance
+		for rec := range records {
+			if len(app) > 0 && app[0].App != rec.App() {
+				if !yield(app) {
+					return
+				}
+				app = app[:0]
+			}
+			app = append(app, rec.Instance())
+		}
+		if len(app) > 0 {
+			yield(app)
+		}
+	}
 }
 
 // lookForFaults counts them, for the metrics and the pages, until ctx ends.

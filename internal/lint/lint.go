@@ -6,6 +6,7 @@ package lint
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -70,19 +71,23 @@ const (
 	contestedFrom  = 2
 )
 
-// Check looks at instances, and at changes for what shows only over time. The worst kinds come first, each by application and id.
-func Check(instances []*heureka.Instance, changes []registry.Change, now time.Time) []Finding {
+// Check looks at the instances of one application after the other, and at changes for what shows only over time. The worst kinds come
+// first, each by application and id. It keeps no application when it looks at the next.
+func Check(apps iter.Seq[[]*heureka.Instance], changes []registry.Change, now time.Time) []Finding {
 	var found findings
-	zoned := zonedApps(instances)
-	for _, in := range instances {
-		found.address(in)
-		found.numbers(in, now)
-		if zoned[in.App] && zone(in) == "" {
-			found.add(NoZone, in, "names no zone")
+	happened := overTime(changes, now)
+	for instances := range apps {
+		zoned := slices.ContainsFunc(instances, func(in *heureka.Instance) bool { return zone(in) != "" })
+		for _, in := range instances {
+			found.address(in)
+			found.numbers(in, now)
+			if zoned && zone(in) == "" {
+				found.add(NoZone, in, "names no zone")
+			}
+			found.history(in, &happened)
 		}
+		found.sameAddress(instances)
 	}
-	found.sameAddress(instances)
-	found.overTime(changes, instances, now)
 	slices.SortStableFunc(found, func(a, b Finding) int {
 		return cmp.Or(slices.Index(Kinds, a.Kind)-slices.Index(Kinds, b.Kind), cmp.Compare(a.App, b.App), cmp.Compare(a.ID, b.ID))
 	})
@@ -139,22 +144,17 @@ type endpoint struct {
 
 // sameAddress finds instances of one application that listen in one place.
 func (f *findings) sameAddress(instances []*heureka.Instance) {
-	type place struct {
-		app string
-		at  endpoint
-	}
-	first := make(map[place]*heureka.Instance, len(instances))
+	first := make(map[endpoint]*heureka.Instance, len(instances))
 	for _, in := range instances {
 		at := endpointOf(in)
 		if at.port == 0 || at.host == "" {
 			continue
 		}
-		p := place{in.App, at}
-		if other := first[p]; other != nil {
+		if other := first[at]; other != nil {
 			f.add(SameAddress, in, "listens on %s:%d, as %s does", at.host, at.port, other.ResolvedID())
 			continue
 		}
-		first[p] = in
+		first[at] = in
 	}
 }
 
@@ -169,8 +169,11 @@ func endpointOf(in *heureka.Instance) endpoint {
 	return at
 }
 
-// overTime finds what only the changes show.
-func (f *findings) overTime(changes []registry.Change, instances []*heureka.Instance, now time.Time) {
+// A history is how often which instance did what.
+type history struct{ flaps, fights map[heureka.Key]int }
+
+// overTime counts what only the changes show.
+func overTime(changes []registry.Change, now time.Time) history {
 	flaps, fights := map[heureka.Key]int{}, map[heureka.Key]int{}
 	for i := range changes {
 		ch := &changes[i]
@@ -188,28 +191,21 @@ func (f *findings) overTime(changes []registry.Change, instances []*heureka.Inst
 			fights[ch.Key]++
 		}
 	}
-	if len(flaps)+len(fights) == 0 {
-		return
-	}
-	for _, in := range instances {
-		key := in.Key()
-		if n := flaps[key]; n >= flappingFrom {
-			f.add(Flapping, in, "came, went or changed its status %d times within %v", n, flappingWithin)
-		}
-		if n := fights[key]; n >= contestedFrom {
-			f.add(Contested, in, "changed its address %d times within %v", n, flappingWithin)
-		}
-	}
+	return history{flaps, fights}
 }
 
-func zonedApps(instances []*heureka.Instance) map[string]bool {
-	zoned := map[string]bool{}
-	for _, in := range instances {
-		if zone(in) != "" {
-			zoned[in.App] = true
-		}
+// history judges what an instance has done.
+func (f *findings) history(in *heureka.Instance, h *history) {
+	if len(h.flaps)+len(h.fights) == 0 {
+		return
 	}
-	return zoned
+	key := in.Key()
+	if n := h.flaps[key]; n >= flappingFrom {
+		f.add(Flapping, in, "came, went or changed its status %d times within %v", n, flappingWithin)
+	}
+	if n := h.fights[key]; n >= contestedFrom {
+		f.add(Contested, in, "changed its address %d times within %v", n, flappingWithin)
+	}
 }
 
 func zone(in *heureka.Instance) string {

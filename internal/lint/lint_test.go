@@ -2,6 +2,8 @@ package lint_test
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -30,7 +32,7 @@ func TestSoundRegistrationsHaveNoFindings(t *testing.T) {
 	java := &heureka.Instance{App: "LEGACY", ID: "1", HostName: "host_1", IPAddr: "10.1.0.1", Port: heureka.Port{Number: 80, Enabled: true}}
 	v6 := sound("3")
 	v6.IPAddr, v6.HostName = "2001:db8::1", "bücher.example"
-	if found := lint.Check([]*heureka.Instance{sound("1"), sound("2"), v6, java}, nil, now); len(found) > 0 {
+	if found := lint.Check(byApp([]*heureka.Instance{sound("1"), sound("2"), v6, java}), nil, now); len(found) > 0 {
 		t.Errorf("Check() = %v", found)
 	}
 }
@@ -63,7 +65,7 @@ func TestFaultsOfOneRegistration(t *testing.T) {
 		in := sound("2")
 		tt.spoil(in)
 		want := []lint.Finding{{Kind: tt.want, App: "ORDERS", ID: "2", Text: tt.text}}
-		got := lint.Check([]*heureka.Instance{sound("1"), in}, nil, now)
+		got := lint.Check(byApp([]*heureka.Instance{sound("1"), in}), nil, now)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.text, diff)
 		}
@@ -109,10 +111,10 @@ func TestFaultsOverTime(t *testing.T) {
 		{Kind: lint.Contested, App: "ORDERS", ID: "1", Text: "changed its address 3 times within 10m0s"},
 		{Kind: lint.Flapping, App: "ORDERS", ID: "2", Text: "came, went or changed its status 5 times within 10m0s"},
 	}
-	if diff := cmp.Diff(want, lint.Check(instances, changes[:n], now.Add(time.Second))); diff != "" {
+	if diff := cmp.Diff(want, lint.Check(byApp(instances), changes[:n], now.Add(time.Second))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if found := lint.Check(instances, changes[:n], now.Add(time.Hour)); len(found) > 0 {
+	if found := lint.Check(byApp(instances), changes[:n], now.Add(time.Hour)); len(found) > 0 {
 		t.Errorf("an hour later: %v", found)
 	}
 }
@@ -122,4 +124,13 @@ func TestCountHasEveryKind(t *testing.T) {
 	if len(n) != len(lint.Kinds) || n[lint.NoZone] != 2 || n[lint.Loopback] != 0 {
 		t.Errorf("Count() = %v", n)
 	}
+}
+
+// byApp gathers the instances of each application.
+func byApp(instances []*heureka.Instance) iter.Seq[[]*heureka.Instance] {
+	apps := map[string][]*heureka.Instance{}
+	for _, in := range instances {
+		apps[in.App] = append(apps[in.App], in)
+	}
+	return maps.Values(apps)
 }
