@@ -78,6 +78,10 @@ func (r *rig) start(ctx context.Context, name, path string, args func(port strin
 	if err != nil {
 		return nil, err
 	}
+	return r.startAt(ctx, port, name, path, args, bin)
+}
+
+func (r *rig) startAt(ctx context.Context, port, name, path string, args func(port string) []string, bin string) (*process, error) {
 	argv := append([]string{bin}, args(port)...)
 	if r.opts.pin {
 		if taskset, err := exec.LookPath("taskset"); err == nil {
@@ -132,7 +136,15 @@ func (p *process) await(ctx context.Context, limit time.Duration) error {
 
 // heureka starts our server. Expired instances stay: a benchmark's do not send heartbeats.
 func (r *rig) heureka(ctx context.Context, settings ...string) (*process, error) {
-	return r.start(ctx, "heureka", "/eureka/", func(port string) []string {
+	port, err := bench.FreePort()
+	if err != nil {
+		return nil, err
+	}
+	return r.heurekaAt(ctx, port, settings...)
+}
+
+func (r *rig) heurekaAt(ctx context.Context, port string, settings ...string) (*process, error) {
+	return r.startAt(ctx, port, "heureka", "/eureka/", func(port string) []string {
 		return append([]string{"serve", "--server.address=127.0.0.1", "--server.port=" + port, "--heureka.log-level=warn"}, settings...)
 	}, filepath.Join(r.dir, "heureka"))
 }
