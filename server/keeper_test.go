@@ -309,7 +309,7 @@ func TestTheSameNodeTakesTheDirectoryOver(t *testing.T) {
 		}
 		in, ok := second.Instance(heureka.Key{App: "ORDERS", ID: "x"})
 		if _, back := second.Instance(heureka.Key{App: "ORDERS", ID: "gone"}); !ok || in.OverriddenStatus != heureka.StatusOutOfService || back {
-			t.Errorf("the second process has x: %t, overridden to %v; who is cancelled: %t\n%s", ok, in.OverriddenStatus, back, r.log.String())
+			t.Errorf("the second process has %+v; who is cancelled: %t\n%s", in, back, r.log.String())
 		}
 		if n := strings.Count(r.log.String(), "directory taken over"); n != 1 {
 			t.Errorf("the log tells %d times of the directory", n)

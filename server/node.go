@@ -112,9 +112,18 @@ func (n *node) takeMemory(bytes, percent int64) bool {
 	return most <= 0 || n.memory.take(bytes, most/100*percent)
 }
 
-// Renew implements httpapi.Backend.
+// restoreWait bounds how long a heartbeat waits for the snapshot that its instance may be in.
+const restoreWait = 3 * time.Second
+
+// Renew implements httpapi.Backend. A client's heartbeat for an instance that is not known waits while a snapshot is restored: told that
+// it is unknown, all of the fleet would register again. Heartbeats of known ones never wait, nor do those that peers pass on, many in one
+// request.
 func (n *node) Renew(key heureka.Key, renewal registry.Renewal, origin registry.Origin) error {
+	restoring := origin.By == registry.ByClient && n.phase.restoring() // asked first: it may end meanwhile
 	err := n.Writes.Renew(key, renewal, origin)
+	if restoring && errors.Is(err, heureka.ErrNotFound) && n.phase.awaitRestored(restoreWait) {
+		err = n.Writes.Renew(key, renewal, origin)
+	}
 	if errors.Is(err, heureka.ErrNotFound) && !errors.Is(err, registry.ErrOutdated) {
 		n.earlier.missed(&renewal, origin)
 	}

@@ -28,6 +28,9 @@ type phases struct {
 	ended chan struct{} // closed by end
 	end   func()        // ends answers that would go on for ever; may be called again
 
+	restored chan struct{} // closed by settle
+	settle   func()        // says that the snapshot is restored, or that there is none to restore; may be called again
+
 	mu    sync.Mutex
 	once  sync.Once // closes opens
 	now   Phase
@@ -39,13 +42,43 @@ type phases struct {
 // newPhases begins with syncing where there are peers to sync from, or a snapshot to restore. Without, reads are allowed at once,
 // though the tasks that open begins with have not run.
 func newPhases(cfg Config) *phases {
-	ended := make(chan struct{})
-	p := &phases{opens: make(chan struct{}), ended: ended, end: sync.OnceFunc(func() { close(ended) }), now: Syncing, why: "no peer has been asked yet"}
+	ended, restored := make(chan struct{}), make(chan struct{})
+	p := &phases{
+		opens: make(chan struct{}), ended: ended, end: sync.OnceFunc(func() { close(ended) }), now: Syncing, why: "no peer has been asked yet",
+		restored: restored, settle: sync.OnceFunc(func() { close(restored) }),
+	}
+	nothingKept := cfg.DataDir == "" || !snapshot.Exists(cfg.DataDir)
+	if nothingKept {
+		p.settle()
+	}
 	if !cfg.hasPeers() {
 		p.why = "the node's tasks have not started"
-		p.reads.Store(cfg.DataDir == "" || !snapshot.Exists(cfg.DataDir))
+		p.reads.Store(nothingKept)
 	}
 	return p
+}
+
+// restoring reports whether there may be instances in a snapshot that the registry does not have yet.
+func (p *phases) restoring() bool {
+	select {
+	case <-p.restored:
+		return false
+	default:
+		return true
+	}
+}
+
+// awaitRestored waits until the snapshot is restored; it reports false if that takes too long, or the node stops before.
+func (p *phases) awaitRestored(atMost time.Duration) bool {
+	late := time.NewTimer(atMost)
+	defer late.Stop()
+	select {
+	case <-p.restored:
+		return true
+	case <-p.ended:
+	case <-late.C:
+	}
+	return false
 }
 
 func (p *phases) readsAllowed() bool { return p.reads.Load() }

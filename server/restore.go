@@ -117,6 +117,7 @@ func (s *Server) restoreSnapshot(kept *snapshot.Loaded, whole time.Duration) (in
 	if err := r.all(kept); err != nil {
 		s.log.Error("snapshot not read to its end", "err", err)
 	}
+	s.phase.settle()
 	s.keeper.note(func(st *keptStatus) { st.Restored = r.instances })
 	switch {
 	case ofFuture:

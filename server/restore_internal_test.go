@@ -1,12 +1,14 @@
 package server
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"heureka.internal/heureka"
@@ -53,6 +55,25 @@ func TestRestoreCountsEveryRecord(t *testing.T) {
 	}
 }
 
+// keepTen writes a snapshot of ten instances, the first with an override.
+func keepTen(t *testing.T, dir string, at time.Time) {
+	t.Helper()
+	var lines [][]byte
+	for i := range 10 {
+		in := benchInstance(i)
+		e := registry.Entry{Key: in.Key(), Instance: in, DirtyMS: in.LastDirtyMS, Rev: 1, HasOverride: i == 0, Override: heureka.StatusDown, OverrideRev: 1}
+		lines = append(lines, replication.AppendRecord(nil, &e))
+	}
+	store, err := snapshot.Open(dir, "holder")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if _, err = store.Save(snapshot.Header{Records: replication.RecordForm, At: at}, slices.Values(lines)); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // A snapshot that was taken a little later than now, by clocks that differ a little, tells who is there. One that is hours ahead may be
 // of any age, after the clock was set back: it tells what operators have said.
 func TestSnapshotOfTheFuture(t *testing.T) {
@@ -61,21 +82,7 @@ func TestSnapshotOfTheFuture(t *testing.T) {
 		instances    int
 	}{{-time.Minute, 0, 10}, {time.Minute, 0, 10}, {6 * time.Minute, 0, 0}, {6 * time.Minute, time.Hour, 0}, {24 * 365 * time.Hour, 0, 0}} {
 		dir, now := t.TempDir(), time.Now()
-		var lines [][]byte
-		for i := range 10 {
-			in := benchInstance(i)
-			e := registry.Entry{Key: in.Key(), Instance: in, DirtyMS: in.LastDirtyMS, Rev: 1, HasOverride: i == 0, Override: heureka.StatusDown, OverrideRev: 1}
-			lines = append(lines, replication.AppendRecord(nil, &e))
-		}
-		store, err := snapshot.Open(dir, "holder")
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = store.Save(snapshot.Header{Records: replication.RecordForm, At: now.Add(tt.ahead)}, slices.Values(lines))
-		store.Close()
-		if err != nil {
-			t.Fatal(err)
-		}
+		keepTen(t, dir, now.Add(tt.ahead))
 		var log strings.Builder
 		s, err := New(Config{Rand: rand.NewPCG(1, 2), DataDir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if err != nil {
@@ -90,5 +97,46 @@ func TestSnapshotOfTheFuture(t *testing.T) {
 		if says := strings.Contains(log.String(), "snapshot is of the future"); says != (n == 0) {
 			t.Errorf("%v ahead: the log:\n%s", tt.ahead, log.String())
 		}
+	}
+}
+
+// A client's heartbeat that comes before the snapshot is restored waits for that, for 3 seconds at most. Others do not.
+func TestHeartbeatsDuringTheRestore(t *testing.T) {
+	for _, restores := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			dir := t.TempDir()
+			keepTen(t, dir, time.Now())
+			s, err := New(Config{Rand: rand.NewPCG(1, 2), DataDir: dir, Logger: slog.New(slog.DiscardHandler)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.keeper.close()
+			began, known := time.Now(), benchInstance(10)
+			beat := func(i int, by registry.By) error {
+				return s.node.Renew(benchInstance(i).Key(), registry.Renewal{}, registry.Origin{By: by})
+			}
+			if err := s.node.Register(known, registry.Origin{By: registry.ByClient}); err != nil {
+				t.Fatal(err)
+			}
+			early := make(chan error, 1)
+			go func() { early <- beat(3, registry.ByClient) }()
+			synctest.Wait()
+			if err := beat(10, registry.ByClient); err != nil || len(early) > 0 || !errors.Is(beat(3, registry.ByPeer), heureka.ErrNotFound) || time.Since(began) > 0 {
+				t.Errorf("a known one: %v; %d answered; after %v", err, len(early), time.Since(began))
+			}
+			if !restores {
+				if err := <-early; !errors.Is(err, heureka.ErrNotFound) || time.Since(began) != restoreWait {
+					t.Errorf("without an end: %v after %v", err, time.Since(began))
+				}
+				return
+			}
+			s.openAlone("test", s.keeper.load())
+			if err := <-early; err != nil {
+				t.Errorf("a heartbeat of an instance in the snapshot: %v", err)
+			}
+			if err := beat(11, registry.ByClient); !errors.Is(err, heureka.ErrNotFound) || time.Since(began) > 0 {
+				t.Errorf("of one that nobody knows: %v after %v", err, time.Since(began))
+			}
+		})
 	}
 }

@@ -15,6 +15,10 @@ import (
 // reads wait. It goes on with copying from the other peers when the node is open.
 func (s *Server) start(ctx context.Context) {
 	kept := s.keeper.load()
+	if kept == nil {
+		s.phase.settle()
+	}
+	defer s.phase.settle()
 	if s.peers == nil {
 		s.openAlone("no peers are configured", kept)
 		return
