@@ -40,9 +40,7 @@ func (c *call) performAll(body []byte) {
 		c.badBody(err)
 		return
 	}
-	wire.SetIncarnations(items, c.Request.Header.Get(wire.HeaderIncarnations))
-	wire.SetOwners(items, c.Request.Header.Get(wire.HeaderOwners))
-	wire.SetStamps(items, c.Request.Header.Get(wire.HeaderStamps))
+	wire.SetBeside(items, c.Request.Header.Get)
 	p := c.performing(len(items))
 	for i := range items {
 		p.perform(&items[i])

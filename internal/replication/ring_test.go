@@ -192,9 +192,7 @@ func (n *node) batch(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	wire.SetIncarnations(items, r.Header.Get(wire.HeaderIncarnations))
-	wire.SetOwners(items, r.Header.Get(wire.HeaderOwners))
-	wire.SetStamps(items, r.Header.Get(wire.HeaderStamps))
+	wire.SetBeside(items, r.Header.Get)
 	results := make([]wire.ReplicationResult, len(items))
 	n.mu.Lock()
 	if len(items) > 0 {

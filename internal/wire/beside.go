@@ -16,3 +16,21 @@ func Beside(items []ReplicationItem) (headers map[string]string, size int) {
 	}
 	return headers, size
 }
+
+// SetBeside gives the items what the headers of Beside say of them. A header that does not fit them says nothing.
+func SetBeside(items []ReplicationItem, header func(name string) string) {
+	var registrations, stamped []*ReplicationItem
+	var owners []*string
+	for i := range items {
+		it := &items[i]
+		if it.Action == Register {
+			registrations, owners = append(registrations, it), append(owners, &it.Owner)
+		}
+		if it.stamped() {
+			stamped = append(stamped, it)
+		}
+	}
+	setIncarnations(registrations, header(HeaderIncarnations))
+	setOwners(owners, header(HeaderOwners))
+	setStamps(stamped, header(HeaderStamps))
+}

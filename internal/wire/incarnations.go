@@ -21,15 +21,7 @@ func Incarnations(items []ReplicationItem) string {
 	return string(b[min(1, len(b)):])
 }
 
-// SetIncarnations gives the registrations in items what the header says of them. A header that does not fit them says
-// nothing.
-func SetIncarnations(items []ReplicationItem, header string) {
-	var regs []*ReplicationItem
-	for i := range items {
-		if items[i].Action == Register {
-			regs = append(regs, &items[i])
-		}
-	}
+func setIncarnations(regs []*ReplicationItem, header string) {
 	numbers := strings.Fields(header)
 	if len(numbers) != len(regs) {
 		return

@@ -21,7 +21,7 @@ func TestIncarnations(t *testing.T) {
 		t.Errorf("header %q, want %q", header, want)
 	}
 	got, want := batch(), batch()
-	wire.SetIncarnations(got, header)
+	wire.SetBeside(got, only(wire.HeaderIncarnations, header))
 	want[0].HasIncarnation = true
 	want[2].Incarnation, want[2].HasIncarnation = 1<<32-1, true
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -29,7 +29,7 @@ func TestIncarnations(t *testing.T) {
 	}
 	for _, other := range []string{"", "1", "1 2 3", "1 x", "1 -1", "1 4294967296", "x 1"} {
 		got := batch()
-		wire.SetIncarnations(got, other)
+		wire.SetBeside(got, only(wire.HeaderIncarnations, other))
 		if diff := cmp.Diff(batch(), got); diff != "" {
 			t.Errorf("header %q was believed (-want +got):\n%s", other, diff)
 		}

@@ -36,18 +36,7 @@ func OwnersOfResults(results []ReplicationResult) string {
 	return o.text()
 }
 
-// SetOwners gives the registrations in items what the header says of them. A header that does not fit them says nothing.
-func SetOwners(items []ReplicationItem, header string) {
-	var owners []*string
-	for i := range items {
-		if items[i].Action == Register {
-			owners = append(owners, &items[i].Owner)
-		}
-	}
-	setOwners(owners, header)
-}
-
-// SetOwnersOfResults does so for the records in an answer.
+// SetOwnersOfResults gives the records in an answer what the header says of them. A header that does not fit them says nothing.
 func SetOwnersOfResults(results []ReplicationResult, header string) {
 	var owners []*string
 	for i := range results {

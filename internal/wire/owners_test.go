@@ -37,14 +37,14 @@ func TestOwners(t *testing.T) {
 				sent[i].Owner = ""
 			}
 		}
-		wire.SetOwners(got, header)
+		wire.SetBeside(got, only(wire.HeaderOwners, header))
 		if diff := cmp.Diff(sent, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", header, diff)
 		}
 	}
 	for _, other := range []string{"", "=a", "=a 0 0", "=a 1", "0 =a", "=a -1", "=a x", "=a =%", "=a =" + strings.Repeat("x", wire.MaxOwner+1)} {
 		got := batchOf("", "")
-		wire.SetOwners(got, other)
+		wire.SetBeside(got, only(wire.HeaderOwners, other))
 		if diff := cmp.Diff(batchOf("", ""), got); diff != "" {
 			t.Errorf("header %q was believed (-want +got):\n%s", other, diff)
 		}

@@ -103,14 +103,7 @@ func appendMetadataStamps(b []byte, it *ReplicationItem) []byte {
 	return b
 }
 
-// SetStamps gives the items what the header says of them. A header that does not fit them says nothing.
-func SetStamps(items []ReplicationItem, header string) {
-	var stamped []*ReplicationItem
-	for i := range items {
-		if items[i].stamped() {
-			stamped = append(stamped, &items[i])
-		}
-	}
+func setStamps(stamped []*ReplicationItem, header string) {
 	texts := strings.Fields(header)
 	if len(texts) != len(stamped) {
 		return

@@ -28,7 +28,7 @@ func TestStamps(t *testing.T) {
 		t.Errorf("header %q, want %q", header, want)
 	}
 	got := batch()
-	wire.SetStamps(got, header)
+	wire.SetBeside(got, only(wire.HeaderStamps, header))
 	if diff := cmp.Diff(sent[:5], got[:5]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -36,7 +36,7 @@ func TestStamps(t *testing.T) {
 		"", "1.2.3.4.5.0", "- - - -", "- - - - - -", "1 - - - -", "1.2.3.4.5.9 - - - -", "!.2.3.4.5.0 - - - -", "- 1.2 - - -", "- 1.2.! - - -", "- = - - -", "- =9 - - -",
 	} {
 		got := batch()
-		wire.SetStamps(got, other)
+		wire.SetBeside(got, only(wire.HeaderStamps, other))
 		if diff := cmp.Diff(batch(), got); diff != "" {
 			t.Errorf("header %q was believed (-want +got):\n%s", other, diff)
 		}
