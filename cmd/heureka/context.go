@@ -37,6 +37,11 @@ Contexts are in contexts.json of heureka's directory in the user's directory for
 
 // change reads the contexts, lets f change them, saves them and prints what f says.
 func (p *program) change(f func(*contexts) (string, error)) error {
+	path, err := p.contextsFile()
+	if err != nil {
+		return err
+	}
+	defer lockBeside(path)()
 	all, err := p.contexts()
 	if err != nil {
 		return err

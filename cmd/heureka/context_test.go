@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -108,5 +111,29 @@ func TestContextsFile(t *testing.T) {
 	}
 	if all, err := p.contexts(); err != nil || !slices.Equal(all.names(), []string{"a", "b"}) {
 		t.Errorf("%v, %v", all.names(), err)
+	}
+}
+
+// Of commands that run at the same time each keeps what the others have done.
+func TestContextsAddedAtTheSameTime(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files are not locked there")
+	}
+	env := []string{contextsVariable + "=" + filepath.Join(t.TempDir(), "new", "contexts.json")}
+	const n = 30
+	var adding sync.WaitGroup
+	for i := range n {
+		adding.Go(func() {
+			p := &program{stdout: io.Discard, env: env}
+			if err := p.change(func(all *contexts) (string, error) {
+				return all.add(fmt.Sprint("c", i), &serverContext{Servers: []string{"https://a/"}}, false, false)
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	adding.Wait()
+	if all, err := (&program{env: env}).contexts(); err != nil || len(all.Contexts) != n {
+		t.Errorf("%d contexts of %d, %v", len(all.Contexts), n, err)
 	}
 }

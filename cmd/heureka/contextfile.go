@@ -144,6 +144,21 @@ func (all *contexts) get(name string) (*serverContext, error) {
 	return nil, usage("there are "+strings.Join(all.names(), ", "), "there is no context %q", name)
 }
 
+// lockBeside waits until no other command changes files in the directory of path, and returns what lets others go on. Where that cannot
+// be had, there is no lock: what is wrong with the directory is told by who writes there.
+func lockBeside(path string) (unlock func()) {
+	dir := filepath.Dir(path)
+	if os.MkdirAll(dir, 0o700) != nil {
+		return func() {}
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return func() {}
+	}
+	lockFile(f)
+	return func() { f.Close() }
+}
+
 // save replaces the file, which nobody else may read, or what it is a link to.
 func (all *contexts) save() error {
 	path := all.path
