@@ -18,7 +18,9 @@ func (p *program) exportCommand() *cobra.Command {
 	cmd := p.remoteCommand(&cobra.Command{
 		Use:   "export [FILE]",
 		Short: "Write the whole registry to a file, for heureka import",
-		Long: `Write the whole registry to a file or to standard output, in the JSON of GET /eureka/apps.
+		Long: `Write the whole registry to a file or to standard output, in the JSON of GET /eureka/apps. That has
+neither the owners of instances nor the times of operators' commands: whoever imports an instance owns it, and an imported override counts as
+set at the time of the import. To restart a node with all that it knows, use heureka.data-dir.
 
 With --overrides, write only the instances whose status is overridden: what a restart of all servers at once would lose, because
 no program can tell it again.`,
