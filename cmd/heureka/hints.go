@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"syscall"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/client"
 	"heureka.internal/heureka/internal/outbound"
 )
 
@@ -173,6 +175,39 @@ func (c circumstances) hintForHangUp() string {
 		return "the server hung up: if that port speaks TLS, write https:// instead of http://"
 	}
 	return "the server hung up: it may want a certificate (--cert), or another one"
+}
+
+// hinting is a log whose lines say what to do next when the registry cannot be reached, as the errors of commands do.
+type hinting struct {
+	slog.Handler
+	hint func(error) string
+}
+
+// Handle implements slog.Handler.
+func (h hinting) Handle(ctx context.Context, line slog.Record) error {
+	hint := ""
+	line.Attrs(func(a slog.Attr) bool {
+		err, _ := a.Value.Any().(error)
+		if _, ofRegistry := errors.AsType[*client.FailoverError](err); ofRegistry && line.Level >= slog.LevelWarn {
+			hint = h.hint(err)
+		}
+		return hint == ""
+	})
+	if hint != "" {
+		line = line.Clone()
+		line.AddAttrs(slog.String("hint", hint))
+	}
+	return h.Handler.Handle(ctx, line)
+}
+
+// WithAttrs implements slog.Handler.
+func (h hinting) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return hinting{h.Handler.WithAttrs(attrs), h.hint}
+}
+
+// WithGroup implements slog.Handler.
+func (h hinting) WithGroup(name string) slog.Handler {
+	return hinting{h.Handler.WithGroup(name), h.hint}
 }
 
 // checkProxies refuses proxies in the environment whose URLs are broken, before a part of a password is taken for a host.

@@ -97,7 +97,7 @@ func (r *remote) supervisor(f *runFlags, argv []string) (*supervisor, error) {
 		return nil, usage("", "--drain-time must not be negative, --health-interval more than 0")
 	}
 	s := &supervisor{remote: r, drain: f.drainTime, always: f.drainsAlways, child: exec.Command(argv[0], argv[1:]...)}
-	s.log = slog.New(slog.NewTextHandler(r.stderr, nil))
+	s.log = slog.New(hinting{slog.NewTextHandler(r.stderr, nil), r.hintFor})
 	s.child.Stdin, s.child.Stdout, s.child.Stderr, s.child.Env = r.stdin, behind(r.stdout), behind(r.stderr), withoutCredentials(r.env)
 	if f.health != "" {
 		if _, err := outbound.ParseURL(f.health); err != nil {
@@ -250,7 +250,7 @@ func (s *supervisor) deregister(ctx context.Context) {
 	ctx, stop := context.WithTimeout(ctx, s.timeout)
 	defer stop()
 	if err := s.reg.Deregister(ctx); err != nil && !errors.Is(err, heureka.ErrNotFound) {
-		s.complain("warning", fmt.Errorf("%w: the lease of %s will run out", err, s.reg.Instance().Key()))
+		s.complain("warning", s.failed(fmt.Errorf("%w: the lease of %s will run out", err, s.reg.Instance().Key())))
 	}
 }
 

@@ -140,6 +140,20 @@ func TestRunLogsFailedChecks(t *testing.T) {
 	}
 }
 
+// A registry that refuses the program has the next step in the log, as the errors of other commands have.
+func TestRunLogsHints(t *testing.T) {
+	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer refusing.Close()
+	cmd, output := supervise(t, &heurekatest.Server{URL: refusing.URL + "/eureka/"}, "--health-interval", "20ms", "--drain-time", "0s")
+	eventually(t, "it says what to do", func() bool { return strings.Contains(output.String(), `hint="`+credentialHint) })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("ended with %v\n%s", err, output)
+	}
+}
+
 func TestRunStopsAtOnceWithoutDrain(t *testing.T) {
 	srv := heurekatest.NewServer(t)
 	cmd, output := supervise(t, srv) // the default is for SIGTERM
