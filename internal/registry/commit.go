@@ -42,12 +42,9 @@ func (r *Registry) drop(l *lease, ch Change) Change {
 	r.wheel.take(l)
 	r.silence.forget(l)
 
-	last := prev.version()
-	last.instance.Action = heureka.ActionDeleted
-	last.instance.LastUpdatedMS = ch.At.UnixMilli()
-	last.instance.Lease.EvictionMS = last.instance.LastUpdatedMS
-	ch.Record = last.pack().record(l)
 	ch.Previous = prev.record(l)
+	ch.Record = ch.Previous
+	ch.Record.ended = ch.At.UnixMilli()
 	r.cancelled.add(Event{At: ch.At, Key: ch.Key, Origin: ch.Origin, Reason: ch.Reason})
 	return r.report(ch)
 }

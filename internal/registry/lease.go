@@ -153,7 +153,7 @@ func expiry(beat int64, life time.Duration, doubled bool) time.Duration {
 func (l *lease) record() Record { return l.current.Load().record(l) }
 
 // record returns this state of an instance with its lease.
-func (s *stored) record(l *lease) Record { return Record{s, l} }
+func (s *stored) record(l *lease) Record { return Record{state: s, lease: l} }
 
 // withLeaseDefaults replaces intervals that make no sense (W-FLD-8).
 func withLeaseDefaults(info heureka.LeaseInfo) heureka.LeaseInfo {

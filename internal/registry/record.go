@@ -12,6 +12,7 @@ import (
 type Record struct {
 	state *stored
 	lease *lease
+	ended int64 // when the instance went, in milliseconds since the epoch; 0: this is no last state
 }
 
 // NewRecord returns a Record of an instance that is in no Registry; the zero one for nil.
@@ -31,7 +32,11 @@ func (r Record) Instance() *heureka.Instance {
 	if r.state == nil {
 		return nil
 	}
-	return r.state.instance.Unpack()
+	in := r.state.instance.Unpack()
+	if r.ended != 0 {
+		in.Action, in.LastUpdatedMS, in.Lease.EvictionMS = heureka.ActionDeleted, r.ended, r.ended
+	}
+	return in
 }
 
 // Key returns the application and the resolved id.
@@ -64,19 +69,24 @@ func (r Record) Weight() int { return r.state.instance.Weight() }
 func (r Record) VIPs() (plain, secure string) { return r.state.instance.VIPs() }
 
 // A Ref tells whether a Record is the same state of the same instance as another one, without keeping either.
-type Ref struct{ state weak.Pointer[stored] }
+type Ref struct {
+	state weak.Pointer[stored]
+	ended int64
+}
 
 // Ref returns that of r.
-func (r Record) Ref() Ref { return Ref{weak.Make(r.state)} }
+func (r Record) Ref() Ref { return Ref{weak.Make(r.state), r.ended} }
 
 // Record returns a Record, without its lease, if somebody keeps it.
 func (r Ref) Record() (rec Record, ok bool) {
 	s := r.state.Value()
-	return Record{state: s}, s != nil
+	return Record{state: s, ended: r.ended}, s != nil
 }
 
 // Is reports whether rec is the state that r is of.
-func (r Ref) Is(rec Record) bool { return rec.state != nil && r.state.Value() == rec.state }
+func (r Ref) Is(rec Record) bool {
+	return rec.state != nil && r.state.Value() == rec.state && r.ended == rec.ended
+}
 
 // size returns about how many bytes the state takes.
 func (r Record) size() int64 {
@@ -100,7 +110,13 @@ func metadataSize(m heureka.Metadata) (n int64) {
 // Lease returns the lease as the wire shows it at this moment (S-LEASE-8): the intervals and the times of registration,
 // of being up and of eviction are those of the record, the time of the last renewal is live. A Record that is not from a
 // Registry shows the lease of its instance.
-func (r Record) Lease() heureka.LeaseInfo { return r.live(r.state.instance.Lease()) }
+func (r Record) Lease() heureka.LeaseInfo {
+	info := r.state.instance.Lease()
+	if r.ended != 0 {
+		info.EvictionMS = r.ended
+	}
+	return r.live(info)
+}
 
 // live shows a lease of r at this moment.
 func (r Record) live(info heureka.LeaseInfo) heureka.LeaseInfo {
