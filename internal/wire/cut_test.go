@@ -3,6 +3,7 @@ package wire_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -16,17 +17,19 @@ func drawJSON(t *rapid.T, depth int) string {
 	blank := rapid.SampledFrom([]string{"", " ", "\n\t"})
 	switch kind := rapid.IntRange(0, 6).Draw(t, "kind"); {
 	case kind == 0 && depth > 0:
-		list := "["
+		var list strings.Builder
+		list.WriteString("[")
 		for i := range rapid.IntRange(0, 3).Draw(t, "elements") {
-			list += map[bool]string{true: ","}[i > 0] + blank.Draw(t, "blank") + drawJSON(t, depth-1) + blank.Draw(t, "blank")
+			list.WriteString(map[bool]string{true: ","}[i > 0] + blank.Draw(t, "blank") + drawJSON(t, depth-1) + blank.Draw(t, "blank"))
 		}
-		return list + "]"
+		return list.String() + "]"
 	case kind == 1 && depth > 0:
-		object := "{"
+		var object strings.Builder
+		object.WriteString("{")
 		for i := range rapid.IntRange(0, 3).Draw(t, "members") {
-			object += map[bool]string{true: ","}[i > 0] + fmt.Sprintf(`"%d":`, i) + blank.Draw(t, "blank") + drawJSON(t, depth-1) + blank.Draw(t, "blank")
+			object.WriteString(map[bool]string{true: ","}[i > 0] + fmt.Sprintf(`"%d":`, i) + blank.Draw(t, "blank") + drawJSON(t, depth-1) + blank.Draw(t, "blank"))
 		}
-		return object + "}"
+		return object.String() + "}"
 	case kind == 2:
 		return rapid.SampledFrom([]string{"null", "true", "false", "0", "-1.5e+7"}).Draw(t, "word")
 	}
