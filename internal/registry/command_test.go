@@ -297,3 +297,20 @@ func TestClockText(t *testing.T) {
 		}
 	}
 }
+
+// What an operator said of the status of an instance ends with its lease: a client that registers again speaks for itself, with the same
+// record or an earlier one.
+func TestEvictedClientsSpeakForThemselves(t *testing.T) {
+	for _, stamp := range []int64{1, 2} {
+		w := newWorld(t, registry.Config{DisableSelfPreservation: true})
+		w.register(instance("x", dirty(2)))
+		w.setStatus("x", heureka.StatusDown)
+		w.clearStatus("x", heureka.StatusUp)
+		w.advance(10 * time.Minute)
+		if w.Evict(w.now); w.Len() > 0 {
+			t.Fatal("x was not evicted")
+		}
+		w.register(instance("x", dirty(stamp), status(heureka.StatusStarting)))
+		w.wantStatus("x", heureka.StatusStarting)
+	}
+}

@@ -162,7 +162,7 @@ func (x *machine) doOpen(t *rapid.T) {
 	if x.model.opened.IsZero() || !x.model.cfg.CountBeats {
 		x.model.opened = x.now
 	}
-	x.model.clients, x.model.lastOpened = n, x.now
+	x.model.clients, x.model.lastOpened, x.model.guarded = n, x.now, time.Time{}
 }
 
 func (x *machine) doUpdate(*rapid.T) {
@@ -179,6 +179,7 @@ func (x *machine) doWait(t *rapid.T) {
 
 // check compares everything that can be seen with the model.
 func (x *machine) check(t *rapid.T) {
+	x.model.notice(x.now)
 	want := map[heureka.Key]heureka.Instance{}
 	overrides := map[heureka.Key]heureka.Status{}
 	var statuses heureka.StatusCounts

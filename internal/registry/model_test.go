@@ -18,6 +18,8 @@ type model struct {
 	clients    int
 	lastTick   time.Time
 	tombs      map[heureka.Key]modelTombstone
+	guarded    time.Time // since when it is protected
+	last       modelProtection
 }
 
 type modelTombstone struct {
@@ -41,6 +43,9 @@ type modelLease struct {
 	life      time.Duration
 	latestMS  int64 // latest dirty timestamp that the key has had
 }
+
+// A modelProtection is one that has ended; zero if there was none.
+type modelProtection struct{ from, to time.Time }
 
 func newModel(cfg registry.Config) *model {
 	return &model{cfg: cfg, leases: map[heureka.Key]*modelLease{}, tombs: map[heureka.Key]modelTombstone{}}
@@ -182,7 +187,28 @@ func (m *model) expired(l *modelLease, now time.Time, grace time.Duration) bool 
 // found reports whether queries find an instance.
 func (m *model) found(key heureka.Key, now time.Time) bool {
 	l := m.leases[key]
-	return l != nil && (!m.expired(l, now, 0) || !m.evictionAllowed(now))
+	return l != nil && (!m.expired(l, now, 0) || !m.evictionAllowed(now) || m.recovers(l, now))
+}
+
+// notice follows the protection. It is to be called whenever the registry looks at it.
+func (m *model) notice(now time.Time) {
+	switch allowed := m.evictionAllowed(now); {
+	case m.cfg.DisableSelfPreservation:
+	case !allowed && m.guarded.IsZero():
+		m.guarded = now
+	case allowed && !m.guarded.IsZero():
+		m.last, m.guarded = modelProtection{m.guarded, now}, time.Time{}
+	}
+}
+
+// recovers reports whether a lease that ran out during the last protection, or since, still has time to be heard.
+func (m *model) recovers(l *modelLease, now time.Time) bool {
+	if m.last == (modelProtection{}) || m.cfg.CountBeats {
+		return false
+	}
+	interval := time.Duration(l.in.Lease.RenewalIntervalSecs) * time.Second
+	enough := min(interval+max(interval/2, time.Second), l.life)
+	return now.Before(m.last.to.Add(enough)) && m.expired(l, now, 0) && !m.expired(l, m.last.from.Add(-enough), 0)
 }
 
 func (m *model) setStatus(key heureka.Key, s heureka.Status, dirtyMS int64, origin registry.Origin, now time.Time) bool {
@@ -382,6 +408,7 @@ func (m *model) evict(now time.Time) (registry.Eviction, map[heureka.Key]bool) {
 	for _, l := range m.leases {
 		l.ticked = l.ticked || now.After(m.due(l))
 	}
+	m.notice(now)
 	e := registry.Eviction{Allowed: m.evictionAllowed(now)}
 	if !m.lastTick.IsZero() {
 		e.Compensation = max(0, now.Sub(m.lastTick)-time.Minute)
@@ -397,7 +424,8 @@ func (m *model) evict(now time.Time) (registry.Eviction, map[heureka.Key]bool) {
 	e.Expired = len(may)
 	e.Limit = len(m.leases) - int(float64(len(m.leases))*0.85)
 	if e.Allowed {
-		e.Evicted = min(e.Expired, e.Limit)
+		maps.DeleteFunc(may, func(key heureka.Key, _ bool) bool { return m.recovers(m.leases[key], now) })
+		e.Evicted = min(len(may), e.Limit)
 	}
 	return e, may
 }

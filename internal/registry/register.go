@@ -182,8 +182,13 @@ func (r *Registry) registration(in *heureka.Instance, prev *version, was state, 
 		}
 	}
 	s.position = was.position.next(n.LastDirtyMS, contentHash(n, next.own))
-	if !stays && prev != nil && was.override.rules(was.position) {
+	switch o := was.override; {
+	case stays:
+	case prev != nil && o.rules(was.position):
 		s = afterCommand(s, was, next.own == prev.own, in, origin)
+	case prev == nil && !o.set && !told.HasOwn && o.rules(s.position):
+		// The override was removed in an earlier life: what registers now speaks for itself.
+		s.position.dirtyMS, s.position.rev = o.about.DirtyMS, o.about.Rev+1
 	}
 	next.adopt(s)
 	r.stamp(next, prev, t)
