@@ -58,8 +58,12 @@ func (s *stored) version() *version {
 	return &version{s.terms, *s.instance.Unpack(), s.owner}
 }
 
-// bare returns what bare returns of a version.
-func (s *stored) bare() *version { return s.version().bare() }
+// bare is version, with the metadata of the client, as adopt wants it.
+func (s *stored) bare() *version {
+	v := s.version()
+	v.instance.Metadata = v.clientMetadata()
+	return v
+}
 
 // A lease is the place of one instance in the registry, from its first registration until it is cancelled or evicted.
 // Everything but the wheel's fields is safe to read at any time; next is guarded by the stripe, the rest is written
