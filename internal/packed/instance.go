@@ -37,7 +37,7 @@ func Of(in *heureka.Instance) Instance {
 	p.texts.Reset()
 	p.text(in.App)
 	p.text(in.ResolvedID())
-	p.uint(uint64(weight(in)))
+	p.uint(uint64(Weight(in)))
 	p.times(in)
 	for _, s := range textsOf(in) {
 		p.text(*s)
@@ -71,13 +71,11 @@ func timesOf(in *heureka.Instance) [5]*int64 {
 	return [...]*int64{&in.LastUpdatedMS, &l.RegistrationMS, &l.LastRenewalMS, &l.ServiceUpMS, &l.EvictionMS}
 }
 
-// weight returns about how many bytes an instance takes in a document.
-func weight(in *heureka.Instance) int {
+// Weight returns about how many bytes an instance takes in a document.
+func Weight(in *heureka.Instance) int {
 	const names = 700 // of members, numbers, punctuation
-	n := names + len(in.App)
-	for _, s := range textsOf(in) {
-		n += len(*s)
-	}
+	n := names + len(in.ID) + len(in.HostName) + len(in.App) + len(in.IPAddr) + len(in.HomePageURL) + len(in.StatusPageURL) +
+		len(in.HealthCheckURL) + len(in.SecureHealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress)
 	for _, e := range in.Metadata {
 		n += len(e.Key) + len(e.Value) + len(`"":"",`)
 	}
@@ -224,7 +222,7 @@ func (p Instance) Key() heureka.Key {
 	return heureka.Key{App: r.name(), ID: r.name()}
 }
 
-// Weight returns about how many bytes the instance takes in a document.
+// Weight returns what Weight returned when the instance was packed.
 func (p Instance) Weight() int {
 	r := p.reader()
 	r.text()

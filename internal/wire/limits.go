@@ -6,6 +6,7 @@ import (
 	"unicode"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/packed"
 )
 
 // Limits bounds what a body becomes, where its size alone does not: a byte of JSON can make a hundred of memory. Zero is no
@@ -73,15 +74,7 @@ func (l *Limits) Check(in *heureka.Instance) error {
 }
 
 // Size returns about how many bytes a record has in a document.
-func Size(in *heureka.Instance) int {
-	const names = 700 // of members, numbers, punctuation
-	n := names + len(in.ID) + len(in.HostName) + len(in.App) + len(in.IPAddr) + len(in.HomePageURL) + len(in.StatusPageURL) +
-		len(in.HealthCheckURL) + len(in.SecureHealthCheckURL) + len(in.VIPAddress) + len(in.SecureVIPAddress)
-	for _, e := range in.Metadata {
-		n += len(e.Key) + len(e.Value) + len(`"":"",`)
-	}
-	return n
-}
+func Size(in *heureka.Instance) int { return packed.Weight(in) }
 
 // CheckMetadata returns a LimitError if a record has too many entries of metadata.
 func (l *Limits) CheckMetadata(in *heureka.Instance) error {
