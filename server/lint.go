@@ -2,14 +2,12 @@ package server
 
 import (
 	"context"
-	"iter"
 	"net/url"
 	"time"
 
-	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/changes"
 	"heureka.internal/heureka/internal/lint"
-	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/respcache"
 )
 
 // lintInterval is how often a node looks at all registrations for the number of faults, lintRest how many times as long as that took
@@ -26,26 +24,7 @@ const mostFaults = 10_000
 func (s *Server) faultsNow(now time.Time) []lint.Finding {
 	records, _ := s.cache.Local()
 	happened, _, _ := s.history.Changes(changes.Query{Since: now.Add(-time.Hour)}, now)
-	return lint.Check(byApp(records), happened, now)
-}
-
-// byApp gathers records that are in order, one application at a time: all of a large registry would take as much memory as the node.
-func byApp(records iter.Seq[registry.Record]) iter.Seq[[]*heureka.Instance] {
-	return func(yield func([]*heureka.Instance) bool) {
-		var app []*heureka.Instance
-		for rec := range records {
-			if len(app) > 0 && app[0].App != rec.App() {
-				if !yield(app) {
-					return
-				}
-				app = app[:0]
-			}
-			app = append(app, rec.Instance())
-		}
-		if len(app) > 0 {
-			yield(app)
-		}
-	}
+	return lint.Check(respcache.ByApp(records), happened, now)
 }
 
 // lookForFaults counts them, for the metrics and the pages, until ctx ends.

@@ -36,12 +36,28 @@ type AppView struct {
 // Apps returns the same view by application, sorted by name, for the status page.
 func (c *Cache) Apps() []AppView {
 	var apps []AppView
-	for r := range c.Records() {
-		if n := len(apps); n == 0 || apps[n-1].Name != r.App() {
-			apps = append(apps, AppView{Name: r.App()})
-		}
-		last := &apps[len(apps)-1]
-		last.Instances = append(last.Instances, r.Instance())
+	for instances := range ByApp(c.Records()) {
+		apps = append(apps, AppView{Name: instances[0].App, Instances: instances})
 	}
 	return apps
+}
+
+// ByApp gathers the instances of records that are in order, one application at a time: all of a large registry would take as much
+// memory as the node.
+func ByApp(records iter.Seq[registry.Record]) iter.Seq[[]*heureka.Instance] {
+	return func(yield func([]*heureka.Instance) bool) {
+		var app []*heureka.Instance
+		for r := range records {
+			if len(app) > 0 && app[0].App != r.App() {
+				if !yield(app) {
+					return
+				}
+				app = nil
+			}
+			app = append(app, r.Instance())
+		}
+		if len(app) > 0 {
+			yield(app)
+		}
+	}
 }
