@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"heureka.internal/heureka"
+	"heureka.internal/heureka/internal/replication"
 	"heureka.internal/heureka/internal/snapshot"
 )
 
@@ -14,10 +15,10 @@ type Phase string
 
 // The phases. Registrations and heartbeats are accepted in all of them; reads of the registry only when open or stopping.
 const (
-	Syncing  Phase = "syncing"  // asking peers for their registry
-	Waiting  Phase = "waiting"  // no peer answered: clients get time to register (S-BOOT-10)
-	Open     Phase = "open"     // serving
-	Stopping Phase = "stopping" // draining
+	Syncing  Phase = replication.PhaseSyncing // asking peers for their registry
+	Waiting  Phase = "waiting"                // no peer answered: clients get time to register (S-BOOT-10)
+	Open     Phase = replication.PhaseOpen    // serving
+	Stopping Phase = "stopping"               // draining
 )
 
 // phases is the node's phase with the reason for it. Safe for concurrent use; asking whether reads are allowed costs one

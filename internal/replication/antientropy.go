@@ -63,6 +63,12 @@ func (p *peer) exchange(ctx context.Context) (healed int, err error) {
 	store := p.set.cfg.Store
 	f := p.fetcher(registry.BySync)
 	e, err := p.compare(ctx, f)
+	if err == nil && f.phase == PhaseSyncing {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.link.Syncing(p.set.cfg.Now())
+		return 0, nil
+	}
 	if err == nil {
 		healed, err = f.pull(ctx, e.Buckets)
 	}

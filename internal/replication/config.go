@@ -20,7 +20,7 @@ type Store interface {
 	Register(in *heureka.Instance, origin registry.Origin, now time.Time) (registry.Change, error)
 	Adopt(in *heureka.Instance, origin registry.Origin, now time.Time) (registry.Change, error)
 	Digest() [registry.Buckets]uint64
-	Bucket(i int, now time.Time) []registry.Entry
+	Bucket(i int, now time.Time) []registry.Known
 	Merge(e registry.Entry, now time.Time) (changed bool)
 	OwnAge(key heureka.Key, now time.Time) (age time.Duration, ok bool)
 	Heard(key heureka.Key, age time.Duration, from registry.Origin, now time.Time) bool
@@ -68,8 +68,11 @@ type Config struct {
 	ExchangeInterval   time.Duration // least time between two exchanges that brought nothing
 }
 
-// PhaseOpen is the phase of a node whose registry is whole.
-const PhaseOpen = "open"
+// PhaseOpen is the phase of a node whose registry is whole, PhaseSyncing that of one that copies it from its peers.
+const (
+	PhaseOpen    = "open"
+	PhaseSyncing = "syncing"
+)
 
 // ExchangeInterval is the least time between two exchanges with a peer that brought nothing.
 const ExchangeInterval = 30 * time.Second

@@ -153,6 +153,12 @@ func (h *health) probeBy(t time.Time) {
 	}
 }
 
+// postpone has the peer looked at again when changes have settled.
+func (h *health) postpone(now time.Time) {
+	h.drift = Drift{notBefore: now.Add(SettleTime)}
+	h.probeBy(h.drift.notBefore)
+}
+
 // exchanged notes the end of an exchange, and has the peer asked soon whether it is like this node now.
 func (h *health) exchanged(healed int, pause time.Duration, now time.Time) {
 	h.s.Exchanges++

@@ -154,7 +154,7 @@ func (n *node) phase() string {
 	if n.open {
 		return replication.PhaseOpen
 	}
-	return "syncing"
+	return replication.PhaseSyncing
 }
 
 // kill ends the process; nobody hears of it.
