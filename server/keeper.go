@@ -218,10 +218,11 @@ func (k *keeper) records(at time.Time) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		var line []byte
 		for i := range registry.Buckets {
-			for _, e := range k.reg.Bucket(i, at) {
-				if e.Key.App == k.ownApp {
+			for _, known := range k.reg.Bucket(i, at) {
+				if known.Key().App == k.ownApp {
 					continue
 				}
+				e := known.Entry()
 				e.Age = max(e.Age, 0) // it may have come while this went on
 				if line = replication.AppendRecord(line[:0], &e); !yield(line) {
 					return

@@ -2,18 +2,12 @@ package registry
 
 import "time"
 
-// RecomputedDigest is Digest from scratch.
-func (r *Registry) RecomputedDigest() [Buckets]uint64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	var d [Buckets]uint64
-	for l := range r.all() {
-		v, key := l.current.Load(), l.key
-		d[bucketOf(key.ID)] ^= v.state().digest(key)
-	}
-	for b, tombs := range r.tombs.buckets {
-		for key, t := range tombs {
-			d[b] ^= t.digest(key)
+// RecomputedDigest is Digest from what another node would be told.
+func (r *Registry) RecomputedDigest() (d [Buckets]uint64) {
+	for i := range d {
+		for _, k := range r.Bucket(i, time.Time{}) {
+			e := k.Entry()
+			d[i] ^= e.Digest()
 		}
 	}
 	return d

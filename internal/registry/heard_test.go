@@ -104,11 +104,9 @@ func TestFirstWordOfAPeer(t *testing.T) {
 			other := newWorld(t, registry.Config{})
 			other.now = w.now
 			other.register(instance("1", dirty(w.ms()+1)))
-			for i := range registry.Buckets {
-				for _, e := range other.Bucket(i, other.now) {
-					e.From = peer
-					w.Merge(e, w.now)
-				}
+			for _, e := range entries(other.Registry, other.now) {
+				e.From = peer
+				w.Merge(e, w.now)
 			}
 			return nil
 		},

@@ -126,13 +126,11 @@ func TestStampsFromTheFutureConverge(t *testing.T) {
 	must(b.RegisterTold(evil, registry.Told{Incarnation: 0}, registry.FromPeer, hostileStart))
 	must(a.Register(good, registry.FromClient, hostileStart))
 	exchange := func() {
-		for i := range registry.Buckets {
-			for _, e := range a.Bucket(i, hostileStart) {
-				b.Merge(e, hostileStart)
-			}
-			for _, e := range b.Bucket(i, hostileStart) {
-				a.Merge(e, hostileStart)
-			}
+		for _, e := range entries(a, hostileStart) {
+			b.Merge(e, hostileStart)
+		}
+		for _, e := range entries(b, hostileStart) {
+			a.Merge(e, hostileStart)
 		}
 	}
 	same := func(when string) {

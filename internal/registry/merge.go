@@ -71,22 +71,57 @@ func (r *Registry) Digest() [Buckets]uint64 {
 // toggle adds a state to the digest or removes it. With mu held.
 func (r *Registry) toggle(key heureka.Key, s state) { r.digest[bucketOf(key.ID)] ^= s.digest(key) }
 
+// A Known is what a node knew of one key at one moment, in the form in which it is kept.
+type Known struct {
+	key  heureka.Key
+	is   *stored // nil: cancelled
+	tomb *grave
+	age  time.Duration
+}
+
 // Bucket returns what this node knows of the keys in bucket i of the digest, in unspecified order.
-func (r *Registry) Bucket(i int, now time.Time) []Entry {
+func (r *Registry) Bucket(i int, now time.Time) []Known {
 	t := r.instant(now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	leases := r.index.snapshot(i, nil)
-	out := make([]Entry, 0, len(leases)+len(r.tombs.buckets[i]))
+	out := make([]Known, 0, len(leases)+len(r.tombs.buckets[i]))
 	for _, l := range leases {
-		out = append(out, l.entry(t))
+		out = append(out, Known{key: l.key, is: l.current.Load(), age: l.age(t)})
 	}
 	for key, tomb := range r.tombs.buckets[i] {
-		e := tomb.entry(key)
-		e.Tombstone, e.Age = true, t.at-tomb.at
-		out = append(out, e)
+		out = append(out, Known{key: key, tomb: tomb, age: t.at - tomb.at})
 	}
 	return out
+}
+
+// Key returns the key.
+func (k *Known) Key() heureka.Key { return k.key }
+
+// Tombstone reports whether the instance was cancelled.
+func (k *Known) Tombstone() bool { return k.is == nil }
+
+// Digest is that of the Entry, for less.
+func (k *Known) Digest() uint64 { return k.state().digest(k.key) }
+
+func (k *Known) state() state {
+	if k.is == nil {
+		return k.tomb.state
+	}
+	return k.is.state()
+}
+
+// Entry returns what to tell another node.
+func (k *Known) Entry() Entry {
+	e := k.state().entry(k.key)
+	e.Age = k.age
+	if e.Tombstone = k.is == nil; e.Tombstone {
+		return e
+	}
+	v := k.is.bare()
+	v.instance.Status = v.own
+	e.Instance, e.Owner = &v.instance, v.owner
+	return e
 }
 
 // entry returns the state about key without the record.
@@ -101,15 +136,6 @@ func (s state) entry(key heureka.Key) Entry {
 	} else {
 		e.Restored = s.override.status
 	}
-	return e
-}
-
-func (l *lease) entry(t instant) Entry {
-	v := l.current.Load().bare()
-	v.instance.Status = v.own
-	e := v.state().entry(l.key)
-	e.Age = l.age(t)
-	e.Instance, e.Owner = &v.instance, v.owner
 	return e
 }
 

@@ -259,11 +259,9 @@ func TestMetadataUnderAnOverride(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wantStatus("1", heureka.StatusOutOfService)
-	for i := range registry.Buckets {
-		for _, e := range w.Bucket(i, w.now) {
-			if e.Instance.Status != heureka.StatusUp {
-				t.Errorf("other nodes are told that it is %v by its own word, want UP", e.Instance.Status)
-			}
+	for _, e := range entries(w.Registry, w.now) {
+		if e.Instance.Status != heureka.StatusUp {
+			t.Errorf("other nodes are told that it is %v by its own word, want UP", e.Instance.Status)
 		}
 	}
 }

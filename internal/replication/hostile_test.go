@@ -63,8 +63,8 @@ func sharing(t *testing.T, n int) (ids []string, bucket int) {
 			t.Fatal(err)
 		}
 	}
-	for _, e := range reg.Bucket(bucket, now) {
-		ids = append(ids, e.Key.ID)
+	for _, k := range reg.Bucket(bucket, now) {
+		ids = append(ids, k.Key().ID)
 	}
 	if len(ids) < n {
 		t.Fatalf("%d ids share a bucket, want %d", len(ids), n)

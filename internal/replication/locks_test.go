@@ -76,7 +76,7 @@ func (s checkedStore) Digest() [registry.Buckets]uint64 {
 	return s.Store.Digest()
 }
 
-func (s checkedStore) Bucket(i int, now time.Time) []registry.Entry {
+func (s checkedStore) Bucket(i int, now time.Time) []registry.Known {
 	s.c.Check("bucket")
 	return s.Store.Bucket(i, now)
 }

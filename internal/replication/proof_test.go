@@ -158,7 +158,7 @@ func TestBucketsAreForPeers(t *testing.T) {
 // A slowStore takes its time for a bucket.
 type slowStore struct{ *registry.Registry }
 
-func (s slowStore) Bucket(i int, now time.Time) []registry.Entry {
+func (s slowStore) Bucket(i int, now time.Time) []registry.Known {
 	time.Sleep(time.Second)
 	return s.Registry.Bucket(i, now)
 }

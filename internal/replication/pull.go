@@ -51,8 +51,8 @@ func (p *Pull) Request(now time.Time) []byte {
 	ask := bucketsRequest{Protocol: Protocol}
 	for _, i := range p.left[:p.asked] {
 		b := bucketRequest{Bucket: i}
-		for _, e := range p.store.Bucket(i, now) {
-			b.Have = appendWords(b.Have, e.Digest())
+		for _, k := range p.store.Bucket(i, now) {
+			b.Have = appendWords(b.Have, k.Digest())
 		}
 		b.Have = appendWords(b.Have, p.gate.refusedOf(i, now)...)
 		ask.Buckets = append(ask.Buckets, b)
@@ -171,24 +171,25 @@ func (a *answering) add(store Store, b bucketRequest, now time.Time) bool {
 	if a.size() > maxBucketsBatch {
 		return false
 	}
-	entries := store.Bucket(b.Bucket, now)
-	lacks := make(map[uint64]bool, len(entries))
-	for i := range entries {
-		lacks[entries[i].Digest()] = true
+	known := store.Bucket(b.Bucket, now)
+	lacks := make(map[uint64]bool, len(known))
+	for i := range known {
+		lacks[known[i].Digest()] = true
 	}
 	for have := b.Have; len(have) >= 8; have = have[8:] { // whatever the asker says it has, it takes no memory here
 		delete(lacks, binary.BigEndian.Uint64(have))
 	}
 	a.doc = slices.Grow(a.doc, min(len(lacks)*usualEntry, max(maxBucketsBatch-len(a.doc), 0)))
-	for i := range entries {
-		if !lacks[entries[i].Digest()] {
+	for i := range known {
+		if !lacks[known[i].Digest()] {
 			continue
 		}
+		e := known[i].Entry()
 		before := len(a.doc)
 		if a.entries > 0 {
 			a.doc = append(a.doc, ',')
 		}
-		a.doc = AppendRecord(a.doc, &entries[i])
+		a.doc = AppendRecord(a.doc, &e)
 		if a.entries++; a.entries > 1 && a.size() > maxBucketsBatch {
 			a.doc, a.entries = a.doc[:before], maxEntries // nothing more fits
 			return false

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"heureka.internal/heureka/internal/httpapi"
@@ -172,18 +173,12 @@ func (f faulty) Digest() digest {
 }
 
 // Bucket implements replication.Store.
-func (f faulty) Bucket(i int, now time.Time) []registry.Entry {
-	entries := f.Store.Bucket(i, now)
+func (f faulty) Bucket(i int, now time.Time) []registry.Known {
+	known := f.Store.Bucket(i, now)
 	if f.bug != LostTombstones {
-		return entries
+		return known
 	}
-	kept := entries[:0]
-	for _, e := range entries {
-		if !e.Tombstone {
-			kept = append(kept, e)
-		}
-	}
-	return kept
+	return slices.DeleteFunc(known, func(k registry.Known) bool { return k.Tombstone() })
 }
 
 // Merge implements replication.Store.

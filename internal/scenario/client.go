@@ -219,9 +219,9 @@ func (c *client) brief() bool { return 3*c.interval < c.s.story.finding.found()+
 
 // find returns what a node knows of the client: its record, or its tombstone.
 func (c *client) find(n *node) (registry.Entry, bool) {
-	for _, e := range n.reg.Bucket(bucketOf(c.key), n.now()) {
-		if e.Key == c.key {
-			return e, true
+	for _, k := range n.reg.Bucket(bucketOf(c.key), n.now()) {
+		if k.Key() == c.key {
+			return k.Entry(), true
 		}
 	}
 	return registry.Entry{}, false

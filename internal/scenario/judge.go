@@ -108,7 +108,12 @@ func (j *judge) pair(a, b *node) {
 }
 
 // contents returns what a node knows, in order.
-func (n *node) contents(i int) []registry.Entry { return ordered{n.reg}.Bucket(i, n.now()) }
+func (n *node) contents(i int) (all []registry.Entry) {
+	for _, k := range (ordered{n.reg}).Bucket(i, n.now()) {
+		all = append(all, k.Entry())
+	}
+	return all
+}
 
 func (n *node) about(key heureka.Key) string {
 	for _, e := range n.contents(bucketOf(key)) {

@@ -330,8 +330,8 @@ func (n *node) Overrides() map[heureka.Key]heureka.Status { return nil }
 type ordered struct{ *registry.Registry }
 
 // Bucket implements replication.Store.
-func (o ordered) Bucket(i int, now time.Time) []registry.Entry {
-	entries := o.Registry.Bucket(i, now)
-	slices.SortFunc(entries, func(a, b registry.Entry) int { return cmp.Compare(a.Key.ID, b.Key.ID) })
-	return entries
+func (o ordered) Bucket(i int, now time.Time) []registry.Known {
+	known := o.Registry.Bucket(i, now)
+	slices.SortFunc(known, func(a, b registry.Known) int { return cmp.Compare(a.Key().ID, b.Key().ID) })
+	return known
 }
