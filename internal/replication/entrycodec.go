@@ -56,12 +56,11 @@ type readEntry struct {
 
 // readAnswer reads the entries on all processors: most of a copy is that.
 func readAnswer(doc []byte) (a bucketsAnswer, err error) {
-	doc, list := wire.CutMember(doc, "entries")
-	if err := json.Unmarshal(doc, &a); err != nil || list == nil || bytes.Equal(list, noRecord) {
+	doc, docs, err := wire.CutList(doc, "entries", maxEntries)
+	if err != nil {
 		return a, err
 	}
-	docs, err := wire.Elements(list, maxEntries)
-	if err != nil {
+	if err := json.Unmarshal(doc, &a); err != nil || docs == nil {
 		return a, err
 	}
 	a.entries = make([]readEntry, len(docs))
@@ -218,7 +217,7 @@ func (d *operatorsDoc) tell(e *registry.Entry) (err error) {
 	return nil
 }
 
-// entry returns what the document says; whether that makes sense is for Merge to judge.
+// entry returns what the document says beside the record; whether that makes sense is for Merge to judge.
 func (d *entryDoc) entry() (registry.Entry, error) {
 	e := registry.Entry{
 		Key: heureka.Key{App: d.App, ID: d.ID}, DirtyMS: d.DirtyMS, Rev: d.Rev, OverrideRev: d.OverrideRev,
@@ -235,13 +234,6 @@ func (d *entryDoc) entry() (registry.Entry, error) {
 		if err := d.Operators.tell(&e); err != nil {
 			return e, fmt.Errorf("entry %s: %w", e.Key, err)
 		}
-	}
-	if !e.Tombstone && !bytes.Equal(d.Instance, noRecord) {
-		in, err := wire.DecodeInstance(wire.JSON, d.Instance)
-		if err != nil {
-			return e, fmt.Errorf("entry %s: %w", e.Key, err)
-		}
-		e.Instance = in
 	}
 	if len(d.Owner) <= wire.MaxOwner {
 		e.Owner = d.Owner

@@ -1,7 +1,9 @@
 package replication
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 
 	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
@@ -27,11 +29,14 @@ func AppendRecord(b []byte, e *registry.Entry) []byte {
 
 // ReadRecord reads such a line. Whether it makes sense is for the registry to judge.
 func ReadRecord(line []byte) (registry.Entry, error) {
-	head, record := wire.CutMember(line, "record") // most of it: encoding/json would go through it three times
+	head, in, wrong := wire.CutInstance(line, "record") // most of it: encoding/json would go through it three times
 	var d entryDoc
 	if err := json.Unmarshal(head, &d); err != nil {
 		return registry.Entry{}, err
 	}
-	d.Instance = record
-	return d.entry()
+	e, err := d.entry()
+	if e.Instance = in; wrong != nil {
+		err = cmp.Or(err, fmt.Errorf("entry %s: %w", e.Key, wrong))
+	}
+	return e, err
 }

@@ -1,32 +1,56 @@
 package wire
 
-import "slices"
+import (
+	"bytes"
+	"slices"
 
-// CutMember takes the value of a member out of a JSON object; null is left in its place. The value is nil if there is no such
-// member. Neither is looked into: whoever decodes them finds out what is wrong with them. They may be parts of object.
-func CutMember(object []byte, name string) (rest, value []byte) {
+	"heureka.internal/heureka"
+)
+
+// CutInstance takes the registration that is the value of a member out of a JSON object; null is left in its place. The instance is nil
+// if there is no such member, or null.
+func CutInstance(object []byte, name string) (rest []byte, in *heureka.Instance, err error) {
 	s := newScanner(object, true)
 	for member := range s.members {
-		from, to := s.jump()
-		if string(member) == name {
-			return slices.Concat(object[:from], []byte("null"), object[to:]), object[from:to]
+		if s.peek(); string(member) != name || bytes.HasPrefix(object[s.pos:], []byte("null")) {
+			s.jump()
+			continue
 		}
+		r := records.Get().(*record)
+		defer r.release()
+		value := newScanner(object[s.pos:], false)
+		from, to := s.pos, 0
+		if in, err = value.checked(r, value.registration(r)); err == nil {
+			to = from + value.pos
+		} else {
+			_, to = s.jump()
+		}
+		return slices.Concat(object[:from], []byte("null"), object[to:]), in, err
 	}
-	return object, nil
+	return object, nil, nil
 }
 
-// Elements returns the elements of a JSON array, at most limit, without looking into them.
-func Elements(array []byte, limit int) (list [][]byte, err error) {
-	s := newScanner(array, true)
-	for range s.elements {
-		if len(list) == limit {
-			s.fail("too many elements")
-			break
+// CutList takes the elements of a list out of a JSON object of which it is a member, at most limit; null is left in its place. They are
+// not looked into. No list or an empty one is nil.
+func CutList(object []byte, name string, limit int) (rest []byte, list [][]byte, err error) {
+	s := newScanner(object, true)
+	for member := range s.members {
+		if s.peek(); string(member) != name || bytes.HasPrefix(object[s.pos:], []byte("null")) {
+			s.jump()
+			continue
 		}
-		from, to := s.jump()
-		list = append(list, array[from:to])
+		from := s.pos
+		for range s.elements {
+			if len(list) == limit {
+				s.fail("too many elements")
+				break
+			}
+			from, to := s.jump()
+			list = append(list, object[from:to])
+		}
+		return slices.Concat(object[:from], []byte("null"), object[min(s.pos, len(object)):]), list, s.failure()
 	}
-	return list, s.failure()
+	return object, nil, nil
 }
 
 // jump reads over the value that comes next and returns where it is.

@@ -8,7 +8,11 @@ func decodeRegistrationJSON(body []byte, l Limits) (*heureka.Instance, error) {
 	defer r.release()
 	s := newScanner(body, false)
 	s.limits = l
-	var in *heureka.Instance
+	return s.checked(r, s.registration(r))
+}
+
+// registration reads the body of a registration.
+func (s *scanner) registration(r *record) (in *heureka.Instance) {
 	for name := range s.members {
 		if in != nil || string(name) != "instance" { // W-JDEC-1
 			s.fail("want instance as the only member")
@@ -19,7 +23,7 @@ func decodeRegistrationJSON(body []byte, l Limits) (*heureka.Instance, error) {
 	if in == nil {
 		s.fail("no instance")
 	}
-	return s.checked(r, in)
+	return in
 }
 
 // checked returns in, or what is wrong with it.
