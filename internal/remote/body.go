@@ -83,7 +83,7 @@ var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 var gzipReaders sync.Pool
 
-// readBody fills in reply.Body, which a caller that asked for a pooled one gives back with release.
+// readBody fills in reply.Body, which a caller that asked for a pooled one gives back with Release.
 func (c *Conn) readBody(reply *Reply, resp *http.Response, req Request, quiet *silence) error {
 	limit := req.Limit
 	if limit <= 0 {
@@ -94,14 +94,14 @@ func (c *Conn) readBody(reply *Reply, resp *http.Response, req Request, quiet *s
 		return limited(quiet.reader(resp.Body), encoding, limit, func(r io.Reader) error { return req.arriving(reply, r) })
 	}
 	buf := new(bytes.Buffer)
-	if req.pooled {
+	if req.Pooled {
 		buf = buffers.Get().(*bytes.Buffer)
 		buf.Reset()
 		reply.buf = buf
 	}
 	err := readAll(buf, quiet.reader(resp.Body), encoding, limit)
 	if err != nil {
-		reply.release()
+		reply.Release()
 		return err
 	}
 	reply.Body = buf.Bytes()
@@ -109,10 +109,10 @@ func (c *Conn) readBody(reply *Reply, resp *http.Response, req Request, quiet *s
 }
 
 // maxPooled is the largest buffer that is kept: one answer of a broken server must not stay for good.
-const maxPooled = 16 << 20
+const maxPooled = 24 << 20
 
-// release gives a pooled body back; nothing decoded from it refers to it.
-func (r *Reply) release() {
+// Release gives a pooled body back; nothing decoded from it refers to it.
+func (r *Reply) Release() {
 	if r.buf != nil {
 		if r.buf.Cap() <= maxPooled {
 			buffers.Put(r.buf)

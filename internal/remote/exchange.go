@@ -25,7 +25,7 @@ type Request struct {
 	Body   []byte      // JSON; nil: none
 	Limit  int64       // of the answer; 0 stands for Config.MaxBytes
 
-	pooled bool // the reply's body may come from a pool: the caller must release it
+	Pooled bool // the reply's body may come from a pool: the caller must Release it
 	// arriving reads the body instead, while it comes.
 	arriving func(reply *Reply, body io.Reader) error
 
@@ -38,7 +38,7 @@ type Reply struct {
 	Header http.Header
 	Body   []byte
 
-	buf *bytes.Buffer // owns Body if pooled
+	buf *bytes.Buffer // owns Body if Pooled
 }
 
 // Date returns the server's clock, or the zero time.

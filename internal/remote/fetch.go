@@ -78,7 +78,7 @@ func (c *Conn) InstanceByID(ctx context.Context, id string) (*heureka.Instance, 
 
 // document fetches a document of applications. These are the large ones, whose buffers come from a pool.
 func (c *Conn) document(ctx context.Context, op op, path string, q Query) (*Document, error) {
-	req := Request{Method: http.MethodGet, Path: path, Query: regionQuery(q.Regions), Limit: c.cfg.MaxRegistryBytes, pooled: true}
+	req := Request{Method: http.MethodGet, Path: path, Query: regionQuery(q.Regions), Limit: c.cfg.MaxRegistryBytes, Pooled: true}
 	if q.IfNoneMatch != "" {
 		req.Header = http.Header{"If-None-Match": {q.IfNoneMatch}}
 	}
@@ -86,7 +86,7 @@ func (c *Conn) document(ctx context.Context, op op, path string, q Query) (*Docu
 	if err != nil {
 		return nil, err
 	}
-	defer reply.release()
+	defer reply.Release()
 	doc := &Document{
 		ETag:   reply.Header.Get("ETag"),
 		Date:   reply.Date(),

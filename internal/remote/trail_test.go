@@ -60,7 +60,7 @@ func TestElapsedIsTheLongerTime(t *testing.T) {
 func TestLargeBuffersAreLetGo(t *testing.T) {
 	large := bytes.NewBuffer(make([]byte, 0, maxPooled+1))
 	for range 100 {
-		(&Reply{buf: large}).release()
+		(&Reply{buf: large}).Release()
 		if got := buffers.Get().(*bytes.Buffer); got == large {
 			t.Fatalf("a buffer of %d bytes was kept", got.Cap())
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -116,8 +117,17 @@ func (p *peer) fetcher(by registry.By) *fetcher {
 	return &fetcher{peer: p, conn: p.conn, by: by, store: p.set.cfg.Store}
 }
 
-// ask sends one request and returns its answer.
+// ask sends one request and returns the body of its answer.
 func (f *fetcher) ask(ctx context.Context, req remote.Request) ([]byte, error) {
+	reply, err := f.exchange(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	return reply.Body, nil
+}
+
+// exchange sends one request and returns its answer.
+func (f *fetcher) exchange(ctx context.Context, req remote.Request) (*remote.Reply, error) {
 	hello := f.peer.set.greeting()
 	req.Header = make(http.Header)
 	hello.addTo(req.Header)
@@ -135,7 +145,7 @@ func (f *fetcher) ask(ctx context.Context, req remote.Request) ([]byte, error) {
 	if version := reply.Header.Get(HeaderProtocol); !speaks(version) {
 		return nil, fmt.Errorf("%s: %w, %s", f.conn.URL(), errOtherProtocol, version)
 	}
-	return reply.Body, nil
+	return reply, nil
 }
 
 func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err error) {
@@ -149,13 +159,12 @@ func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err e
 	return d, err
 }
 
-// pull merges what the node has in these buckets and this one has not. It returns how many instances changed here. Many buckets
-// are shared by two pulls that take turns to ask: while one merges an answer, the next one is under way.
+// pullsAtOnce share many buckets, and take turns to ask: while one merges an answer, the next one is under way.
+const pullsAtOnce = 2
+
+// pull merges what the node has in these buckets and this one has not. It returns how many instances changed here.
 func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err error) {
-	parts := [][]int{buckets}
-	if half := len(buckets) / 2; half >= bucketsAtOnce {
-		parts = [][]int{buckets[:half], buckets[half:]}
-	}
+	parts := slices.Collect(slices.Chunk(buckets, max(bucketsAtOnce, (len(buckets)+pullsAtOnce-1)/pullsAtOnce)))
 	origin := registry.Origin{By: f.by, Address: f.conn.URL()}
 	pulls, turn := make([]*Pull, len(parts)), make(chan struct{}, 1)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -189,12 +198,14 @@ func (f *fetcher) carryOut(ctx context.Context, p *Pull, turn chan struct{}) err
 	now := f.peer.set.cfg.Now
 	for body := p.Request(now()); body != nil; body = p.Request(now()) {
 		turn <- struct{}{}
-		doc, err := f.ask(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body})
+		reply, err := f.exchange(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body, Pooled: true})
 		<-turn
 		if err != nil {
 			return err
 		}
-		if err := p.Take(doc, now()); err != nil {
+		err = p.Take(reply.Body, now())
+		reply.Release()
+		if err != nil {
 			return fmt.Errorf("%s%s: %w", f.conn.URL(), bucketsPath, err)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/heurekatest/memnet"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/replication"
 )
 
@@ -318,7 +320,7 @@ func TestBadDigests(t *testing.T) {
 		{"no JSON", "<html>", "", "invalid character"},
 		{"short digest", `{"digest":"AAAA"}`, "", "wrong size"},
 		{"empty digest", `{}`, "", "wrong size"},
-		{"broken buckets", wholeDigest, `{"entries":[`, "unexpected end"},
+		{"broken buckets", wholeDigest, `{"entries":[`, "found the end"},
 		{"nothing of what was asked", wholeDigest, restOfAll(), "none of 32 requested buckets arrived"},
 		{"unknown status", wholeDigest, `{"entries":[{"app":"A","id":"1","override":"ODD"}]}`, "unknown status"},
 		{"broken record", wholeDigest, `{"entries":[{"app":"A","id":"1","record":{"instance":{}}}]}`, "entry A/1"},
@@ -427,6 +429,41 @@ func TestEntriesSurviveTheTrip(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Nothing that was taken over refers to the answer that it came in: its memory serves for the next one.
+func TestTakenRecordsStandAlone(t *testing.T) {
+	store := func() *registry.Registry {
+		reg, err := registry.New(registrytest.Config(registry.Config{Rand: rand.NewPCG(1, 1)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return reg
+	}
+	from, to, now := store(), store(), time.Now()
+	in := instance("1")
+	in.Metadata = heureka.NewMetadata(map[string]string{"zone": "a", "ü": "\"quoted\""})
+	if _, err := from.Register(in, registry.FromClient, now); err != nil {
+		t.Fatal(err)
+	}
+	if err := from.SetOverride(in.Key(), heureka.StatusDown, 0, registry.FromClient, now); err != nil {
+		t.Fatal(err)
+	}
+	digest := from.Digest()
+	p := replication.NewPull(to, registry.FromSync, replication.NonZero(&digest))
+	doc := replication.AnswerBuckets(from, p.Request(now), now)
+	if err := p.Take(doc, now); err != nil {
+		t.Fatal(err)
+	}
+	clear(doc)
+	for i := range registry.Buckets {
+		sent, came := from.Bucket(i, now), to.Bucket(i, now)
+		for k := range max(len(sent), len(came)) {
+			if s, c := sent[k].Entry(), came[k].Entry(); s.Digest() != c.Digest() {
+				t.Errorf("(-sent +came)\n%s", cmp.Diff(s, c))
+			}
+		}
+	}
 }
 
 // What others may ask for the buckets with.
