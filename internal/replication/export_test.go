@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -33,7 +34,7 @@ func (ps *Peers) Wrap(api http.Handler) http.Handler {
 		case strings.HasSuffix(r.URL.Path, digestPath):
 			doc = ps.Digest(r.RemoteAddr, r.Header)
 		case strings.HasSuffix(r.URL.Path, bucketsPath):
-			ps.Buckets(r.RemoteAddr, r.Header, body, func(b []byte) { doc = b })
+			ps.Buckets(r.RemoteAddr, r.Header, body, func(b []byte) { doc = slices.Clone(b) })
 		case strings.HasSuffix(r.URL.Path, heardPath):
 			doc = ps.Heard(r.RemoteAddr, r.Header, body)
 		}

@@ -124,5 +124,6 @@ func (ps *Peers) Buckets(address string, h http.Header, body []byte, answer func
 		return http.StatusBadRequest
 	}
 	answer(doc)
+	reuse(doc)
 	return 0
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"heureka.internal/heureka/internal/registry"
@@ -162,7 +163,21 @@ type answering struct {
 }
 
 func newAnswer() *answering {
-	return &answering{doc: fmt.Appendf(nil, `{"protocol":%d,"entries":[`, Protocol)}
+	var doc []byte
+	if used, ok := answers.Get().(*[]byte); ok {
+		doc = (*used)[:0]
+	}
+	return &answering{doc: fmt.Appendf(doc, `{"protocol":%d,"entries":[`, Protocol)}
+}
+
+// answers are documents that have been sent: who copies a large registry asks for a hundred, each some megabytes.
+var answers sync.Pool
+
+// reuse lets the memory of an answer serve for another one.
+func reuse(doc []byte) {
+	if cap(doc) <= maxAnswer {
+		answers.Put(&doc)
+	}
 }
 
 // add adds what the asker lacks of a bucket. It reports whether that is all: an answer ends before the record that would make
@@ -171,20 +186,10 @@ func (a *answering) add(store Store, b bucketRequest, now time.Time) bool {
 	if a.size() > maxBucketsBatch {
 		return false
 	}
-	known := store.Bucket(b.Bucket, now)
-	lacks := make(map[uint64]bool, len(known))
-	for i := range known {
-		lacks[known[i].Digest()] = true
-	}
-	for have := b.Have; len(have) >= 8; have = have[8:] { // whatever the asker says it has, it takes no memory here
-		delete(lacks, binary.BigEndian.Uint64(have))
-	}
+	lacks := lacking(store.Bucket(b.Bucket, now), b.Have)
 	a.doc = slices.Grow(a.doc, min(len(lacks)*usualEntry, max(maxBucketsBatch-len(a.doc), 0)))
-	for i := range known {
-		if !lacks[known[i].Digest()] {
-			continue
-		}
-		e := known[i].Entry()
+	for i := range lacks {
+		e := lacks[i].Entry()
 		before := len(a.doc)
 		if a.entries > 0 {
 			a.doc = append(a.doc, ',')
@@ -196,6 +201,21 @@ func (a *answering) add(store Store, b bucketRequest, now time.Time) bool {
 		}
 	}
 	return true
+}
+
+// lacking returns what one who has entries with these digests lacks of what is known.
+func lacking(known []registry.Known, have []byte) []registry.Known {
+	if len(have) < 8 {
+		return known
+	}
+	digests := make(map[uint64]bool, len(known))
+	for i := range known {
+		digests[known[i].Digest()] = true
+	}
+	for ; len(have) >= 8; have = have[8:] { // whatever the asker says it has, it takes no memory here
+		delete(digests, binary.BigEndian.Uint64(have))
+	}
+	return slices.DeleteFunc(known, func(k registry.Known) bool { return !digests[k.Digest()] })
 }
 
 func (a *answering) size() int { return len(a.doc) + a.entries*entryOverhead }
