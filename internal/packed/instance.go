@@ -37,7 +37,6 @@ func Of(in *heureka.Instance) Instance {
 	p.texts.Reset()
 	p.text(in.App)
 	p.text(in.ResolvedID())
-	p.uint(uint64(Weight(in)))
 	p.times(in)
 	for _, s := range textsOf(in) {
 		p.text(*s)
@@ -222,21 +221,12 @@ func (p Instance) Key() heureka.Key {
 	return heureka.Key{App: r.name(), ID: r.name()}
 }
 
-// Weight returns what Weight returned when the instance was packed.
-func (p Instance) Weight() int {
-	r := p.reader()
-	r.text()
-	r.text()
-	return int(r.uint())
-}
-
 // Lease returns the lease.
 func (p Instance) Lease() heureka.LeaseInfo {
 	var in heureka.Instance
 	r := p.reader()
 	r.text()
 	r.text()
-	r.uint()
 	r.times(&in)
 	return in.Lease
 }
@@ -246,7 +236,6 @@ func (p Instance) VIPs() (plain, secure string) {
 	r := p.reader()
 	r.text()
 	r.text()
-	r.uint()
 	r.times(new(heureka.Instance))
 	return r.name(), r.name()
 }
@@ -256,7 +245,6 @@ func (p Instance) Unpack() *heureka.Instance {
 	in, r := &heureka.Instance{DataCenter: p.dataCenter}, p.reader()
 	in.App = r.name()
 	r.text()
-	r.uint()
 	r.times(in)
 	for _, s := range textsOf(in) {
 		*s = r.name()

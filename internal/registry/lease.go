@@ -39,6 +39,7 @@ type stored struct {
 	owner        string
 	lastDirtyMS  int64
 	intervalSecs int32 // between heartbeats, at most maxLife
+	weight       int32 // see Record.Weight
 	status       heureka.Status
 	overridden   heureka.Status
 }
@@ -47,7 +48,7 @@ type stored struct {
 func (v *version) pack() *stored {
 	in := &v.instance
 	interval := int32(min(in.Lease.RenewalIntervalSecs, int64(maxLife/time.Second)))
-	return &stored{v.terms, packed.Of(in), v.owner, in.LastDirtyMS, interval, in.Status, in.OverriddenStatus}
+	return &stored{v.terms, packed.Of(in), v.owner, in.LastDirtyMS, interval, int32(packed.Weight(in)), in.Status, in.OverriddenStatus}
 }
 
 // version returns s to be changed; nil for nil.

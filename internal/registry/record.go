@@ -63,7 +63,7 @@ func (r Record) RenewalIntervalSecs() int64 { return int64(r.state.intervalSecs)
 func (r Record) LastDirtyMS() int64 { return r.state.lastDirtyMS }
 
 // Weight returns about how many bytes the instance takes in a document.
-func (r Record) Weight() int { return r.state.instance.Weight() }
+func (r Record) Weight() int { return int(r.state.weight) }
 
 // VIPs returns the lists of VIP addresses of the instance.
 func (r Record) VIPs() (plain, secure string) { return r.state.instance.VIPs() }
