@@ -13,6 +13,7 @@ import (
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
+	"heureka.internal/heureka/internal/registry/registrytest"
 	"heureka.internal/heureka/internal/respcache"
 	"heureka.internal/heureka/internal/respcache/respcachetest"
 	"heureka.internal/heureka/internal/wire"
@@ -166,6 +167,33 @@ func BenchmarkApply(b *testing.B) {
 }
 
 // BenchmarkOneApplication is a read of one of many applications, in turn.
+// A registry that is filled while nobody reads, as in a copy from a peer.
+func BenchmarkFill(b *testing.B) {
+	for _, n := range sizes {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var all []registry.Change
+			reg, err := registry.New(registrytest.Config(registry.Config{OnChange: func(ch registry.Change) { all = append(all, ch) }}))
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, in := range realistic(n) {
+				if _, err := reg.Register(in, registry.FromClient, epoch); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				c := respcachetest.New(respcache.Config{})
+				for _, ch := range all {
+					c.Apply(ch)
+				}
+				c.Counts()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/change")
+			runtime.KeepAlive(reg)
+		})
+	}
+}
+
 func BenchmarkOneApplication(b *testing.B) {
 	each(b, func(b *testing.B, c *respcache.Cache, instances []*heureka.Instance) {
 		r := rand.New(rand.NewPCG(3, 4))

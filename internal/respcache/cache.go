@@ -15,7 +15,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"heureka.internal/heureka/internal/registry"
 	"heureka.internal/heureka/internal/wire"
 )
 
@@ -106,10 +105,12 @@ type Cache struct {
 
 	regionVersions atomic.Int64 // of deltas of queries with regions (S-DELTA-4)
 
+	inbox inbox
+	seq   atomic.Uint64 // of the last change of the registry that is in the local mirror
+
 	mu     sync.RWMutex     // held by whoever writes to a mirror
 	merged []*merged        // mirrors made of several
 	views  map[string]*view // of queries with regions, by the names of those that exist
-	seq    uint64           // of the last change of the registry
 }
 
 // New returns an empty cache, or an error that names what cfg lacks.
@@ -137,20 +138,6 @@ func New(cfg Config) (*Cache, error) {
 	return c, nil
 }
 
-// Apply follows one change. It must be called for every change in order: it fits registry.Config.OnChange, which has the
-// registry locked, so nothing is encoded here.
-func (c *Cache) Apply(ch registry.Change) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.seq = ch.Seq
-	if ch.Removed() {
-		c.local.drop(ch.Record, ch.At)
-	} else {
-		c.local.set(ch.Record, ch.At)
-	}
-	c.follow(ch.Record, ch.At)
-}
-
 // Get answers q. It returns heureka.ErrNotFound for an application without instances, and ErrNoRoom.
 func (c *Cache) Get(q Query, now time.Time) (*Answer, error) {
 	if c.readOnly != nil {
@@ -161,6 +148,7 @@ func (c *Cache) Get(q Query, now time.Time) (*Answer, error) {
 
 // load answers q with what the registry holds now: the read-write level (S-CACHE-8).
 func (c *Cache) load(q Query, now time.Time) (*Answer, error) {
+	c.catchUp()
 	switch q.Kind {
 	case All, Delta:
 		return c.view(q.Regions, now).documents[q.Kind][variantOf(q.Form)].get(now, q.Gzip)
@@ -173,6 +161,7 @@ func (c *Cache) PurgeDelta(now time.Time) {
 	cutoff := now.Add(-c.retention)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.takeIn()
 	c.local.purge(cutoff)
 	for _, r := range c.regions {
 		r.mirror.purge(cutoff)

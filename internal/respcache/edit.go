@@ -2,6 +2,8 @@ package respcache
 
 import (
 	"slices"
+	"sort"
+	"time"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
@@ -31,110 +33,177 @@ func newLeaf(records []registry.Record) *leaf {
 	return l
 }
 
-// first returns a tree of one record.
-func (t *tree) first(r registry.Record) *tree {
-	return t.of([]*group{{leaves: []*leaf{newLeaf([]registry.Record{r})}}})
-}
-
 // of returns a tree of groups with the limit of t.
 func (t *tree) of(groups []*group) *tree { return &tree{groups: groups, limit: t.limit} }
 
-// put returns a tree with r, and the record that had its key before.
-func (t *tree) put(r registry.Record) (after *tree, old registry.Record) {
+// An edit puts a record into a tree, or takes out that of its key.
+type edit struct {
+	key    heureka.Key
+	record registry.Record
+	gone   bool
+	old    registry.Record // what had the key before; see tree.edit
+
+	at   time.Time // of the update
+	turn int       // of the update, among those that come together
+	came bool      // one of these before it put a record of the key in
+
+	place int // in the leaf that is edited
+}
+
+// edit returns a tree with edits, which are in order and one for a key, and tells each what it replaces. Nodes in which nothing changes
+// stay as they are, with their encodings; one that has become too large is split, and one that has become too small is joined with a
+// neighbour.
+func (t *tree) edit(edits []edit) *tree {
+	var groups []*group
 	if len(t.groups) == 0 {
-		return t.first(r), old
+		if groups = split((&leaf{}).edit(edits).split(t.limit)); groups == nil {
+			return t
+		}
+		return t.of(groups)
 	}
-	p := t.place(r.Key())
-	l := t.at(p)
-	next := &leaf{weight: l.weight + r.Weight()}
-	if p.found {
-		old = l.records[p.record]
-		next.weight -= old.Weight()
-		next.records = with(l.records, p.record, r)
-	} else {
-		next.records = insert(l.records, p.record, r)
+	done := 0 // of t
+	for len(edits) > 0 {
+		left := t.groups[done:]
+		i := done + floor(len(left), func(i int) bool { return compare(left[i].first(), edits[0].key) <= 0 })
+		own := edits
+		if i+1 < len(t.groups) {
+			own = upTo(edits, t.groups[i+1].first())
+		}
+		edits = edits[len(own):]
+		if leaves, changed := t.groups[i].edit(own, t.limit); changed {
+			groups = append(append(groups, t.groups[done:i]...), split(leaves)...)
+			done = i + 1
+		}
 	}
-	return t.replace(p, next), old
+	if done == 0 {
+		return t
+	}
+	return t.of(joinGroups(append(groups, t.groups[done:]...)))
 }
 
-// remove returns a tree without the record of k, and that record.
-func (t *tree) remove(k heureka.Key) (after *tree, old registry.Record, found bool) {
-	p := t.place(k)
-	if !p.found {
-		return t, old, false
+// edit returns the leaves of g with edits, perhaps none.
+func (g *group) edit(edits []edit, limit int) (leaves []*leaf, changed bool) {
+	done := 0 // of g
+	for len(edits) > 0 {
+		left := g.leaves[done:]
+		i := done + floor(len(left), func(i int) bool { return compare(left[i].first(), edits[0].key) <= 0 })
+		own := edits
+		if i+1 < len(g.leaves) {
+			own = upTo(edits, g.leaves[i+1].first())
+		}
+		edits = edits[len(own):]
+		if l := g.leaves[i].edit(own); l != g.leaves[i] {
+			leaves = append(append(leaves, g.leaves[done:i]...), l.split(limit)...)
+			done = i + 1
+		}
 	}
-	l := t.at(p)
-	old = l.records[p.record]
-	next := &leaf{weight: l.weight - old.Weight(), records: without(l.records, p.record)}
-	return t.replace(p, next), old, true
+	if done == 0 {
+		return nil, false
+	}
+	return joinLeaves(append(leaves, g.leaves[done:]...), limit), true
 }
 
-// replace returns a tree with l at p: split in two if it has become too large, dropped if it is empty, and joined with a
-// neighbour if it has become too small.
-func (t *tree) replace(p place, l *leaf) *tree {
-	leaves := t.groups[p.group].leaves
+// upTo returns the edits that come before r.
+func upTo(edits []edit, r registry.Record) []edit {
+	n := sort.Search(len(edits), func(i int) bool { return compare(r, edits[i].key) <= 0 })
+	return edits[:n]
+}
+
+// edit returns a leaf with edits, which may be empty; l itself if nothing changes.
+func (l *leaf) edit(edits []edit) *leaf {
+	n, weight, same, from := len(l.records), l.weight, true, 0
+	for i := range edits {
+		e := &edits[i]
+		at, found := slices.BinarySearchFunc(l.records[from:], e.key, compare)
+		e.place, e.old = from+at, registry.Record{}
+		from = e.place
+		if found {
+			e.old = l.records[e.place]
+			n, weight, same, from = n-1, weight-e.old.Weight(), false, from+1
+		}
+		if !e.gone {
+			n, weight, same = n+1, weight+e.record.Weight(), false
+		}
+	}
+	if same {
+		return l
+	}
+	records := make([]registry.Record, 0, n)
+	from = 0
+	for i := range edits {
+		e := &edits[i]
+		records = append(records, l.records[from:e.place]...)
+		if from = e.place; !e.old.IsZero() {
+			from++
+		}
+		if !e.gone {
+			records = append(records, e.record)
+		}
+	}
+	return &leaf{records: append(records, l.records[from:]...), weight: weight}
+}
+
+// split returns leaves of about the same weight that are not above the limit, with the records of l: none if it has none. A record that
+// is too heavy has one for itself.
+func (l *leaf) split(limit int) (leaves []*leaf) {
 	switch {
 	case len(l.records) == 0:
-		leaves = without(leaves, p.leaf)
-	case l.weight > t.limit && len(l.records) > 1:
-		a, b := l.split()
-		leaves = insert(with(leaves, p.leaf, b), p.leaf, a)
-	case l.weight < t.limit/8 && len(leaves) > 1:
-		leaves = joinLeaf(with(leaves, p.leaf, l), p.leaf, roomy(t.limit))
-	default:
-		leaves = with(leaves, p.leaf, l)
+		return nil
+	case l.weight <= limit || len(l.records) == 1:
+		return []*leaf{l}
 	}
-	return t.splice(p.group, leaves)
-}
-
-// split halves a leaf where its two parts weigh most alike; both get a record.
-func (l *leaf) split() (a, b *leaf) {
-	n, weight := 1, l.records[0].Weight()
-	for n < len(l.records)-1 {
-		next := weight + l.records[n].Weight()
-		if weight+next > l.weight { // what remains is nearer to a half without the next one
-			break
+	share := l.weight / (l.weight/roomy(limit) + 1)
+	from, weight := 0, 0
+	for i, r := range l.records {
+		next := r.Weight()
+		if i > from && (weight+next > limit || weight+next/2 > share) {
+			leaves = append(leaves, &leaf{records: slices.Clone(l.records[from:i]), weight: weight})
+			from, weight = i, 0
 		}
-		n, weight = n+1, next
+		weight += next
 	}
-	return &leaf{records: slices.Clone(l.records[:n]), weight: weight},
-		&leaf{records: slices.Clone(l.records[n:]), weight: l.weight - weight}
+	return append(leaves, &leaf{records: slices.Clone(l.records[from:]), weight: weight})
 }
 
-// joinLeaf makes one of leaf i and a neighbour, if they weigh no more than limit.
-func joinLeaf(leaves []*leaf, i, limit int) []*leaf {
-	left := max(i-1, 0)
-	a, b := leaves[left], leaves[left+1]
-	if a.weight+b.weight > limit {
-		return leaves
+// joinLeaves joins leaves that are too small with neighbours, where that does not make them large.
+func joinLeaves(leaves []*leaf, limit int) []*leaf {
+	joined := leaves[:0]
+	for _, l := range leaves {
+		if n := len(joined) - 1; n >= 0 && min(joined[n].weight, l.weight) < limit/8 && joined[n].weight+l.weight <= roomy(limit) {
+			l = &leaf{records: slices.Concat(joined[n].records, l.records), weight: joined[n].weight + l.weight}
+			joined = joined[:n]
+		}
+		joined = append(joined, l)
 	}
-	joined := &leaf{records: slices.Concat(a.records, b.records), weight: a.weight + b.weight}
-	return with(without(leaves, left+1), left, joined)
+	return joined
 }
 
-// splice returns a tree whose group i has other leaves, with the same care for its size.
-func (t *tree) splice(i int, leaves []*leaf) *tree {
-	n := len(leaves)
-	switch {
-	case n == 0:
-		return t.of(without(t.groups, i))
-	case n > maxLeaves:
-		a, b := &group{leaves: slices.Clone(leaves[:n/2])}, &group{leaves: slices.Clone(leaves[n/2:])}
-		return t.of(insert(with(t.groups, i, b), i, a))
-	case n < minLeaves && len(t.groups) > 1:
-		return t.of(joinGroup(with(t.groups, i, &group{leaves: leaves}), i))
+// split returns groups of about the same size with these leaves.
+func split(leaves []*leaf) (groups []*group) {
+	if len(leaves) == 0 {
+		return nil
 	}
-	return t.of(with(t.groups, i, &group{leaves: leaves}))
+	parts := 1
+	if len(leaves) > maxLeaves {
+		parts = len(leaves)/roomy(maxLeaves) + 1
+	}
+	for own := range slices.Chunk(leaves, (len(leaves)+parts-1)/parts) {
+		groups = append(groups, &group{leaves: slices.Clone(own)})
+	}
+	return groups
 }
 
-// joinGroup makes one of group i and a neighbour, if they are not too large.
-func joinGroup(groups []*group, i int) []*group {
-	left := max(i-1, 0)
-	a, b := groups[left], groups[left+1]
-	if len(a.leaves)+len(b.leaves) > roomy(maxLeaves) {
-		return groups
+// joinGroups joins groups that are too small with neighbours, where that does not make them large.
+func joinGroups(groups []*group) []*group {
+	joined := groups[:0]
+	for _, g := range groups {
+		if n := len(joined) - 1; n >= 0 && min(len(joined[n].leaves), len(g.leaves)) < minLeaves && len(joined[n].leaves)+len(g.leaves) <= roomy(maxLeaves) {
+			g = &group{leaves: slices.Concat(joined[n].leaves, g.leaves)}
+			joined = joined[:n]
+		}
+		joined = append(joined, g)
 	}
-	return with(without(groups, left+1), left, &group{leaves: slices.Concat(a.leaves, b.leaves)})
+	return slices.Clip(joined)
 }
 
 // filter returns a tree of the records that keep holds for. Nodes of which nothing goes stay as they are, with their
@@ -163,28 +232,5 @@ func (g *group) filter(keep func(registry.Record) bool) []*leaf {
 			out = append(out, newLeaf(slices.Clip(kept)))
 		}
 	}
-	return out
-}
-
-// with, insert and without return changed copies of exactly the needed size: nodes live long and never grow.
-
-func with[T any](s []T, i int, v T) []T {
-	out := slices.Clone(s)
-	out[i] = v
-	return out
-}
-
-func insert[T any](s []T, i int, v T) []T {
-	out := make([]T, len(s)+1)
-	copy(out, s[:i])
-	out[i] = v
-	copy(out[i+1:], s[i:])
-	return out
-}
-
-func without[T any](s []T, i int) []T {
-	out := make([]T, len(s)-1)
-	copy(out, s[:i])
-	copy(out[i:], s[i+1:])
 	return out
 }

@@ -71,7 +71,8 @@ func TestOneBuildForAllWhoWait(t *testing.T) {
 func TestChangesAreBounded(t *testing.T) {
 	c := newCache(Config{})
 	for i := range 10_000 {
-		c.Apply(registered(uint64(i), "A", fmt.Sprint(i%10)))
+		c.Apply(registered(uint64(i)+1, "A", fmt.Sprint(i%10)))
+		c.catchUp()
 		if n := len(c.local.changes); n > 100 {
 			t.Fatalf("%d changes are kept of 10 instances", n)
 		}
@@ -82,7 +83,7 @@ func TestChangesAreBounded(t *testing.T) {
 func TestPurgeCountsChanges(t *testing.T) {
 	c := newCache(Config{ChunkBytes: 5000})
 	for i := range 1000 {
-		ch := registered(uint64(i), "A", fmt.Sprint(i*7919%1000))
+		ch := registered(uint64(i)+1, "A", fmt.Sprint(i*7919%1000))
 		ch.At = start.Add(time.Duration(i) * time.Second)
 		c.Apply(ch)
 	}

@@ -35,6 +35,7 @@ func TestCache11LatePayload(t *testing.T) {
 
 // late begins to load q, and returns what ends that.
 func late(c *Cache, q Query) (keep func() *Answer) {
+	c.catchUp()
 	if q.Kind == All || q.Kind == Delta {
 		d := &c.all.documents[q.Kind][variantOf(q.Form)]
 		s := d.mirror.state()

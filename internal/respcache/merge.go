@@ -2,7 +2,6 @@ package respcache
 
 import (
 	"slices"
-	"time"
 
 	"heureka.internal/heureka"
 	"heureka.internal/heureka/internal/registry"
@@ -24,21 +23,29 @@ func (c *Cache) merge(regions []*Region) *mirror {
 	return m.mirror
 }
 
-// follow brings all merged mirrors up to date with a source's change of one instance; last is its last state.
-func (c *Cache) follow(last registry.Record, at time.Time) {
-	for _, m := range c.merged {
-		m.follow(last, at)
+// apply follows updates of one of the sources, and brings all merged mirrors up to date.
+func (c *Cache) apply(source *mirror, updates []update) {
+	if len(c.merged) == 0 {
+		source.apply(updates)
+		return
+	}
+	for i, u := range updates {
+		source.apply(updates[i : i+1])
+		for _, m := range c.merged {
+			m.follow(u)
+		}
 	}
 }
 
-func (m *merged) follow(last registry.Record, at time.Time) {
-	k := last.Key()
+// follow brings m up to date with a source's change of one instance.
+func (m *merged) follow(u update) {
+	k := u.record.Key()
 	old, had := m.mirror.state().live.get(k)
 	switch r, ok := m.winner(k); {
 	case !ok && had:
-		m.mirror.drop(last, at)
+		m.mirror.apply([]update{{record: u.record, at: u.at, gone: true}})
 	case ok && r != old:
-		m.mirror.set(r, at)
+		m.mirror.apply([]update{{record: r, at: u.at}})
 	}
 }
 
@@ -62,57 +69,51 @@ func (r *Region) lists(app string) bool { return r.listed == nil || r.listed[app
 func (m *merged) fill() {
 	local := m.local.state()
 	s := &state{live: local.live, recent: local.recent.of(nil), counts: local.counts}
+	var remote []update
 	for _, r := range m.regions {
 		for rec := range r.mirror.state().live.all() {
 			if r.lists(rec.App()) {
-				s.add(rec)
+				remote = append(remote, update{record: rec})
 			}
 		}
 	}
-	for _, n := range m.notes() {
-		rec := n.record
-		if shown, ok := s.live.get(rec.Key()); ok {
-			rec = shown
+	edits := editsOf(remote)
+	s.live = s.live.edit(edits)
+	for _, e := range edits {
+		s.counts.Add(e.record.Status(), 1)
+		if !e.old.IsZero() {
+			s.counts.Add(e.old.Status(), -1)
 		}
-		m.mirror.note(s, rec, n.at)
 	}
-	m.mirror.current.Store(s)
-}
-
-// add puts r among the live records.
-func (s *state) add(r registry.Record) {
-	var old registry.Record
-	s.live, old = s.live.put(r)
-	s.counts.Add(r.Status(), 1)
-	if !old.IsZero() {
-		s.counts.Add(old.Status(), -1)
+	noted := m.notes()
+	for i, n := range noted {
+		if shown, ok := s.live.get(n.record.Key()); ok {
+			noted[i].record = shown
+		}
 	}
-}
-
-// A note is a recent change of a source.
-type note struct {
-	record registry.Record
-	at     time.Time
+	edits = editsOf(noted)
+	s.recent = s.recent.edit(edits)
+	m.mirror.publish(s, edits)
 }
 
 // notes returns the recent changes of all sources in order of time.
-func (m *merged) notes() []note {
+func (m *merged) notes() []update {
 	out := m.local.notes(func(string) bool { return true })
 	for _, r := range m.regions {
 		out = append(out, r.mirror.notes(r.lists)...)
 	}
-	slices.SortStableFunc(out, func(a, b note) int { return a.at.Compare(b.at) })
+	slices.SortStableFunc(out, func(a, b update) int { return a.at.Compare(b.at) })
 	return out
 }
 
 // notes returns the recent changes of the applications that lists holds for.
-func (m *mirror) notes(lists func(app string) bool) []note {
-	var out []note
+func (m *mirror) notes(lists func(app string) bool) []update {
+	var out []update
 	recent := m.state().recent
 	for _, c := range latest(m.changes, recent) {
 		noted, _ := c.of.Record() // recent keeps it
 		if rec, _ := recent.get(noted.Key()); lists(rec.App()) {
-			out = append(out, note{record: rec, at: c.at})
+			out = append(out, update{record: rec, at: c.at})
 		}
 	}
 	return out

@@ -1,7 +1,9 @@
 package respcache
 
 import (
+	"cmp"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +19,16 @@ type state struct {
 	seq    uint64 // grows with each state
 }
 
-// A mirror follows one set of instances. Readers take its current state without a lock; whoever writes holds Cache.mu.
+// len returns how many instances are live.
+func (s *state) len() (n int) {
+	for _, of := range s.counts {
+		n += int(of)
+	}
+	return n
+}
+
+// A mirror follows one set of instances. Readers take its current state without a lock; whoever writes
+// holds Cache.mu.
 type mirror struct {
 	current atomic.Pointer[state]
 	changes []change  // in order of time
@@ -34,35 +45,69 @@ type change struct {
 
 // newMirror returns an empty mirror; weight limits the leaves of its trees.
 func newMirror(weight int) *mirror {
-	m := &mirror{}
-	m.current.Store(&state{live: &tree{limit: weight}, recent: &tree{limit: weight}})
+	m, empty := &mirror{}, &tree{limit: weight}
+	m.current.Store(&state{live: empty, recent: empty})
 	return m
 }
 
 func (m *mirror) state() *state { return m.current.Load() }
 
-// set adds r, or replaces the record of the same key.
-func (m *mirror) set(r registry.Record, at time.Time) {
-	s := m.next()
-	var old registry.Record
-	s.live, old = s.live.put(r)
-	s.counts.Add(r.Status(), 1)
-	m.vips.add(r, s.seq) // before forget, so that a VIP that stays is not dropped and made again
-	m.forget(s, old)
-	m.note(s, r, at)
+// An update is one change of a mirror.
+type update struct {
+	record registry.Record
+	at     time.Time
+	gone   bool // the record is how a deleted one is shown among the recent changes
 }
 
-// drop removes the record with the key of last, which is how the instance is shown among the recent changes. An
-// instance that the mirror does not have is no change.
-func (m *mirror) drop(last registry.Record, at time.Time) {
+// apply makes one state of updates that have come together. To take out an instance that the mirror does not have is no change.
+func (m *mirror) apply(updates []update) {
 	s := m.next()
-	live, old, found := s.live.remove(last.Key())
-	if !found {
-		return
+	edits := editsOf(updates)
+	before := s.live
+	s.live = s.live.edit(edits)
+	all, noted := s.recent == before, edits[:0] // all: whatever is live has changed lately, as after a start
+	for _, e := range edits {
+		all = all && !e.gone
+		if e.gone && e.old.IsZero() && !e.came {
+			continue
+		}
+		if !e.gone {
+			s.counts.Add(e.record.Status(), 1)
+			m.vips.add(e.record, s.seq) // before forget, so that a VIP that stays is not dropped and made again
+		}
+		m.forget(s, e.old)
+		e.gone = false // not from the recent changes
+		noted = append(noted, e)
 	}
-	s.live = live
-	m.forget(s, old)
-	m.note(s, last, at)
+	switch {
+	case len(noted) == 0:
+	case all:
+		s.recent = s.live
+		m.publish(s, noted)
+	default:
+		s.recent = s.recent.edit(noted)
+		m.publish(s, noted)
+	}
+}
+
+// editsOf returns the last of the updates of each key, in order of keys.
+func editsOf(updates []update) []edit {
+	edits := make([]edit, len(updates))
+	for i, u := range updates {
+		edits[i] = edit{key: u.record.Key(), record: u.record, gone: u.gone, at: u.at, turn: i}
+	}
+	slices.SortFunc(edits, func(a, b edit) int {
+		return cmp.Or(strings.Compare(a.key.App, b.key.App), strings.Compare(a.key.ID, b.key.ID), a.turn-b.turn)
+	})
+	last := edits[:0]
+	for _, e := range edits {
+		if n := len(last) - 1; n >= 0 && last[n].key == e.key {
+			e.came = last[n].came || !last[n].gone
+			last = last[:n]
+		}
+		last = append(last, e)
+	}
+	return last
 }
 
 // next returns a copy of the current state to be changed and published.
@@ -81,14 +126,15 @@ func (m *mirror) forget(s *state, old registry.Record) {
 	m.vips.remove(old, s.seq)
 }
 
-// note puts r among the recent changes and publishes s.
-func (m *mirror) note(s *state, r registry.Record, at time.Time) {
-	var old registry.Record
-	s.recent, old = s.recent.put(r)
-	if old.IsZero() {
-		m.noted++
+// publish notes when the edits came that s has among the recent changes, and makes it the current state.
+func (m *mirror) publish(s *state, edits []edit) {
+	slices.SortFunc(edits, func(a, b edit) int { return a.turn - b.turn })
+	for _, e := range edits {
+		if e.old.IsZero() {
+			m.noted++
+		}
+		m.changes = append(m.changes, change{of: e.record.Ref(), at: e.at})
 	}
-	m.changes = append(m.changes, change{of: r.Ref(), at: at})
 	if len(m.changes) > 2*m.noted+64 {
 		m.changes = latest(m.changes, s.recent)
 	}

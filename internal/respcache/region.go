@@ -88,22 +88,16 @@ func (r *Region) InstanceByID(id string) (*heureka.Instance, bool) {
 	return nil, false
 }
 
-// An update is one change of a region. Instances of a region have no lease here: they show the one that they came with.
-type update struct {
-	instance *heureka.Instance
-	gone     bool
-}
-
 // ApplyDelta follows the changes of a delta (S-REGION-2).
 func (r *Region) ApplyDelta(apps []*heureka.Application, now time.Time) {
 	var updates []update
 	for _, app := range apps {
 		for _, in := range app.Instances {
 			gone := in.Action == heureka.ActionDeleted
-			updates = append(updates, update{instance: received(app, in, gone), gone: gone})
+			updates = append(updates, update{record: registry.NewRecord(received(app, in, gone)), at: now, gone: gone})
 		}
 	}
-	r.apply(updates, now)
+	r.apply(updates)
 }
 
 // Replace makes the region's contents those of a full answer. Only differences count as changes.
@@ -116,39 +110,31 @@ func (r *Region) Replace(apps []*heureka.Application, now time.Time) {
 			in = received(app, in, false)
 			seen[in.Key()] = true
 			if old, ok := have.get(in.Key()); !ok || !sameInstance(old.Instance(), in) {
-				updates = append(updates, update{instance: in})
+				updates = append(updates, update{record: registry.NewRecord(in), at: now})
 			}
 		}
 	}
 	for rec := range have.all() {
 		if !seen[rec.Key()] {
-			updates = append(updates, update{instance: deleted(rec.Instance()), gone: true})
+			updates = append(updates, update{record: registry.NewRecord(deleted(rec.Instance())), at: now, gone: true})
 		}
 	}
-	r.apply(updates, now)
+	r.apply(updates)
 }
 
-// updatesAtOnce is how many updates hold up the local registry's changes at a time.
+// updatesAtOnce is how many updates of a region hold up readers of the local registry at a time.
 const updatesAtOnce = 128
 
-func (r *Region) apply(updates []update, now time.Time) {
+func (r *Region) apply(updates []update) {
 	for some := range slices.Chunk(updates, updatesAtOnce) {
-		r.applySome(some, now)
+		r.applySome(some)
 	}
 }
 
-func (r *Region) applySome(updates []update, now time.Time) {
+func (r *Region) applySome(updates []update) {
 	r.cache.mu.Lock()
 	defer r.cache.mu.Unlock()
-	for _, u := range updates {
-		rec := registry.NewRecord(u.instance)
-		if u.gone {
-			r.mirror.drop(rec, now)
-		} else {
-			r.mirror.set(rec, now)
-		}
-		r.cache.follow(rec, now)
-	}
+	r.cache.apply(r.mirror, updates)
 }
 
 // received returns in as this node shows it: under the name that names are compared by, with an action that tells the

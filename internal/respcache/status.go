@@ -8,24 +8,27 @@ import (
 )
 
 // Seq returns the number of the last change that the cache has followed.
-func (c *Cache) Seq() uint64 {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.seq
-}
+func (c *Cache) Seq() uint64 { return c.inbox.told.Load() }
 
 // Local returns the registry's own instances, sorted by application and id, as they were right after the change numbered seq.
 func (c *Cache) Local() (records iter.Seq[registry.Record], seq uint64) {
+	c.catchUp()
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return c.local.state().live.all(), c.seq
+	return c.local.state().live.all(), c.seq.Load()
 }
 
 // Counts returns the instances by status of the view that queries without regions see. Its hash is the registry's.
-func (c *Cache) Counts() heureka.StatusCounts { return c.all.mirror.state().counts }
+func (c *Cache) Counts() heureka.StatusCounts {
+	c.catchUp()
+	return c.all.mirror.state().counts
+}
 
 // Records iterates over the same view, sorted by application and id. It is one moment of it, whatever happens meanwhile.
-func (c *Cache) Records() iter.Seq[registry.Record] { return c.all.mirror.state().live.all() }
+func (c *Cache) Records() iter.Seq[registry.Record] {
+	c.catchUp()
+	return c.all.mirror.state().live.all()
+}
 
 // An AppView is one application with its instances, sorted by id.
 type AppView struct {

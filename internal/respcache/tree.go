@@ -33,6 +33,8 @@ type leaf struct {
 	pieces  [variants]atomic.Pointer[piece]
 }
 
+func (g *group) first() registry.Record { return g.leaves[0].first() }
+
 func (l *leaf) first() registry.Record { return l.records[0] }
 func (l *leaf) last() registry.Record  { return l.records[len(l.records)-1] }
 
@@ -56,7 +58,7 @@ func (t *tree) place(k heureka.Key) (p place) {
 	if len(t.groups) == 0 {
 		return p
 	}
-	p.group = floor(len(t.groups), func(i int) bool { return compare(t.groups[i].leaves[0].first(), k) <= 0 })
+	p.group = floor(len(t.groups), func(i int) bool { return compare(t.groups[i].first(), k) <= 0 })
 	leaves := t.groups[p.group].leaves
 	p.leaf = floor(len(leaves), func(i int) bool { return compare(leaves[i].first(), k) <= 0 })
 	p.record, p.found = slices.BinarySearchFunc(leaves[p.leaf].records, k, compare)

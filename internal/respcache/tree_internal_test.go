@@ -20,17 +20,23 @@ func rec(app, id string, weight int) registry.Record {
 
 var long = strings.Repeat("x", 20_000)
 
+// with returns a tree with such a record.
+func with(tr *tree, app, id string, weight int) *tree {
+	return tr.edit([]edit{{key: heureka.Key{App: app, ID: id}, record: rec(app, id, weight)}})
+}
+
 // The tree behaves like a sorted map, whatever the order of changes, and every earlier tree stays as it was.
 func TestTreeIsSortedMap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &treeModel{tree: &tree{limit: 16 << 10}, records: map[heureka.Key]registry.Record{}}
 		t.Repeat(map[string]func(*rapid.T){
-			"put":    m.put,
-			"remove": m.remove,
-			"many":   m.many,
-			"fewer":  m.fewer,
-			"filter": m.filter,
-			"":       m.check,
+			"put":      m.put,
+			"remove":   m.remove,
+			"many":     m.many,
+			"fewer":    m.fewer,
+			"together": m.together,
+			"filter":   m.filter,
+			"":         m.check,
 		})
 	})
 }
@@ -51,24 +57,43 @@ func key(t *rapid.T) heureka.Key {
 
 func (m *treeModel) set(t *rapid.T, k heureka.Key, weight int) {
 	r := rec(k.App, k.ID, weight)
-	next, old := m.tree.put(r)
-	if old != m.records[k] {
-		t.Fatalf("put(%v) replaced %v, want %v", k, old, m.records[k])
-	}
-	m.tree, m.records[k] = next, r
+	m.edit(t, []edit{{key: k, record: r}})
 }
 
 func (m *treeModel) unset(t *rapid.T, k heureka.Key) {
-	want, had := m.records[k]
-	next, old, found := m.tree.remove(k)
-	if found != had || old != want {
-		t.Fatalf("remove(%v) = %v, %v; want %v, %v", k, old, found, want, had)
+	m.edit(t, []edit{{key: k, gone: true}})
+}
+
+// edit makes edits, and checks what they say that they replace.
+func (m *treeModel) edit(t *rapid.T, edits []edit) {
+	next, same := m.tree.edit(edits), true
+	for _, e := range edits {
+		if e.old != m.records[e.key] {
+			t.Fatalf("edit of %v replaced %v, want %v", e.key, e.old, m.records[e.key])
+		}
+		if same = same && e.gone && e.old.IsZero(); e.gone {
+			delete(m.records, e.key)
+		} else {
+			m.records[e.key] = e.record
+		}
 	}
-	if !found && next != m.tree {
-		t.Fatalf("remove(%v) made a new tree of the same contents", k)
+	if same && next != m.tree {
+		t.Fatalf("%v made a new tree of the same contents", edits)
 	}
-	delete(m.records, k)
 	m.tree = next
+}
+
+// together makes many edits at once.
+func (m *treeModel) together(t *rapid.T) {
+	var updates []update
+	for range rapid.IntRange(2, 400).Draw(t, "updates") {
+		k := key(t)
+		updates = append(updates, update{
+			record: rec(k.App, k.ID, rapid.SampledFrom([]int{0, 100, 5000, 20_000}).Draw(t, "weight")),
+			gone:   rapid.IntRange(0, 2).Draw(t, "gone") == 0,
+		})
+	}
+	m.edit(t, editsOf(updates))
 }
 
 func (m *treeModel) put(t *rapid.T) {
@@ -171,7 +196,7 @@ func TestTreeStaysPacked(t *testing.T) {
 		return leaves, records
 	}
 	for i := range 20_000 {
-		tr, _ = tr.put(rec("APP", fmt.Sprint(i*7919%20_000), 300))
+		tr = with(tr, "APP", fmt.Sprint(i*7919%20_000), 300)
 	}
 	full, _ := count()
 	if full > 20_000/6 {
@@ -179,7 +204,7 @@ func TestTreeStaysPacked(t *testing.T) {
 	}
 	for i := range 20_000 {
 		if i%20 != 0 {
-			tr, _, _ = tr.remove(heureka.Key{App: "APP", ID: fmt.Sprint(i)})
+			tr = tr.edit([]edit{{key: heureka.Key{App: "APP", ID: fmt.Sprint(i)}, gone: true}})
 		}
 	}
 	if sparse, n := count(); n != 1000 || sparse > 1000/2 || len(tr.groups) > sparse/4 {
@@ -191,7 +216,7 @@ func TestTreeStaysPacked(t *testing.T) {
 func TestFilterKeepsUntouchedNodes(t *testing.T) {
 	tr := &tree{limit: 4 << 10}
 	for i := range 2000 {
-		tr, _ = tr.put(rec("APP", fmt.Sprintf("%04d", i), 300))
+		tr = with(tr, "APP", fmt.Sprintf("%04d", i), 300)
 	}
 	kept := tr.filter(func(r registry.Record) bool { return r.Instance().ID != "0000" })
 	if len(tr.groups) < 3 || len(kept.groups) != len(tr.groups) {

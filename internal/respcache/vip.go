@@ -86,11 +86,11 @@ func countVIPs(index map[string]*vipEntry, list, app string, n int, seq uint64) 
 func (e *vipEntry) count(app string, n int) {
 	i, found := slices.BinarySearch(e.apps, app)
 	if !found {
-		e.apps = insert(e.apps, i, app)
+		e.apps = slices.Insert(slices.Clone(e.apps), i, app)
 		e.counts = slices.Insert(e.counts, i, 0)
 	}
 	if e.counts[i] += n; e.counts[i] == 0 {
-		e.apps = without(e.apps, i)
+		e.apps = slices.Delete(slices.Clone(e.apps), i, i+1)
 		e.counts = slices.Delete(e.counts, i, i+1)
 	}
 }

@@ -1,0 +1,70 @@
+package respcache
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"heureka.internal/heureka/internal/registry"
+)
+
+// An inbox is full with minWaiting changes, or those of one in waitingShare of the instances. Many that are taken in together cost a
+// tenth of what they cost one by one, but for each lot most of a large tree is made anew.
+const (
+	minWaiting   = 1 << 14
+	waitingShare = 8
+)
+
+// An inbox holds changes of the registry until somebody wants to see them: so a registration waits for nothing here, and of a hundred
+// between two reads a leaf of the tree is copied once.
+type inbox struct {
+	told atomic.Uint64 // number of the last change
+
+	mu      sync.Mutex
+	updates []update
+	full    int // so many
+}
+
+// Apply follows one change. It must be called for every change in order: it fits registry.Config.OnChange, which has the
+// registry locked, so nothing is encoded here.
+func (c *Cache) Apply(ch registry.Change) {
+	if c.inbox.add(ch) {
+		c.catchUp()
+	}
+}
+
+// add reports whether the inbox is full.
+func (b *inbox) add(ch registry.Change) (full bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.updates = append(b.updates, update{record: ch.Record, at: ch.At, gone: ch.Removed()})
+	b.told.Store(ch.Seq)
+	return len(b.updates) >= max(minWaiting, b.full)
+}
+
+// take empties the inbox of a cache with so many instances.
+func (b *inbox) take(instances int) (updates []update, told uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	updates, b.full = b.updates, instances/waitingShare
+	b.updates = make([]update, 0, len(updates)) // often as many come again
+	return updates, b.told.Load()
+}
+
+// catchUp brings the mirrors to where the registry was when it was called, or later. It costs two loads when nothing has changed.
+func (c *Cache) catchUp() {
+	if c.seq.Load() == c.inbox.told.Load() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.takeIn()
+}
+
+// takeIn is catchUp with mu held.
+func (c *Cache) takeIn() {
+	updates, told := c.inbox.take(c.local.state().len())
+	if len(updates) > 0 {
+		c.apply(c.local, updates)
+		c.seq.Store(told)
+	}
+}
