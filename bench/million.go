@@ -124,7 +124,7 @@ func (p *process) awaitOpen(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, copyLimit) // which does not end the node
 	defer cancel()
 	for bench.Sleep(ctx, 20*time.Millisecond) {
-		resp, err := http.Get(p.url + "apps/delta")
+		resp, err := http.Get(p.url + "vips/none")
 		if err != nil {
 			return err
 		}

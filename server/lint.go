@@ -11,10 +11,12 @@ import (
 )
 
 // lintInterval is how often a node looks at all registrations for the number of faults, lintRest how many times as long as that took
-// it rests at least: a million instances take seconds. Whoever asks for the faults themselves has them found anew.
+// it rests at least: a million instances take seconds. Before the first time lintCost of an instance is what that would take. Whoever
+// asks for the faults themselves has them found anew.
 const (
 	lintInterval = 30 * time.Second
 	lintRest     = 300
+	lintCost     = 3 * time.Microsecond
 )
 
 // mostFaults is how many faults one answer names.
@@ -27,9 +29,14 @@ func (s *Server) faultsNow(now time.Time) []lint.Finding {
 	return lint.Check(respcache.ByApp(records), happened, now)
 }
 
-// lookForFaults counts them, for the metrics and the pages, until ctx ends.
+// lookForFaults counts them, for the metrics and the pages, from when the node is open until ctx ends.
 func (s *Server) lookForFaults(ctx context.Context) {
-	for wait := lintInterval; ; {
+	select {
+	case <-ctx.Done():
+		return
+	case <-s.phase.opens:
+	}
+	for wait := max(lintInterval, lintRest*lintCost*time.Duration(s.reg.Len())); ; {
 		select {
 		case <-ctx.Done():
 			return
