@@ -242,7 +242,15 @@ func (p Instance) VIPs() (plain, secure string) {
 
 // Unpack makes the instance. Its strings share the memory of p, unless p is large.
 func (p Instance) Unpack() *heureka.Instance {
-	in, r := &heureka.Instance{DataCenter: p.dataCenter}, p.reader()
+	in := new(heureka.Instance)
+	p.UnpackTo(in)
+	return in
+}
+
+// UnpackTo is Unpack into memory that is there, and zero.
+func (p Instance) UnpackTo(in *heureka.Instance) {
+	r := p.reader()
+	in.DataCenter = p.dataCenter
 	in.App = r.name()
 	r.text()
 	r.times(in)
@@ -251,5 +259,4 @@ func (p Instance) Unpack() *heureka.Instance {
 	}
 	in.Metadata = r.metadata()
 	r.rest(in)
-	return in
 }

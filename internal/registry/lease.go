@@ -56,7 +56,9 @@ func (s *stored) version() *version {
 	if s == nil {
 		return nil
 	}
-	return &version{s.terms, *s.instance.Unpack(), s.owner}
+	v := &version{terms: s.terms, owner: s.owner}
+	s.instance.UnpackTo(&v.instance)
+	return v
 }
 
 // bare is version, with the metadata of the client, as adopt wants it.
