@@ -3,6 +3,7 @@ package respcache
 import (
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"heureka.internal/heureka/internal/wire"
 )
@@ -18,6 +19,8 @@ type Answer struct {
 	chunks []chunk
 	tail   []byte
 	text   int64 // length of a compressed document once it is inflated
+
+	whole atomic.Pointer[[]byte] // see join
 
 	packed *Answer // of a plain document of the whole registry: the compressed one, which is kept in its stead
 }

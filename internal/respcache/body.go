@@ -2,6 +2,7 @@ package respcache
 
 import (
 	"io"
+	"slices"
 	"sync"
 )
 
@@ -20,14 +21,28 @@ func (a *Answer) Body() *Body {
 		return nil
 	}
 	b := bodies.Get().(*Body)
-	b.parts = append(b.all[:0], a.head)
-	for _, c := range a.chunks {
-		b.parts = append(b.parts, c.glue.bytes)
-		b.parts = append(b.parts, c.block.parts...)
+	if whole := a.whole.Load(); whole != nil {
+		b.parts = append(b.all[:0], *whole)
+	} else {
+		b.parts = a.appendParts(b.all[:0])
 	}
-	b.parts = append(b.parts, a.tail)
 	b.all = b.parts
 	return b
+}
+
+func (a *Answer) appendParts(parts [][]byte) [][]byte {
+	parts = append(parts, a.head)
+	for _, c := range a.chunks {
+		parts = append(parts, c.glue.bytes)
+		parts = append(parts, c.block.parts...)
+	}
+	return append(parts, a.tail)
+}
+
+// join has a compressed document sent as one piece from now on: the system takes a tenth longer for a hundred.
+func (a *Answer) join() {
+	whole := slices.Concat(a.appendParts(nil)...)
+	a.whole.Store(&whole)
 }
 
 // skip leaves out the next n bytes, which are in the first part.

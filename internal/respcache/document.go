@@ -14,6 +14,13 @@ const (
 	refreshPause  = time.Second
 )
 
+// An answer that is asked for joinAfter times is worth a copy, if it is not longer than maxJoined: one in pieces shares them with the
+// answers before and after it, and costs its list.
+const (
+	joinAfter = 8
+	maxJoined = 4 << 20
+)
+
 // A document is the latest answer to one query for the whole registry. Get costs two atomic loads while nothing changes.
 type document struct {
 	kind     Kind
@@ -37,6 +44,7 @@ type built struct {
 	plain        *Answer // the same, inflated when it is sent
 	live, recent *tree   // recent is nil unless the answer is a delta
 	expires      time.Time
+	asked        atomic.Int32 // how often, up to joinAfter
 }
 
 // shows reports whether nothing that b shows has changed up to s. Trees are immutable, so the same tree is the same
@@ -52,10 +60,13 @@ func (d *document) get(now time.Time, gzip bool) (*Answer, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case gzip:
-		return b.answer, nil
+	case !gzip:
+		return b.plain, nil
 	}
-	return b.plain, nil
+	if b.asked.Load() < joinAfter && b.asked.Add(1) == joinAfter && b.answer.Length <= maxJoined && d.mayKeep(int(b.answer.Length)) {
+		b.answer.join()
+	}
+	return b.answer, nil
 }
 
 func (d *document) latest(now time.Time) (*built, error) {

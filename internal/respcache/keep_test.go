@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -140,6 +141,57 @@ func TestMaintainDropsUnused(t *testing.T) {
 		if got := digest(f.get(q)); got != first[q] {
 			t.Errorf("%+v came back different", q)
 		}
+	}
+}
+
+// An answer that is asked for again and again becomes one piece, which says the same, unless it is long or there is no room for it.
+func TestAnswerInDemandIsOnePiece(t *testing.T) {
+	long := func(f *fixture) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for i := range 60 {
+			in := instance("A", hostID(i), heureka.StatusUp)
+			noise := make([]byte, 100_000)
+			for k := range noise {
+				noise[k] = byte('a' + r.IntN(26))
+			}
+			in.HomePageURL = string(noise)
+			f.put(in)
+		}
+	}
+	some := func(f *fixture) {
+		for i := range 200 {
+			f.up(appName(i/20), hostID(i))
+		}
+	}
+	small := func(bytes int64) bool { return bytes < 4_000 }
+	tests := []struct {
+		name string
+		cfg  respcache.Config
+		fill func(*fixture)
+		want int // from how often on
+	}{
+		{"usual", respcache.Config{ChunkBytes: 16 << 10}, some, 8},
+		{"long", respcache.Config{}, long, 0},
+		{"no room", respcache.Config{ChunkBytes: 4 << 10, Room: small}, some, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := newFixture(t, tt.cfg)
+			tt.fill(f)
+			want := digest(f.get(fullGzip)) // the first time
+			for n := 2; n <= 20; n++ {
+				a := f.answer(fullGzip)
+				b := a.Body()
+				pieces := len(b.Take())
+				b.Close()
+				if one := tt.want > 0 && n >= tt.want; one != (pieces == 1) {
+					t.Errorf("asked for %d times, the answer has %d pieces", n, pieces)
+				}
+				if digest(text(t, a)) != want {
+					t.Errorf("asked for %d times, the answer says something else", n)
+				}
+			}
+		})
 	}
 }
 
