@@ -7,11 +7,13 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
-// An inbox is full with minWaiting changes, or those of one in waitingShare of the instances. Many that are taken in together cost a
-// tenth of what they cost one by one, but for each lot most of a large tree is made anew.
+// An inbox is full with minWaiting changes, or those of one in waitingShare of the instances: many that are taken in together cost a
+// tenth of what they cost one by one, but for each lot most of a large tree is made anew. It is full, too, when records of maxEnded
+// bytes, as they weigh, are kept by it or by the trees alone.
 const (
 	minWaiting   = 1 << 14
 	waitingShare = 8
+	maxEnded     = 8 << 20
 )
 
 // An inbox holds changes of the registry until somebody wants to see them: so a registration waits for nothing here, and of a hundred
@@ -21,7 +23,8 @@ type inbox struct {
 
 	mu      sync.Mutex
 	updates []update
-	full    int // so many
+	full    int // with so many
+	ended   int // what records weigh that were replaced or removed
 }
 
 // Apply follows one change. It must be called for every change in order: it fits registry.Config.OnChange, which has the
@@ -38,14 +41,17 @@ func (b *inbox) add(ch registry.Change) (full bool) {
 	defer b.mu.Unlock()
 	b.updates = append(b.updates, update{record: ch.Record, at: ch.At, gone: ch.Removed()})
 	b.told.Store(ch.Seq)
-	return len(b.updates) >= max(minWaiting, b.full)
+	if !ch.Previous.IsZero() {
+		b.ended += ch.Previous.Weight()
+	}
+	return len(b.updates) >= max(minWaiting, b.full) || b.ended >= maxEnded
 }
 
 // take empties the inbox of a cache with so many instances.
 func (b *inbox) take(instances int) (updates []update, told uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	updates, b.full = b.updates, instances/waitingShare
+	updates, b.full, b.ended = b.updates, instances/waitingShare, 0
 	b.updates = make([]update, 0, len(updates)) // often as many come again
 	return updates, b.told.Load()
 }
