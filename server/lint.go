@@ -11,7 +11,7 @@ import (
 )
 
 // lintInterval is how often a node looks at all registrations for the number of faults, lintRest how many times as long as that took
-// it rests at least: a million instances take seconds. Before the first time lintCost of an instance is what that would take. Whoever
+// it rests at least: a million instances take seconds. It begins with a rest, as if it had looked, at lintCost an instance. Whoever
 // asks for the faults themselves has them found anew.
 const (
 	lintInterval = 30 * time.Second

@@ -70,7 +70,7 @@ var (
 	instancesDesc = prometheus.NewDesc("heureka_instances", "Instances by status.", []string{"status"}, nil)
 	refusedDesc   = prometheus.NewDesc("heureka_requests_refused_total", "Requests answered with a status of 400 or above, by X-Heureka-Reason.", []string{"reason"}, nil)
 	expiredDesc   = prometheus.NewDesc("heureka_instances_expired", "Instances still listed although their lease has expired, by application; applications without any are omitted.", []string{"application"}, nil)
-	faultsDesc    = prometheus.NewDesc("heureka_registration_faults", "Registrations that will give trouble, by kind, as found within the last half minute, of many within the time of 300 searches.", []string{"kind"}, nil)
+	faultsDesc    = prometheus.NewDesc("heureka_registration_faults", "Registrations that will give trouble, by kind, as found within the last half minute, of many, and of those of a node that has started, within the time of 300 searches.", []string{"kind"}, nil)
 	phaseDesc     = prometheus.NewDesc("heureka_phase", "1 for the node's current phase.", []string{"phase"}, nil)
 )
 

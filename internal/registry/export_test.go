@@ -5,7 +5,7 @@ import "time"
 // RecomputedDigest is Digest from what another node would be told.
 func (r *Registry) RecomputedDigest() (d [Buckets]uint64) {
 	for i := range d {
-		for _, k := range r.Bucket(i, time.Time{}) {
+		for _, k := range r.Bucket(i, time.Now()) {
 			e := k.Entry()
 			d[i] ^= e.Digest()
 		}

@@ -67,7 +67,7 @@ func (p *peer) exchange(ctx context.Context) (healed int, err error) {
 	if err == nil && f.phase == PhaseSyncing {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.link.Syncing(p.set.cfg.Now())
+		p.link.Postpone(p.set.cfg.Now())
 		return 0, nil
 	}
 	if err == nil {
@@ -119,15 +119,15 @@ func (p *peer) fetcher(by registry.By) *fetcher {
 
 // ask sends one request and returns the body of its answer.
 func (f *fetcher) ask(ctx context.Context, req remote.Request) ([]byte, error) {
-	reply, err := f.exchange(ctx, req)
+	reply, err := f.do(ctx, req)
 	if err != nil {
 		return nil, err
 	}
 	return reply.Body, nil
 }
 
-// exchange sends one request and returns its answer.
-func (f *fetcher) exchange(ctx context.Context, req remote.Request) (*remote.Reply, error) {
+// do sends one request and returns its answer.
+func (f *fetcher) do(ctx context.Context, req remote.Request) (*remote.Reply, error) {
 	hello := f.peer.set.greeting()
 	req.Header = make(http.Header)
 	hello.addTo(req.Header)
@@ -198,7 +198,7 @@ func (f *fetcher) carryOut(ctx context.Context, p *Pull, turn chan struct{}) err
 	now := f.peer.set.cfg.Now
 	for body := p.Request(now()); body != nil; body = p.Request(now()) {
 		turn <- struct{}{}
-		reply, err := f.exchange(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body, Pooled: true})
+		reply, err := f.do(ctx, remote.Request{Method: http.MethodPost, Path: bucketsPath, Body: body, Pooled: true})
 		<-turn
 		if err != nil {
 			return err

@@ -141,7 +141,7 @@ type entryDoc struct {
 	Override    string          `json:"override,omitempty"`
 	OverrideRev uint64          `json:"overrideRev,omitempty"`
 	AgeMS       int64           `json:"age"`
-	Instance    json.RawMessage `json:"record,omitempty"` // as in a registration; absent: cancelled; noRecord
+	Instance    json.RawMessage `json:"record,omitempty"` // cut out before this is decoded; absent: cancelled; noRecord
 	Owner       string          `json:"owner,omitempty"`
 
 	Operators *operatorsDoc `json:"operators,omitempty"`

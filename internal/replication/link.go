@@ -177,9 +177,9 @@ func (l *Link) Contact(theirs, mine string, comparing bool, now time.Time) (wake
 // MayExchange reports whether what asked for an exchange has not been settled by another one since.
 func (l *Link) MayExchange(now time.Time) bool { return l.health.drift.May(now) }
 
-// Syncing puts an exchange off because the peer is copying registries, such as this node's: they differ in everything until it has
-// done so, and what its clients tell it meanwhile it replicates.
-func (l *Link) Syncing(now time.Time) { l.health.postpone(now) }
+// Postpone puts an exchange off, because the peer is copying registries: until it is done, it differs from this node in nearly
+// everything. What its clients tell it meanwhile it replicates as ever.
+func (l *Link) Postpone(now time.Time) { l.health.postpone(now) }
 
 // An Exchange is a comparison in detail that is under way.
 type Exchange struct {

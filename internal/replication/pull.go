@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
@@ -142,6 +143,7 @@ func AnswerBuckets(store Store, body []byte, now time.Time) []byte {
 	var asked [registry.Buckets]bool
 	for _, b := range ask.Buckets {
 		if b.Bucket < 0 || b.Bucket >= registry.Buckets {
+			reuse(a.doc)
 			return nil
 		}
 		if asked[b.Bucket] {
@@ -225,7 +227,13 @@ func (a *answering) end() []byte {
 	if a.rest != nil {
 		a.doc = append(append(a.doc, `,"rest":`...), encoded(a.rest)...)
 	}
-	return append(a.doc, '}')
+	doc := append(a.doc, '}')
+	if len(doc) < cap(doc)/4 { // the memory of a large one is for large ones
+		small := bytes.Clone(doc)
+		reuse(doc)
+		return small
+	}
+	return doc
 }
 
 // NonZero returns the buckets that are not empty.

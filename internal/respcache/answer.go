@@ -8,7 +8,7 @@ import (
 	"heureka.internal/heureka/internal/wire"
 )
 
-// An Answer is an encoded document. It is immutable and may be written many times, by many goroutines at once.
+// An Answer is an encoded document. What it says is immutable, and may be written many times, by many goroutines at once.
 type Answer struct {
 	Format wire.Format
 	Gzip   bool
@@ -20,7 +20,9 @@ type Answer struct {
 	tail   []byte
 	text   int64 // length of a compressed document once it is inflated
 
-	whole atomic.Pointer[[]byte] // see join
+	asked atomic.Int32           // how often, up to joinAfter
+	whole atomic.Pointer[[]byte] // see joined
+	room  func(bytes int) bool   // for whole; nil: it is not to be joined
 
 	packed *Answer // of a plain document of the whole registry: the compressed one, which is kept in its stead
 }
@@ -123,5 +125,9 @@ func (a *Answer) footprint() int64 {
 		return 0
 	}
 	const perChunk = 48
-	return int64(len(a.head) + len(a.tail) + perChunk*len(a.chunks))
+	n := int64(len(a.head) + len(a.tail) + perChunk*len(a.chunks))
+	if whole := a.whole.Load(); whole != nil {
+		n += int64(len(*whole))
+	}
+	return n
 }

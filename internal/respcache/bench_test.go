@@ -154,7 +154,7 @@ func BenchmarkDelta(b *testing.B) {
 	})
 }
 
-// BenchmarkApply is one change, with the registry locked.
+// BenchmarkApply is one of many changes, with the registry locked.
 func BenchmarkApply(b *testing.B) {
 	each(b, func(b *testing.B, c *respcache.Cache, instances []*heureka.Instance) {
 		r := rand.New(rand.NewPCG(3, 4))
@@ -166,8 +166,7 @@ func BenchmarkApply(b *testing.B) {
 	})
 }
 
-// BenchmarkOneApplication is a read of one of many applications, in turn.
-// A registry that is filled while nobody reads, as in a copy from a peer.
+// BenchmarkFill fills a cache while nobody reads, as in a copy from a peer.
 func BenchmarkFill(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -194,6 +193,7 @@ func BenchmarkFill(b *testing.B) {
 	}
 }
 
+// BenchmarkOneApplication is a read of one of many applications, in turn.
 func BenchmarkOneApplication(b *testing.B) {
 	each(b, func(b *testing.B, c *respcache.Cache, instances []*heureka.Instance) {
 		r := rand.New(rand.NewPCG(3, 4))

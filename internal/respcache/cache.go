@@ -130,6 +130,7 @@ func New(cfg Config) (*Cache, error) {
 		c.readOnly = newShelf[level](cfg.LookupBytes)
 	}
 	c.setRegions(cfg.Regions, !cfg.DisableFallback, cfg.ChunkBytes)
+	c.inbox.full = c.lot()
 	c.all.mirror.vips = newVIPIndex()
 	for _, f := range []wire.Form{{}, {Format: wire.JSON}, {Detail: wire.Compact}, {Format: wire.JSON, Detail: wire.Compact}} {
 		empty := appendVIPDocument(nil, f, nil, "")

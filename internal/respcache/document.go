@@ -14,14 +14,7 @@ const (
 	refreshPause  = time.Second
 )
 
-// An answer that is asked for joinAfter times is worth a copy, if it is not longer than maxJoined: one in pieces shares them with the
-// answers before and after it, and costs its list.
-const (
-	joinAfter = 8
-	maxJoined = 4 << 20
-)
-
-// A document is the latest answer to one query for the whole registry. Get costs two atomic loads while nothing changes.
+// A document is the latest answer to one query for the whole registry. Get costs a few atomic loads while nothing changes.
 type document struct {
 	kind     Kind
 	variant  variant
@@ -44,7 +37,6 @@ type built struct {
 	plain        *Answer // the same, inflated when it is sent
 	live, recent *tree   // recent is nil unless the answer is a delta
 	expires      time.Time
-	asked        atomic.Int32 // how often, up to joinAfter
 }
 
 // shows reports whether nothing that b shows has changed up to s. Trees are immutable, so the same tree is the same
@@ -60,13 +52,10 @@ func (d *document) get(now time.Time, gzip bool) (*Answer, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !gzip:
-		return b.plain, nil
+	case gzip:
+		return b.answer, nil
 	}
-	if b.asked.Load() < joinAfter && b.asked.Add(1) == joinAfter && b.answer.Length <= maxJoined && d.mayKeep(int(b.answer.Length)) {
-		b.answer.join()
-	}
-	return b.answer, nil
+	return b.plain, nil
 }
 
 func (d *document) latest(now time.Time) (*built, error) {
@@ -118,7 +107,7 @@ func (d *document) build(s *state, now time.Time) (*built, error) {
 	if e.short {
 		return nil, ErrNoRoom
 	}
-	answer.ETag = d.tags.next()
+	answer.ETag, answer.room = d.tags.next(), d.mayKeep
 	b.answer, b.plain = answer, answer.plain()
 	if b.expires = oldest.Add(d.expiration); b.expires.Before(d.refreshAt) {
 		b.expires = d.refreshAt

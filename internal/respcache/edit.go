@@ -54,13 +54,13 @@ type edit struct {
 // stay as they are, with their encodings; one that has become too large is split, and one that has become too small is joined with a
 // neighbour.
 func (t *tree) edit(edits []edit) *tree {
-	var groups []*group
 	if len(t.groups) == 0 {
-		if groups = split((&leaf{}).edit(edits).split(t.limit)); groups == nil {
-			return t
+		if leaves := (&leaf{}).edit(edits).split(t.limit); leaves != nil {
+			return t.of(groupsOf(leaves))
 		}
-		return t.of(groups)
+		return t
 	}
+	var groups []*group
 	done := 0 // of t
 	for len(edits) > 0 {
 		left := t.groups[done:]
@@ -71,7 +71,7 @@ func (t *tree) edit(edits []edit) *tree {
 		}
 		edits = edits[len(own):]
 		if leaves, changed := t.groups[i].edit(own, t.limit); changed {
-			groups = append(append(groups, t.groups[done:i]...), split(leaves)...)
+			groups = append(append(groups, t.groups[done:i]...), groupsOf(leaves)...)
 			done = i + 1
 		}
 	}
@@ -178,8 +178,8 @@ func joinLeaves(leaves []*leaf, limit int) []*leaf {
 	return joined
 }
 
-// split returns groups of about the same size with these leaves.
-func split(leaves []*leaf) (groups []*group) {
+// groupsOf returns groups of about the same size with these leaves.
+func groupsOf(leaves []*leaf) (groups []*group) {
 	if len(leaves) == 0 {
 		return nil
 	}

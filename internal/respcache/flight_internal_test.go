@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,45 @@ func TestOneBuildForAllWhoWait(t *testing.T) {
 		l, _ := c.lookups.get(q, start)
 		if n := crowd(&l.mu, get); n != 1 {
 			t.Fatalf("%d applications were encoded", n)
+		}
+	}
+}
+
+// Changes that nobody looks at are taken in when they are many, or when what they have ended is large: not before, and not never.
+func TestFullInboxIsTakenIn(t *testing.T) {
+	c := newCache(Config{})
+	if c.inbox.full != minWaiting {
+		t.Fatalf("an inbox of nothing is full with %d", c.inbox.full)
+	}
+	for i := range minWaiting + 5 {
+		c.Apply(registered(uint64(i)+1, "A", fmt.Sprint(i)))
+	}
+	if got := c.local.state().len(); got != minWaiting {
+		t.Errorf("%d of %d changes were taken in", got, minWaiting+5)
+	}
+	if counts := c.Counts(); counts[heureka.StatusUp] != minWaiting+5 {
+		t.Errorf("a reader is shown %v", counts)
+	}
+	const heavy, before = maxEnded / 4, minWaiting + 5
+	for i := range 10 {
+		ch := registered(uint64(before+i)+1, "A", "heavy")
+		in := *ch.Record.Instance()
+		in.HomePageURL = strings.Repeat("x", heavy)
+		ch.Record, ch.Previous = registry.NewRecord(&in), registry.NewRecord(&in)
+		c.Apply(ch)
+		if got := len(c.inbox.updates); got > 4 {
+			t.Errorf("%d changes wait that ended records of %d bytes each", got, heavy)
+		}
+	}
+}
+
+// With regions each change costs more, and fewer are taken in together.
+func TestInboxWithRegions(t *testing.T) {
+	c := newCache(Config{Regions: []RegionConfig{{Name: "east"}}})
+	for i := range 10 * updatesAtOnce {
+		c.Apply(registered(uint64(i)+1, "A", fmt.Sprint(i)))
+		if got := len(c.inbox.updates); got > updatesAtOnce {
+			t.Fatalf("%d changes wait", got)
 		}
 	}
 }

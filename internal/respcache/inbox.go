@@ -8,16 +8,16 @@ import (
 )
 
 // An inbox is full with minWaiting changes, or those of one in waitingShare of the instances: many that are taken in together cost a
-// tenth of what they cost one by one, but for each lot most of a large tree is made anew. It is full, too, when records of maxEnded
-// bytes, as they weigh, are kept by it or by the trees alone.
+// tenth of what they cost one by one, but for each lot most of a large tree is made anew. Where regions are merged in, which follow one
+// by one, it is full with updatesAtOnce. And it is full when records of maxEnded bytes, as they weigh, are kept by it or by the trees alone.
 const (
 	minWaiting   = 1 << 14
 	waitingShare = 8
 	maxEnded     = 8 << 20
 )
 
-// An inbox holds changes of the registry until somebody wants to see them: so a registration waits for nothing here, and of a hundred
-// between two reads a leaf of the tree is copied once.
+// An inbox holds changes of the registry until somebody wants to see them, or it is full: of a hundred between two reads a leaf of the
+// tree is copied once.
 type inbox struct {
 	told atomic.Uint64 // number of the last change
 
@@ -44,14 +44,14 @@ func (b *inbox) add(ch registry.Change) (full bool) {
 	if !ch.Previous.IsZero() {
 		b.ended += ch.Previous.Weight()
 	}
-	return len(b.updates) >= max(minWaiting, b.full) || b.ended >= maxEnded
+	return len(b.updates) >= b.full || b.ended >= maxEnded
 }
 
-// take empties the inbox of a cache with so many instances.
-func (b *inbox) take(instances int) (updates []update, told uint64) {
+// take empties the inbox, and says with how many it is full the next time.
+func (b *inbox) take(full int) (updates []update, told uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	updates, b.full, b.ended = b.updates, instances/waitingShare, 0
+	updates, b.full, b.ended = b.updates, full, 0
 	b.updates = make([]update, 0, len(updates)) // often as many come again
 	return updates, b.told.Load()
 }
@@ -68,9 +68,18 @@ func (c *Cache) catchUp() {
 
 // takeIn is catchUp with mu held.
 func (c *Cache) takeIn() {
-	updates, told := c.inbox.take(c.local.state().len())
-	if len(updates) > 0 {
-		c.apply(c.local, updates)
-		c.seq.Store(told)
+	if c.seq.Load() == c.inbox.told.Load() {
+		return // somebody else has done it meanwhile
 	}
+	updates, told := c.inbox.take(c.lot())
+	c.apply(c.local, updates)
+	c.seq.Store(told)
+}
+
+// lot returns how many changes are taken in together at most. With mu held.
+func (c *Cache) lot() int {
+	if len(c.merged) > 0 {
+		return updatesAtOnce
+	}
+	return max(minWaiting, c.local.state().len()/waitingShare)
 }

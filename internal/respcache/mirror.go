@@ -27,8 +27,7 @@ func (s *state) len() (n int) {
 	return n
 }
 
-// A mirror follows one set of instances. Readers take its current state without a lock; whoever writes
-// holds Cache.mu.
+// A mirror follows one set of instances. Readers take its current state without a lock; whoever writes holds Cache.mu.
 type mirror struct {
 	current atomic.Pointer[state]
 	changes []change  // in order of time

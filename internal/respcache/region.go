@@ -134,6 +134,7 @@ func (r *Region) apply(updates []update) {
 func (r *Region) applySome(updates []update) {
 	r.cache.mu.Lock()
 	defer r.cache.mu.Unlock()
+	r.cache.takeIn() // so that changes are noted in order of time
 	r.cache.apply(r.mirror, updates)
 }
 

@@ -7,7 +7,7 @@ import (
 	"heureka.internal/heureka/internal/registry"
 )
 
-// Seq returns the number of the last change that the cache has followed.
+// Seq returns the number of the last change that the cache has been told of: whoever reads afterwards sees it.
 func (c *Cache) Seq() uint64 { return c.inbox.told.Load() }
 
 // Local returns the registry's own instances, sorted by application and id, as they were right after the change numbered seq.

@@ -126,8 +126,9 @@ func (v *view) clear() {
 	}
 }
 
-// LetGo forgets all documents. Those that are asked for again are made again.
+// LetGo forgets all documents, and instances that are gone. Documents that are asked for again are made again.
 func (c *Cache) LetGo() {
+	c.catchUp()
 	for _, v := range c.allViews() {
 		v.clear()
 	}
