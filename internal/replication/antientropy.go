@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -159,12 +158,13 @@ func (f *fetcher) digest(ctx context.Context) (d [registry.Buckets]uint64, err e
 	return d, err
 }
 
-// pullsAtOnce share many buckets, and take turns to ask: while one merges an answer, the next one is under way.
-const pullsAtOnce = 2
-
-// pull merges what the node has in these buckets and this one has not. It returns how many instances changed here.
+// pull merges what the node has in these buckets and this one has not. It returns how many instances changed here. Many buckets
+// are shared by two pulls that take turns to ask: while one merges an answer, the next one is under way.
 func (f *fetcher) pull(ctx context.Context, buckets []int) (changed int, err error) {
-	parts := slices.Collect(slices.Chunk(buckets, max(bucketsAtOnce, (len(buckets)+pullsAtOnce-1)/pullsAtOnce)))
+	parts := [][]int{buckets}
+	if half := len(buckets) / 2; half >= bucketsAtOnce {
+		parts = [][]int{buckets[:half], buckets[half:]}
+	}
 	origin := registry.Origin{By: f.by, Address: f.conn.URL()}
 	pulls, turn := make([]*Pull, len(parts)), make(chan struct{}, 1)
 	ctx, cancel := context.WithCancelCause(ctx)
