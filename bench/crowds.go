@@ -77,8 +77,8 @@ func (r *rig) storming(ctx context.Context, p *process) (string, error) {
 	if err == nil && p.name == "heureka" && missing > 0 {
 		err = fmt.Errorf("%d instances are gone whose heartbeats were answered", missing)
 	}
-	offered := int64(stormBeats * duration.Seconds())
 	sent, late, failed := beats.sent.Load(), beats.late.Load(), beats.failed.Load()
+	offered := max(int64(stormBeats*duration.Seconds()), sent)
 	return fmt.Sprintf("%.2f %% of %d in time, %d late, %d failed, %d not sent; %s; %d fetches answered, %d refused; %d of %d instances gone; %.0f MB at most (cgroup)",
 		100*float64(sent-late-failed)/float64(offered), offered, late, failed, offered-sent, &beats, fetches.sent.Load()-fetches.failed.Load(), fetches.failed.Load(),
 		missing, r.instances(), float64(peak)/1e6), err
