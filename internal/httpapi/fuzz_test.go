@@ -21,7 +21,7 @@ func FuzzRouter(f *testing.F) {
 	}
 	for _, p := range []string{
 		"", "*", "//", "/..", "/eureka/apps//", "/eureka/apps/a%2Fb/", "/eureka/apps/;x/", "/v2/apps;x=1/%2E%2E", "/eureka/%61pps",
-		"/eureka/apps/DEMO/%FF/status", "/eureka/apps/%00", "/eureka/apps/a/b/c/d/e/f", "/eureka;v2/v2;eureka/apps",
+		"/eureka/apps/DEMO/%FF/status", "/eureka/apps/%00", "/eureka/apps/ %2F", "/eureka/apps/a|b%2Fc", "/eureka/apps/a/b/c/d/e/f", "/eureka;v2/v2;eureka/apps",
 	} {
 		f.Add(p)
 	}

@@ -269,7 +269,11 @@ func newCursor(u *url.URL) cursor {
 	if u.RawPath == "" {
 		return cursor{rest: oneSlash(u.Path)}
 	}
-	return cursor{rest: oneSlash(u.EscapedPath()), escaped: true}
+	path := u.RawPath // also with bytes that should have been escaped, for which EscapedPath would escape anew what it finds decoded
+	if decoded, err := url.PathUnescape(path); err != nil || decoded != u.Path {
+		path = u.EscapedPath() // somebody has changed Path alone
+	}
+	return cursor{rest: oneSlash(path), escaped: true}
 }
 
 // done reports whether nothing is left but, perhaps, one slash (W-PATH-5).
