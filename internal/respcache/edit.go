@@ -60,47 +60,43 @@ func (t *tree) edit(edits []edit) *tree {
 		}
 		return t
 	}
-	var groups []*group
-	done := 0 // of t
-	for len(edits) > 0 {
-		left := t.groups[done:]
-		i := done + floor(len(left), func(i int) bool { return compare(left[i].first(), edits[0].key) <= 0 })
-		own := edits
-		if i+1 < len(t.groups) {
-			own = upTo(edits, t.groups[i+1].first())
-		}
-		edits = edits[len(own):]
-		if leaves, changed := t.groups[i].edit(own, t.limit); changed {
-			groups = append(append(groups, t.groups[done:i]...), groupsOf(leaves)...)
-			done = i + 1
-		}
-	}
-	if done == 0 {
+	groups, changed := through(t.groups, edits, func(g *group, own []edit) ([]*group, bool) {
+		leaves, changed := g.edit(own, t.limit)
+		return groupsOf(leaves), changed
+	})
+	if !changed {
 		return t
 	}
-	return t.of(joinGroups(append(groups, t.groups[done:]...)))
+	return t.of(joinGroups(groups))
 }
 
 // edit returns the leaves of g with edits, perhaps none.
 func (g *group) edit(edits []edit, limit int) (leaves []*leaf, changed bool) {
-	done := 0 // of g
+	leaves, changed = through(g.leaves, edits, func(l *leaf, own []edit) ([]*leaf, bool) {
+		after := l.edit(own)
+		return after.split(limit), after != l
+	})
+	return joinLeaves(leaves, limit), changed
+}
+
+// through shows each of the nodes the edits that belong to it, and returns those that are left alone with what has come in the place
+// of the others.
+func through[N interface{ first() registry.Record }](nodes []N, edits []edit, change func(N, []edit) (instead []N, changed bool)) (after []N, changed bool) {
+	done := 0 // of nodes
 	for len(edits) > 0 {
-		left := g.leaves[done:]
+		left := nodes[done:]
 		i := done + floor(len(left), func(i int) bool { return compare(left[i].first(), edits[0].key) <= 0 })
 		own := edits
-		if i+1 < len(g.leaves) {
-			own = upTo(edits, g.leaves[i+1].first())
+		if i+1 < len(nodes) {
+			own = upTo(edits, nodes[i+1].first())
 		}
 		edits = edits[len(own):]
-		if l := g.leaves[i].edit(own); l != g.leaves[i] {
-			leaves = append(append(leaves, g.leaves[done:i]...), l.split(limit)...)
+		if instead, changed := change(nodes[i], own); changed {
+			after = append(append(after, nodes[done:i]...), instead...)
 			done = i + 1
 		}
 	}
-	if done == 0 {
-		return nil, false
-	}
-	return joinLeaves(append(leaves, g.leaves[done:]...), limit), true
+	return append(after, nodes[done:]...), done > 0
 }
 
 // upTo returns the edits that come before r.
